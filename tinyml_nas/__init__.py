@@ -1,0 +1,1 @@
+"""TinyML model zoo: one YAML in, a verified int8 model for a microcontroller out."""

@@ -1,0 +1,130 @@
+"""Everything a person reads while a run goes on: the only module that prints.
+
+On a terminal progress is a live bar with the time left; elsewhere (CI, a pipe) it is a plain
+line now and then.  Every line also goes to the run's log once ``log_to`` has named one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+PLAIN_INTERVAL_S = 10.0
+
+
+class Task:
+    """One running piece of work with a known number of steps."""
+
+    def __init__(self, console: Console, description: str, total: int, done: int) -> None:
+        self._console = console
+        self._description = description
+        self._total = total
+        self._done = self._done_before = done
+        self._start = self._last_line = time.monotonic()
+        self._progress: Progress | None = None
+        if console.live:
+            self._progress = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}"),
+                console=console.rich,
+                transient=True,
+            )
+            self._id = self._progress.add_task(description, total=total, completed=done, detail="")
+            self._progress.start()
+
+    def advance(self, detail: str = "", steps: int = 1) -> None:
+        """Count finished steps; ``detail`` is a few words such as ``loss 0.31``."""
+        self._done += steps
+        if self._progress is not None:
+            self._progress.update(self._id, completed=self._done, detail=detail)
+            return
+        now = time.monotonic()
+        if now - self._last_line < PLAIN_INTERVAL_S and self._done < self._total:
+            return
+        self._last_line = now
+        worked = max(self._done - self._done_before, 1)
+        left_s = (now - self._start) / worked * (self._total - self._done)
+        self._console.info(
+            f"{self._description} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip()
+        )
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class Console:
+    """Messages, tables and progress for a person or a CI log."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.rich = RichConsole(highlight=False, soft_wrap=True, quiet=quiet)
+        self.rich_err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self.live = self.rich.is_terminal and not quiet
+        self._log = logging.Logger("tinyml_nas", logging.INFO)
+
+    def log_to(self, path: Path) -> None:
+        """Also append every line to ``path``; an earlier log file is left."""
+        for handler in list(self._log.handlers):
+            self._log.removeHandler(handler)
+            handler.close()
+        handler = logging.FileHandler(path, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._log.addHandler(handler)
+
+    def stage(self, title: str) -> None:
+        """Head a stage of the pipeline."""
+        self.rich.print(f"[bold]{escape(title)}[/]")
+        self._log.info("== %s", title)
+
+    def info(self, message: str) -> None:
+        """One line of ordinary news."""
+        self.rich.print("  " + escape(message))
+        self._log.info(message)
+
+    def warning(self, message: str) -> None:
+        """Something the user should know and may want to change."""
+        self.rich_err.print(f"[yellow]warning:[/] {escape(message)}")
+        self._log.warning(message)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """What went wrong, and how to mend it."""
+        self.rich_err.print(f"[bold red]error:[/] {escape(message)}")
+        if hint:
+            self.rich_err.print(f"  [cyan]hint:[/] {escape(hint)}")
+        self._log.error("%s%s", message, f" (hint: {hint})" if hint else "")
+
+    def plain(self, text: str) -> None:
+        """Text as it is on standard output: what another program may read."""
+        sys.stdout.write(text + "\n")
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; the first column is left-aligned, the others right-aligned."""
+        table = Table(title=title or None, title_justify="left")
+        for index, name in enumerate(header):
+            table.add_column(escape(name), justify="left" if index == 0 else "right")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+            self._log.info("%s | %s", title, " | ".join(row))
+        self.rich.print(table)
+
+    @contextmanager
+    def track(self, description: str, total: int, *, done: int = 0) -> Iterator[Task]:
+        """Progress with a time left over ``total`` steps, ``done`` of which lie behind us."""
+        task = Task(self, description, total, done)
+        try:
+            yield task
+        finally:
+            task.close()
