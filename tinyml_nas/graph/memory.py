@@ -1,0 +1,97 @@
+"""Memory plan: where each int8 tensor lies in the arena, from lifetimes alone.
+
+Every tensor is stored time-major, ``[length][channels]``, with margin rows before and after it that
+hold the zero point for the convolutions and average pools that read it, so that each window is one piece
+(max pooling clips its window instead: its padding must never win).  Placement is greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural
+Net Inference", 2020): the largest buffer first, each at the lowest offset that is free while it lives.
+The emitted C uses these very offsets, so the arena's bytes are known before compiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyml_nas.graph.network import INPUT, Network
+from tinyml_nas.graph.ops import AvgPool, Conv
+
+ALIGNMENT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One tensor in the arena.
+
+    ``offset`` is where its first margin row begins; the tensor itself begins ``margin_left`` rows
+    of ``row_bytes`` later.  ``first`` and ``last`` are node indices: written at ``first`` (-1: by the caller)
+    and read for the last time at ``last``.
+    """
+
+    name: str
+    offset: int
+    row_bytes: int
+    rows: int
+    margin_left: int
+    margin_right: int
+    first: int
+    last: int
+
+    @property
+    def data_offset(self) -> int:
+        """Arena offset of the first value, in bytes."""
+        return self.offset + self.margin_left * self.row_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes with margins."""
+        return (self.margin_left + self.rows + self.margin_right) * self.row_bytes
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Buffers by tensor name and the bytes of the arena that holds them."""
+
+    buffers: Mapping[str, Buffer]
+    arena_bytes: int
+
+
+def plan_memory(network: Network) -> MemoryPlan:
+    """Place every tensor of ``network`` so that no two live buffers overlap."""
+    index = {node.name: i for i, node in enumerate(network.nodes)}
+    first = {INPUT: -1, **index}
+    last = dict.fromkeys(first, -1)
+    margins = {name: (0, 0) for name in first}
+    for i, node in enumerate(network.nodes):
+        for name in node.inputs:
+            last[name] = i
+            if isinstance(node.op, Conv | AvgPool):
+                old = margins[name]
+                margins[name] = (max(old[0], node.op.pad[0]), max(old[1], node.op.pad[1]))
+    last[network.output] = len(network.nodes)  # the caller reads it after the run
+
+    def size(name: str) -> int:
+        shape = network.shapes[name]
+        return (sum(margins[name]) + shape.length) * shape.channels
+
+    placed: dict[str, Buffer] = {}
+    for name in sorted(first, key=lambda n: (-size(n), first[n])):
+        busy = sorted(
+            (b.offset, b.offset + b.size_bytes)
+            for b in placed.values()
+            if b.first <= last[name] and first[name] <= b.last
+        )
+        offset = 0
+        for start, end in busy:
+            if offset + size(name) <= start:
+                break
+            offset = max(offset, _align(end))
+        shape = network.shapes[name]
+        placed[name] = Buffer(
+            name, offset, shape.channels, shape.length, *margins[name], first[name], last[name]
+        )
+    arena = max(buffer.offset + buffer.size_bytes for buffer in placed.values())
+    return MemoryPlan({name: placed[name] for name in first}, _align(arena))
+
+
+def _align(size_bytes: int) -> int:
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

@@ -1,0 +1,186 @@
+"""Operation records: what a node computes, its output shape, its weights and its work.
+
+An operation is what the target executes as one step, so a convolution carries its batch norm and
+its ReLU: both vanish into its weights and its clamp when it is quantized.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Shape(NamedTuple):
+    """Channels by length of one activation tensor (batch excluded)."""
+
+    channels: int
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.channels * self.length
+
+
+class Op(Protocol):
+    """What every operation record answers."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the operation in reports and files."""
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Shape of the result; raises ``ValueError`` when the inputs do not fit."""
+
+    def weight_count(self, inputs: tuple[Shape, ...]) -> int:
+        """Number of int8 weights that the target stores."""
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Multiply-accumulates of one inference."""
+
+
+def _single(kind: str, inputs: tuple[Shape, ...]) -> Shape:
+    if len(inputs) != 1:
+        raise ValueError(f"{kind} takes one input, not {len(inputs)}")
+    return inputs[0]
+
+
+def _windows(kind: str, length: int, kernel: int, stride: int, pad: tuple[int, int]) -> int:
+    out = (length + pad[0] + pad[1] - kernel) // stride + 1
+    if out < 1:
+        raise ValueError(f"{kind} with kernel {kernel} does not fit a length of {length}")
+    return out
+
+
+def same_padding(kernel: int) -> tuple[int, int]:
+    """Left and right padding that keeps the length at stride 1 (odd kernels: symmetric)."""
+    return (kernel - 1) // 2, kernel // 2
+
+
+@dataclass(frozen=True)
+class Conv:
+    """1-D convolution, with batch norm while training (``norm``) and an optional ReLU."""
+
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    pad: tuple[int, int] = (0, 0)
+    norm: bool = True
+    relu: bool = True
+
+    kind = "conv"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        length = _single(self.kind, inputs).length
+        return Shape(
+            self.out_channels, _windows(self.kind, length, self.kernel, self.stride, self.pad)
+        )
+
+    def weight_count(self, inputs: tuple[Shape, ...]) -> int:
+        return self.out_channels * self.kernel * inputs[0].channels
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        return self.weight_count(inputs) * self.output_shape(inputs).length
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Fully connected layer over all values of its input; the output has length 1."""
+
+    out_features: int
+    relu: bool = False
+
+    kind = "linear"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        _single(self.kind, inputs)
+        return Shape(self.out_features, 1)
+
+    def weight_count(self, inputs: tuple[Shape, ...]) -> int:
+        return self.out_features * inputs[0].size
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        return self.weight_count(inputs)
+
+
+class _Weightless:
+    def weight_count(self, inputs: tuple[Shape, ...]) -> int:
+        return 0
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class MaxPool(_Weightless):
+    """Maximum over a window; padding never wins."""
+
+    kernel: int
+    stride: int
+    pad: tuple[int, int] = (0, 0)
+
+    kind = "max_pool"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _single(self.kind, inputs)
+        return Shape(
+            shape.channels, _windows(self.kind, shape.length, self.kernel, self.stride, self.pad)
+        )
+
+
+@dataclass(frozen=True)
+class AvgPool(_Weightless):
+    """Mean over a window; padding counts as zero, so that one divisor serves every output."""
+
+    kernel: int
+    stride: int
+    pad: tuple[int, int] = (0, 0)
+
+    kind = "avg_pool"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _single(self.kind, inputs)
+        return Shape(
+            shape.channels, _windows(self.kind, shape.length, self.kernel, self.stride, self.pad)
+        )
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(_Weightless):
+    """Mean over the whole length."""
+
+    kind = "global_avg_pool"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return Shape(_single(self.kind, inputs).channels, 1)
+
+
+@dataclass(frozen=True)
+class Add(_Weightless):
+    """Element-wise sum of two tensors of one shape."""
+
+    relu: bool = False
+
+    kind = "add"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if len(inputs) != 2 or inputs[0] != inputs[1]:
+            raise ValueError(f"add takes two inputs of one shape, not {[tuple(s) for s in inputs]}")
+        return inputs[0]
+
+
+@dataclass(frozen=True)
+class Concat(_Weightless):
+    """Channels of all inputs, in order; the lengths are equal."""
+
+    kind = "concat"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if len({shape.length for shape in inputs}) != 1:
+            raise ValueError(f"concat takes inputs of one length, not {[tuple(s) for s in inputs]}")
+        return Shape(sum(shape.channels for shape in inputs), inputs[0].length)
+
+
+OPS: dict[str, type] = {
+    op.kind: op for op in (Conv, Linear, MaxPool, AvgPool, GlobalAvgPool, Add, Concat)
+}

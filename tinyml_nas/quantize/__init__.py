@@ -1,0 +1,1 @@
+"""From a trained float model to the one integer model."""

@@ -1,0 +1,148 @@
+"""``IntNetwork``: the one integer model that every shipped file is a carrier of.
+
+Activations are int8 with one scale and zero point per tensor; weights are int8 in [-127, 127],
+symmetric, per output channel; accumulators are int32.  An accumulator becomes an output by rule R1,
+
+    y = clamp(zero_point + ((acc * multiplier + 2^(shift - 1)) >> shift), lower, upper)
+
+with a 64-bit product, an arithmetic shift and no second rounding.  Padding is the input's zero
+point.  The same records describe every layer to the NumPy reference, ONNX and C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_nas.graph import Network
+
+Int8 = npt.NDArray[np.int8]
+Int32 = npt.NDArray[np.int32]
+Float32 = npt.NDArray[np.float32]
+
+MAX_SHIFT = 62
+FLOAT32_EXACT = 1 << 24
+"""Below this magnitude a float32 carries every integer, so a float32 convolution is exact."""
+
+
+@dataclass(frozen=True)
+class TensorScale:
+    """real = scale * (q - zero_point)."""
+
+    scale: np.float32
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class InputQuantization:
+    """How float samples become int8, in float32 and rounding half to even, as ONNX does:
+
+        q = clamp(rint((x - mean[c]) / scale[c]) + zero_point, -128, 127)
+
+    ``mean`` and ``scale`` have one value per channel: the normalisation is folded in here.
+    """
+
+    mean: Float32
+    scale: Float32
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Requantize:
+    """Rule R1: one Q31 multiplier in [2^30, 2^31) and one shift in [1, 62] per channel."""
+
+    multiplier: Int32
+    shift: Int8
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True)
+class IntConv:
+    """Convolution, or a fully connected layer as one window over the whole length.
+
+    ``weight`` is (out_channels, kernel, in_channels), ``bias`` (out_channels,) and does not contain
+    the input zero point: ``acc = bias + sum(weight * (x - x_zero_point))``.  ``acc_bound`` is the largest
+    magnitude that any partial sum can have, zero point folded into the bias or not.
+    """
+
+    weight: Int8
+    bias: Int32
+    stride: int
+    pad: tuple[int, int]
+    requantize: Requantize
+    acc_bound: int
+
+
+@dataclass(frozen=True)
+class IntAvgPool:
+    """Sum of ``x - x_zero_point`` over a window, 1/kernel inside the multiplier (one per tensor)."""
+
+    kernel: int
+    stride: int
+    pad: tuple[int, int]
+    requantize: Requantize
+
+
+@dataclass(frozen=True)
+class IntMaxPool:
+    """Maximum over a window; the scale stays, padding is -128 and never wins."""
+
+    kernel: int
+    stride: int
+    pad: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class IntAdd:
+    """acc * multiplier is ``sum_i multiplier[i] * (x_i - zero_point_i)`` in 64 bits; one shift."""
+
+    requantize: Requantize
+
+
+@dataclass(frozen=True)
+class IntConcat:
+    """Channels side by side; all inputs and the output share one scale and zero point."""
+
+
+IntOp = IntConv | IntAvgPool | IntMaxPool | IntAdd | IntConcat
+
+
+@dataclass(frozen=True)
+class IntLayer:
+    """One step of the integer model; its name is its output tensor's and its network node's."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    op: IntOp
+
+
+@dataclass(frozen=True)
+class IntNetwork:
+    """The integer model: the float network's structure, one integer layer per node, all scales.
+
+    ``scales`` holds every tensor, ``graph.INPUT`` included.  Layers stand in the network's node order, which is also the
+    order of execution and of the memory plan.
+    """
+
+    network: Network
+    input: InputQuantization
+    scales: Mapping[str, TensorScale]
+    layers: tuple[IntLayer, ...]
+    class_names: tuple[str, ...]
+    channel_names: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, IntLayer]:
+        """Layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @property
+    def output_scale(self) -> TensorScale:
+        """Scale of the scores."""
+        return self.scales[self.network.output]

@@ -1,0 +1,76 @@
+"""Checkpoints without pickle: nested dictionaries of tensors and plain values in one ``.npz``.
+
+A checkpoint is written to a temporary name, flushed to the disk and renamed, so that a reader
+sees the old one or the new one and never half of either.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tinyml_nas.errors import ToolError
+
+_TREE = "tree.json"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state``: dictionaries and lists of tensors, arrays, numbers, strings, None."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+
+    def encode(value: Any) -> Any:
+        if isinstance(value, torch.Tensor | np.ndarray):
+            name = f"a{len(arrays)}"
+            is_tensor = isinstance(value, torch.Tensor)
+            arrays[name] = value.detach().cpu().numpy() if is_tensor else np.asarray(value)
+            return {"$tensor" if is_tensor else "$array": name}
+        if isinstance(value, dict):
+            return {"$dict": [[key, encode(item)] for key, item in value.items()]}
+        if isinstance(value, list | tuple):
+            return [encode(item) for item in value]
+        return value
+
+    tree = np.frombuffer(json.dumps(encode(state)).encode(), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, **{_TREE: tree}, **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The state that :func:`save_checkpoint` wrote.
+
+    Raises ``ToolError`` when the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        tree = json.loads(arrays[_TREE].tobytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ToolError(
+            f"the checkpoint {path} cannot be read: {error}",
+            hint="delete it to start this stage again, or run without --resume",
+        ) from error
+
+    def decode(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "$tensor" in value:
+                return torch.from_numpy(arrays[value["$tensor"]].copy())
+            if "$array" in value:
+                return arrays[value["$array"]]
+            return {key: decode(item) for key, item in value["$dict"]}
+        if isinstance(value, list):
+            return [decode(item) for item in value]
+        return value
+
+    state: dict[str, Any] = decode(tree)
+    return state
