@@ -1,10 +1,11 @@
 """Memory plan: where each int8 tensor lies in the arena, from lifetimes alone.
 
-Every tensor is stored time-major, ``[length][channels]``, with margin rows before and after it that
-hold the zero point for the convolutions and average pools that read it, so that each window is one piece
-(max pooling clips its window instead: its padding must never win).  Placement is greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural
-Net Inference", 2020): the largest buffer first, each at the lowest offset that is free while it lives.
-The emitted C uses these very offsets, so the arena's bytes are known before compiling.
+Every tensor is stored time-major, ``[length][channels]``, with margin rows before and after it
+that hold the zero point for the convolutions and average pools that read it, so that each window
+is one piece (max pooling clips its window instead: its padding must never win).  Placement is
+greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020):
+the largest buffer first, each at the lowest offset that is free while it lives.  The emitted C
+uses these very offsets, so the arena's bytes are known before compiling.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Buffer:
     """One tensor in the arena.
 
     ``offset`` is where its first margin row begins; the tensor itself begins ``margin_left`` rows
-    of ``row_bytes`` later.  ``first`` and ``last`` are node indices: written at ``first`` (-1: by the caller)
-    and read for the last time at ``last``.
+    of ``row_bytes`` later.  ``first`` and ``last`` are node indices: written at ``first`` (-1: by
+    the caller) and read for the last time at ``last``.
     """
 
     name: str
@@ -60,7 +61,7 @@ def plan_memory(network: Network) -> MemoryPlan:
     index = {node.name: i for i, node in enumerate(network.nodes)}
     first = {INPUT: -1, **index}
     last = dict.fromkeys(first, -1)
-    margins = {name: (0, 0) for name in first}
+    margins = dict.fromkeys(first, (0, 0))
     for i, node in enumerate(network.nodes):
         for name in node.inputs:
             last[name] = i

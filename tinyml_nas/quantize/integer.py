@@ -66,8 +66,8 @@ class IntConv:
     """Convolution, or a fully connected layer as one window over the whole length.
 
     ``weight`` is (out_channels, kernel, in_channels), ``bias`` (out_channels,) and does not contain
-    the input zero point: ``acc = bias + sum(weight * (x - x_zero_point))``.  ``acc_bound`` is the largest
-    magnitude that any partial sum can have, zero point folded into the bias or not.
+    the input zero point: ``acc = bias + sum(weight * (x - x_zero_point))``.  ``acc_bound`` is the
+    largest magnitude that any partial sum can have, zero point folded into the bias or not.
     """
 
     weight: Int8
@@ -80,7 +80,7 @@ class IntConv:
 
 @dataclass(frozen=True)
 class IntAvgPool:
-    """Sum of ``x - x_zero_point`` over a window, 1/kernel inside the multiplier (one per tensor)."""
+    """Sum of ``x - x_zero_point`` over a window; 1/kernel is inside its one multiplier."""
 
     kernel: int
     stride: int
@@ -126,8 +126,8 @@ class IntLayer:
 class IntNetwork:
     """The integer model: the float network's structure, one integer layer per node, all scales.
 
-    ``scales`` holds every tensor, ``graph.INPUT`` included.  Layers stand in the network's node order, which is also the
-    order of execution and of the memory plan.
+    ``scales`` holds every tensor, ``graph.INPUT`` included.  Layers stand in the network's node
+    order, which is also the order of execution and of the memory plan.
     """
 
     network: Network

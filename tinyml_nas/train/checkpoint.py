@@ -27,9 +27,11 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     def encode(value: Any) -> Any:
         if isinstance(value, torch.Tensor | np.ndarray):
             name = f"a{len(arrays)}"
-            is_tensor = isinstance(value, torch.Tensor)
-            arrays[name] = value.detach().cpu().numpy() if is_tensor else np.asarray(value)
-            return {"$tensor" if is_tensor else "$array": name}
+            if isinstance(value, torch.Tensor):
+                arrays[name] = value.detach().cpu().numpy()
+                return {"$tensor": name}
+            arrays[name] = value
+            return {"$array": name}
         if isinstance(value, dict):
             return {"$dict": [[key, encode(item)] for key, item in value.items()]}
         if isinstance(value, list | tuple):
@@ -52,7 +54,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises ``ToolError`` when the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         tree = json.loads(arrays[_TREE].tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -1,0 +1,88 @@
+"""The numeric contract: how real numbers become integers, in one place.
+
+* activation: real = scale * (q - zero_point), int8, one scale per tensor, scale in float32;
+* weight: int8 in [-127, 127], symmetric, one float32 scale per output channel;
+* bias: int32, scale = s_in * s_w;
+* accumulator to output, rule R1: ``clamp(z + ((acc * m + 2^(S-1)) >> S), lower, upper)``.
+
+R1 has one rounding, half up.  It equals LiteRT's default kernels, CMSIS-NN built with one rounding,
+``VQDMULH`` + ``VRSHL`` on Helium and ``SMMUL`` + add + shift on Cortex-M4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_nas.quantize.integer import MAX_SHIFT, Float32, Int8, Int32, TensorScale
+
+QMIN, QMAX = -128, 127
+WEIGHT_MAX = 127
+BIAS_LIMIT = 1 << 22
+"""A bias stays this small, so that it leaves room below 2^24 for the products."""
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+def tensor_scale(low: float, high: float) -> TensorScale:
+    """Scale and zero point that cover [low, high] and represent 0 exactly."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = np.float32(max(high - low, 1e-8) / (QMAX - QMIN))
+    zero_point = int(np.clip(np.rint(QMIN - low / float(scale)), QMIN, QMAX))
+    return TensorScale(scale, zero_point)
+
+
+def weight_scales(weight: npt.NDArray[Any], bias: npt.NDArray[Any], input_scale: float) -> Float32:
+    """Scale of each output channel of ``weight`` (out, in, kernel).
+
+    It covers the weights and keeps the quantized bias below ``BIAS_LIMIT``: a channel of near-zero
+    weights with a large bias would overflow otherwise.
+    """
+    cover_weight = np.abs(weight).reshape(len(weight), -1).max(axis=1) / WEIGHT_MAX
+    cover_bias = np.abs(bias) / (input_scale * BIAS_LIMIT)
+    scales = np.maximum(cover_weight, cover_bias)
+    return np.where(scales > 0, scales, 1.0).astype(np.float32)
+
+
+def quantize_weight(weight: npt.NDArray[Any], scales: Float32) -> Int8:
+    """``weight`` (out, in, kernel) in int8, rounded half to even."""
+    ratio = weight.astype(np.float32) / scales.reshape(-1, *[1] * (weight.ndim - 1))
+    quantized: Int8 = np.clip(np.rint(ratio), -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    return quantized
+
+
+def quantize_bias(bias: npt.NDArray[Any], input_scale: np.float32, scales: Float32) -> Int32:
+    """``bias`` (out,) in int32 at the scale of the accumulator."""
+    real = bias.astype(np.float64) / (np.float64(input_scale) * scales.astype(np.float64))
+    return np.rint(real).astype(np.int32)
+
+
+def multiplier_and_shift(real: npt.ArrayLike) -> tuple[Int32, Int8]:
+    """Q31 multiplier m in [2^30, 2^31) and shift S in [1, 62] with m * 2^-S nearest to ``real``.
+
+    A ratio below 2^-32 rounds every accumulator to zero; it takes the smallest pair.  Raises
+    ``ValueError`` for a ratio of 2^30 or more, or one that is not positive.
+    """
+    ratio = np.atleast_1d(np.asarray(real, np.float64))
+    if not np.all((ratio > 0) & (ratio < 2.0**30)):
+        raise ValueError(f"requantization ratio {ratio.max():g} is outside (0, 2^30)")
+    mantissa, exponent = np.frexp(ratio)
+    m = np.floor(mantissa * 2.0**31 + 0.5).astype(np.int64)
+    exponent = np.where(m == 1 << 31, exponent + 1, exponent)
+    m = np.where(m == 1 << 31, 1 << 30, m)
+    shift = 31 - exponent
+    m = np.where(shift > MAX_SHIFT, 1 << 30, m)
+    return m.astype(np.int32), np.minimum(shift, MAX_SHIFT).astype(np.int8)
+
+
+def requantize(
+    product: Int64, shift: npt.ArrayLike, zero_point: int, lower: int, upper: int
+) -> Int8:
+    """Rule R1 on ``product`` = acc * multiplier (int64), ``shift`` broadcast against it."""
+    s = np.asarray(shift, np.int64)
+    rounded = (product + (np.int64(1) << (s - 1))) >> s
+    output: Int8 = np.clip(rounded + zero_point, lower, upper).astype(np.int8)
+    return output
