@@ -1,0 +1,48 @@
+"""What the sections share: the frozen base model and the field types with a meaning of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from tinyml_nas.config.units import parse_frequency
+
+
+class Section(BaseModel):
+    """One section of the YAML: immutable, and every key it has is declared."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        protected_namespaces=(),
+        coerce_numbers_to_str=True,
+        allow_inf_nan=False,
+    )
+
+
+WITHOUT_EFFECT = "x-without-effect"
+
+Ignored = Annotated[
+    Any,
+    Field(
+        description="Accepted for compatibility; has no effect here.",
+        json_schema_extra={WITHOUT_EFFECT: True},
+    ),
+]
+"""The value of a key that other tools read and that changes nothing here."""
+
+Rate = Annotated[
+    float,
+    BeforeValidator(parse_frequency),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
+"""A frequency in hertz, written as a number or with a unit: ``50``, ``50 Hz``, ``31.25 kHz``."""
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+"""A whole number from 1 on."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""A share between 0 and 1."""

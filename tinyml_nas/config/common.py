@@ -1,0 +1,49 @@
+"""Section ``common``: what is to be learned, for which device, under which name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tinyml_nas.config.base import Ignored, Section
+
+TaskType = Literal[
+    "generic_timeseries_classification",
+    "motor_fault",
+    "blower_imbalance",
+    "arc_fault",
+    "ecg_classification",
+    "pir_detection",
+]
+
+
+class Common(Section):
+    """What is to be learned, and for which device."""
+
+    task_type: TaskType = Field(
+        description="What is to be learned. The named faults are classifications with a name."
+    )
+    target_device: str = Field(
+        "cortex-m4",
+        description="Name of the microcontroller; `info devices` lists them.",
+    )
+    target_module: Literal["timeseries"] = Field(
+        "timeseries", description="Kind of signal; this release has time series."
+    )
+    run_name: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the run folder below runs/; default: the name of the data set.",
+    )
+    seed: int = Field(
+        42, ge=0, le=2**31 - 1, description="The one seed from which all randomness comes."
+    )
+    target_machine: Ignored = None
+    verbose_mode: Ignored = None
+    download_path: Ignored = None
+    projects_path: Ignored = None
+    project_path: Ignored = None
+    project_run_path: Ignored = None
+    task_category: Ignored = None
+    generic_model: Ignored = None

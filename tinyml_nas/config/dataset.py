@@ -1,0 +1,121 @@
+"""Section ``dataset``: where the recordings are and how they are split."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from tinyml_nas.config.base import Ignored, Section
+
+SUM_TOLERANCE = 1e-6
+
+
+def _three_shares(value: object) -> object:
+    """(train, validation, test) from one share, two or three; other things as they are."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 3:
+        return value
+    try:
+        shares = [float(item) for item in value]
+    except (TypeError, ValueError, OverflowError):
+        return value
+    if len(shares) == 1:
+        return shares[0], (1 - shares[0]) / 2, (1 - shares[0]) / 2
+    if len(shares) == 2:
+        rest = 1 - sum(shares)
+        # two shares that fill the whole: validation and test divide the second one
+        return (
+            (*shares, rest) if rest > SUM_TOLERANCE else (shares[0], shares[1] / 2, shares[1] / 2)
+        )
+    return tuple(shares)
+
+
+def _fill_one(shares: tuple[float, float, float]) -> tuple[float, float, float]:
+    if abs(sum(shares) - 1) > SUM_TOLERANCE:
+        raise ValueError(f"the shares add up to {sum(shares):g}, not to 1")
+    return shares
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Shares = Annotated[
+    tuple[Share, Share, Share],
+    BeforeValidator(_three_shares),
+    AfterValidator(_fill_one),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3},
+            ]
+        }
+    ),
+]
+
+
+class SplitGroups(Section):
+    """Groups that are put into a split by name; splits without names share the other groups."""
+
+    train: tuple[str, ...] | None = Field(None, description="Groups to train on.")
+    validation: tuple[str, ...] | None = Field(None, description="Groups to choose models by.")
+    test: tuple[str, ...] | None = Field(None, description="Groups to report on.")
+
+
+class Dataset(Section):
+    """The recordings and their split into training, validation and test."""
+
+    dataset_name: str | None = Field(None, description="Name of the data set in the reports.")
+    input_data_path: str | None = Field(
+        None,
+        description="Folder or zip with classes/<label>/*.csv, or one .csv or .npz file with "
+        "labels. Relative to this file.",
+    )
+    data_dir: str | None = Field(None, description="Folder of the classes; default: classes.")
+    annotation_dir: str = Field("annotations", description="Folder of the lists of files.")
+    annotation_prefix: str = Field("instances", description="How the names of the lists start.")
+    split_factor: Shares = Field(
+        (0.6, 0.3, 0.1),
+        description="Shares of training, validation and test; with one number the other two "
+        "divide the rest.",
+    )
+    split_type: Literal["amongst_files", "within_files", "by_group"] = Field(
+        "amongst_files",
+        description="Whole files, stretches of time within each file, or whole groups "
+        "(subjects, machines) go to one side.",
+    )
+    split_names: tuple[str, str, str] = Field(
+        ("train", "val", "test"), description="Names of the splits in the annotation lists."
+    )
+    group_by: Annotated[str, AfterValidator(_regex)] | None = Field(
+        None,
+        description="Regular expression with one group, searched in each file's path; or the "
+        "name of a column of a single-file data set.",
+    )
+    split_groups: SplitGroups | None = Field(
+        None, description="Groups that go into a split by name."
+    )
+    label_column: str | None = Field(
+        None, description="Column or array with the labels of a single-file data set."
+    )
+    generator: Literal["arc_fault"] | None = Field(
+        None, description="A synthetic signal made on the spot instead of recordings."
+    )
+    enable: Ignored = None
+    input_annotation_path: Ignored = None
+    annotation_format: Ignored = None
+    dataset_path: Ignored = None
+    extract_path: Ignored = None
+    max_num_files: Ignored = None
+    dataset_download: Ignored = None
+    dataset_reload: Ignored = None
+    gof_test: Ignored = None

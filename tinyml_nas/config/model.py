@@ -1,0 +1,39 @@
+"""The whole configuration, and its JSON schema for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from tinyml_nas.config.base import Section
+from tinyml_nas.config.common import Common
+from tinyml_nas.config.dataset import Dataset
+from tinyml_nas.config.delivery import Compilation, Testing
+from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.training import Training
+
+SECTIONS: dict[str, type[Section]] = {
+    "common": Common,
+    "dataset": Dataset,
+    "data_processing_feature_extraction": DataProcessing,
+    "training": Training,
+    "testing": Testing,
+    "compilation": Compilation,
+}
+REQUIRED_SECTIONS = ("common", "dataset", "data_processing_feature_extraction", "training")
+IGNORED_SECTIONS = ("data_processing",)
+
+
+class Config(Section):
+    """Everything that the YAML says, with its defaults and presets filled in."""
+
+    common: Common
+    dataset: Dataset
+    data_processing_feature_extraction: DataProcessing
+    training: Training
+    testing: Testing = Testing()
+    compilation: Compilation = Compilation()
+    path: SkipJsonSchema[Path] = Field(description="The file; relative paths start beside it.")

@@ -1,0 +1,37 @@
+"""Quantities with a unit, read from text: ``8 kB`` is 8000 bytes, ``8 KiB`` is 8192.
+
+Decimal prefixes are powers of 1000 and binary ones (Ki, Mi) powers of 1024, as the standards say.
+"""
+
+from __future__ import annotations
+
+import re
+
+QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
+BYTES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
+HERTZ = {"": 1, "Hz": 1, "k": 1e3, "kHz": 1e3, "M": 1e6, "MHz": 1e6}
+
+
+def _scaled(text: str, units: dict[str, int] | dict[str, float], what: str) -> float:
+    match = QUANTITY.fullmatch(text)
+    known = ", ".join(unit for unit in units if unit)
+    if match is None:
+        raise ValueError(f"{text!r} is not {what}: a number, then one of {known}")
+    if match[2] not in units:
+        raise ValueError(f"{match[2]!r} is no unit of {what}; use {known}")
+    return float(match[1]) * units[match[2]]
+
+
+def parse_bytes(value: object) -> object:
+    """Whole bytes where ``value`` is text; anything else as it is, for the schema to judge."""
+    if not isinstance(value, str):
+        return value
+    size = _scaled(value, BYTES, "a size")
+    if size != int(size):
+        raise ValueError(f"{value!r} is not a whole number of bytes")
+    return int(size)
+
+
+def parse_frequency(value: object) -> object:
+    """Hertz where ``value`` is text; anything else as it is, for the schema to judge."""
+    return _scaled(value, HERTZ, "a frequency") if isinstance(value, str) else value
