@@ -1,4 +1,4 @@
-"""What the sections share: the frozen base model and the field types with a meaning of their own."""
+"""What the sections share: the frozen base model and field types with a meaning of their own."""
 
 from __future__ import annotations
 

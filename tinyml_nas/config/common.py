@@ -25,19 +25,19 @@ class Common(Section):
         description="What is to be learned. The named faults are classifications with a name."
     )
     target_device: str = Field(
-        "cortex-m4",
+        default="cortex-m4",
         description="Name of the microcontroller; `info devices` lists them.",
     )
     target_module: Literal["timeseries"] = Field(
-        "timeseries", description="Kind of signal; this release has time series."
+        default="timeseries", description="Kind of signal; this release has time series."
     )
     run_name: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Name of the run folder below runs/; default: the name of the data set.",
     )
     seed: int = Field(
-        42, ge=0, le=2**31 - 1, description="The one seed from which all randomness comes."
+        default=42, ge=0, le=2**31 - 1, description="The one seed from which all randomness comes."
     )
     target_machine: Ignored = None
     verbose_mode: Ignored = None

@@ -66,49 +66,57 @@ Shares = Annotated[
 class SplitGroups(Section):
     """Groups that are put into a split by name; splits without names share the other groups."""
 
-    train: tuple[str, ...] | None = Field(None, description="Groups to train on.")
-    validation: tuple[str, ...] | None = Field(None, description="Groups to choose models by.")
-    test: tuple[str, ...] | None = Field(None, description="Groups to report on.")
+    train: tuple[str, ...] | None = Field(default=None, description="Groups to train on.")
+    validation: tuple[str, ...] | None = Field(
+        default=None, description="Groups to choose models by."
+    )
+    test: tuple[str, ...] | None = Field(default=None, description="Groups to report on.")
 
 
 class Dataset(Section):
     """The recordings and their split into training, validation and test."""
 
-    dataset_name: str | None = Field(None, description="Name of the data set in the reports.")
+    dataset_name: str | None = Field(
+        default=None, description="Name of the data set in the reports."
+    )
     input_data_path: str | None = Field(
-        None,
+        default=None,
         description="Folder or zip with classes/<label>/*.csv, or one .csv or .npz file with "
         "labels. Relative to this file.",
     )
-    data_dir: str | None = Field(None, description="Folder of the classes; default: classes.")
-    annotation_dir: str = Field("annotations", description="Folder of the lists of files.")
-    annotation_prefix: str = Field("instances", description="How the names of the lists start.")
+    data_dir: str | None = Field(
+        default=None, description="Folder of the classes; default: classes."
+    )
+    annotation_dir: str = Field(default="annotations", description="Folder of the lists of files.")
+    annotation_prefix: str = Field(
+        default="instances", description="How the names of the lists start."
+    )
     split_factor: Shares = Field(
-        (0.6, 0.3, 0.1),
+        default=(0.6, 0.3, 0.1),
         description="Shares of training, validation and test; with one number the other two "
         "divide the rest.",
     )
     split_type: Literal["amongst_files", "within_files", "by_group"] = Field(
-        "amongst_files",
+        default="amongst_files",
         description="Whole files, stretches of time within each file, or whole groups "
         "(subjects, machines) go to one side.",
     )
     split_names: tuple[str, str, str] = Field(
-        ("train", "val", "test"), description="Names of the splits in the annotation lists."
+        default=("train", "val", "test"), description="Names of the splits in the annotation lists."
     )
     group_by: Annotated[str, AfterValidator(_regex)] | None = Field(
-        None,
+        default=None,
         description="Regular expression with one group, searched in each file's path; or the "
         "name of a column of a single-file data set.",
     )
     split_groups: SplitGroups | None = Field(
-        None, description="Groups that go into a split by name."
+        default=None, description="Groups that go into a split by name."
     )
     label_column: str | None = Field(
-        None, description="Column or array with the labels of a single-file data set."
+        default=None, description="Column or array with the labels of a single-file data set."
     )
     generator: Literal["arc_fault"] | None = Field(
-        None, description="A synthetic signal made on the spot instead of recordings."
+        default=None, description="A synthetic signal made on the spot instead of recordings."
     )
     enable: Ignored = None
     input_annotation_path: Ignored = None

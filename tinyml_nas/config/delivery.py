@@ -12,9 +12,11 @@ from tinyml_nas.config.base import Ignored, Section
 class Testing(Section):
     """What is tested and proven at the end of a run."""
 
-    enable: bool = Field(True, description="False leaves out the accuracy on the test split.")
+    enable: bool = Field(
+        default=True, description="False leaves out the accuracy on the test split."
+    )
     parity_vectors: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        32, description="Test windows that must give the same bits on every carrier."
+        default=32, description="Test windows that must give the same bits on every carrier."
     )
     skip_train: Ignored = None
     device_inference: Ignored = None
@@ -25,9 +27,9 @@ class Testing(Section):
 class Compilation(Section):
     """What is generated for the device."""
 
-    enable: bool = Field(True, description="False leaves out the generated C.")
+    enable: bool = Field(default=True, description="False leaves out the generated C.")
     c_prefix: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")] = Field(
-        "model", description="Start of every name in the generated C."
+        default="model", description="Start of every name in the generated C."
     )
     compile_preset_name: Ignored = None
     keep_libc_files: Ignored = None

@@ -55,44 +55,49 @@ class DataProcessing(Section):
     """Windows and features; a preset gives the values that are not written out."""
 
     feature_extraction_name: str | None = Field(
-        None, description="A feature preset; `info features` lists them. Written keys win over it."
+        default=None,
+        description="A feature preset; `info features` lists them. Written keys win over it.",
     )
     data_proc_transforms: Annotated[
         tuple[Literal["SimpleWindow", "Downsample"], ...], BeforeValidator(_listed)
-    ] = Field((), description="Steps before the features: SimpleWindow, Downsample.")
+    ] = Field(default=(), description="Steps before the features: SimpleWindow, Downsample.")
     feat_ext_transform: Annotated[tuple[Step, ...], BeforeValidator(_listed)] = Field(
-        (), description="Feature steps, in the order in which they are to run."
+        default=(), description="Feature steps, in the order in which they are to run."
     )
     variables: Variables = Field(
-        1, description="The first n columns, or a list of column numbers or names."
+        default=1, description="The first n columns, or a list of column numbers or names."
     )
-    sampling_rate: Rate = Field(1.0, description="Samples per second of the recordings.")
-    new_sr: Rate = Field(1.0, description="Samples per second after Downsample.")
-    frame_size: Count = Field(1, description="Samples per frame.")
+    sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
+    new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")
+    frame_size: Count = Field(default=1, description="Samples per frame.")
     stride_size: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.01, description="Step from frame to frame as a share of the frame; 1: no overlap."
+        default=0.01, description="Step from frame to frame as a share of the frame; 1: no overlap."
     )
-    feature_size_per_frame: Count | None = Field(None, description="Features of one frame.")
-    num_frame_concat: Count = Field(1, description="Frames joined to one input.")
-    frame_skip: Count = Field(1, description="Only every so many frames start an input.")
-    min_bin: Annotated[int, Field(ge=0)] = Field(1, description="First FFT bin that is kept.")
-    normalize_bin: bool = Field(False, description="Divide each bin's sum by its width.")
+    feature_size_per_frame: Count | None = Field(default=None, description="Features of one frame.")
+    num_frame_concat: Count = Field(default=1, description="Frames joined to one input.")
+    frame_skip: Count = Field(default=1, description="Only every so many frames start an input.")
+    min_bin: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="First FFT bin that is kept."
+    )
+    normalize_bin: bool = Field(default=False, description="Divide each bin's sum by its width.")
     analysis_bandwidth: Annotated[float, Field(gt=0, le=1024)] = Field(
-        1, description="Divides the band that is binned: 2 keeps its lower half."
+        default=1, description="Divides the band that is binned: 2 keeps its lower half."
     )
-    dc_remove: bool = Field(True, description="RAW_FE takes the mean off each frame.")
-    log_mul: float | None = Field(None, description="Factor before the logarithm of LOG_DB.")
+    dc_remove: bool = Field(default=True, description="RAW_FE takes the mean off each frame.")
+    log_mul: float | None = Field(
+        default=None, description="Factor before the logarithm of LOG_DB."
+    )
     log_base: Annotated[Literal[10, "e"], BeforeValidator(_log_base)] | None = Field(
-        None, description="Base of the logarithm of LOG_DB: 10 or e."
+        default=None, description="Base of the logarithm of LOG_DB: 10 or e."
     )
     log_threshold: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Added before the logarithm of LOG_DB."
+        default=None, description="Added before the logarithm of LOG_DB."
     )
     stacking: Literal["2D1", "1D"] = Field(
-        "2D1", description="2D1 keeps the channels apart, 1D joins them end to end."
+        default="2D1", description="2D1 keeps the channels apart, 1D joins them end to end."
     )
     scale: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Divides the samples before everything else."
+        default=None, description="Divides the samples before everything else."
     )
     target_variables: Ignored = None
     forecast_horizon: Ignored = None

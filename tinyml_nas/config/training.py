@@ -15,13 +15,17 @@ NotNegative = Annotated[float, Field(ge=0)]
 class Augmentation(Section):
     """Random changes of the training examples; 0 switches one off."""
 
-    jitter: NotNegative = Field(0.0, description="Noise, in standard deviations of the signal.")
-    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="Largest relative change of the amplitude."
+    jitter: NotNegative = Field(
+        default=0.0, description="Noise, in standard deviations of the signal."
     )
-    shift: Fraction = Field(0.0, description="Largest shift in time, as a share of the window.")
+    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Largest relative change of the amplitude."
+    )
+    shift: Fraction = Field(
+        default=0.0, description="Largest shift in time, as a share of the window."
+    )
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(
-        0.0, description="Largest rotation of three-axis sensors, in degrees."
+        default=0.0, description="Largest rotation of three-axis sensors, in degrees."
     )
     rotation_groups: (
         tuple[
@@ -29,96 +33,106 @@ class Augmentation(Section):
             ...,
         ]
         | None
-    ) = Field(None, description="Channel numbers x, y, z of each sensor, such as [[0, 1, 2]].")
+    ) = Field(
+        default=None, description="Channel numbers x, y, z of each sensor, such as [[0, 1, 2]]."
+    )
 
 
 class Training(Section):
     """The model or the search for one, its training and its quantization."""
 
-    enable: bool = Field(True, description="False ends the run before the training.")
+    enable: bool = Field(default=True, description="False ends the run before the training.")
     model_name: str | None = Field(
-        None, description="A model of the zoo; `info models` lists them. Optional with a search."
+        default=None,
+        description="A model of the zoo; `info models` lists them. Optional with a search.",
     )
-    training_epochs: Count = Field(10, description="Passes over the training examples.")
-    batch_size: Count = Field(8, description="Examples per step.")
-    learning_rate: Positive = Field(2e-3, description="Step size at the start.")
+    training_epochs: Count = Field(default=10, description="Passes over the training examples.")
+    batch_size: Count = Field(default=8, description="Examples per step.")
+    learning_rate: Positive = Field(default=2e-3, description="Step size at the start.")
     optimizer: Literal["sgd", "nesterov", "rmsprop", "adam", "adamw"] = Field(
-        "sgd", description="How the weights follow the gradient."
+        default="sgd", description="How the weights follow the gradient."
     )
-    weight_decay: NotNegative = Field(1e-4, description="L2 pull on the weights.")
+    weight_decay: NotNegative = Field(default=1e-4, description="L2 pull on the weights.")
     lr_scheduler: Literal["cosineannealinglr", "steplr", "exponentiallr", "none"] = Field(
-        "cosineannealinglr", description="How the learning rate falls."
+        default="cosineannealinglr", description="How the learning rate falls."
     )
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(
-        1, description="Epochs over which the learning rate rises to its start value."
+        default=1, description="Epochs over which the learning rate rises to its start value."
     )
     training_device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where to train; auto takes CUDA if it is there."
+        default="auto", description="Where to train; auto takes CUDA if it is there."
     )
-    num_gpus: Annotated[int, Field(ge=0)] = Field(1, description="0 trains on the CPU.")
+    num_gpus: Annotated[int, Field(ge=0)] = Field(default=1, description="0 trains on the CPU.")
     class_weights: Literal["balanced", "none"] = Field(
-        "balanced", description="Whether rare classes weigh more in the loss."
+        default="balanced", description="Whether rare classes weigh more in the loss."
     )
     early_stopping_patience: Count | None = Field(
-        None, description="Stop after so many epochs without a better validation loss."
+        default=None, description="Stop after so many epochs without a better validation loss."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="Share of the target that is spread over all classes."
+        default=0.0, description="Share of the target that is spread over all classes."
     )
     augmentation: Augmentation = Field(
-        Augmentation(), description="Random changes of the training examples."
+        default=Augmentation(), description="Random changes of the training examples."
     )
     quantization: Literal[0, 1, 2] = Field(
-        2, description="0 keeps floats only; 1 and 2 give the int8 model."
+        default=2, description="0 keeps floats only; 1 and 2 give the int8 model."
     )
     quantization_method: Literal["QAT", "PTQ"] = Field(
-        "QAT", description="Quantize while fine-tuning (QAT) or after training (PTQ)."
+        default="QAT", description="Quantize while fine-tuning (QAT) or after training (PTQ)."
     )
     quantization_weight_bitwidth: Literal[8, 4, 2] = Field(
-        8, description="Bits of a weight; this release always uses 8."
+        default=8, description="Bits of a weight; this release always uses 8."
     )
     quantization_activation_bitwidth: Literal[8, 4, 2] = Field(
-        8, description="Bits of an activation; this release always uses 8."
+        default=8, description="Bits of an activation; this release always uses 8."
     )
     calibration: Literal["min_max", "percentile", "mse"] = Field(
-        "min_max", description="How the ranges of the activations are found."
+        default="min_max", description="How the ranges of the activations are found."
     )
-    calibration_windows: Count = Field(512, description="Training examples used for the ranges.")
+    calibration_windows: Count = Field(
+        default=512, description="Training examples used for the ranges."
+    )
     qat_epochs: Count | None = Field(
-        None, description="Epochs of QAT; default: a fifth of training_epochs, at least 10."
+        default=None, description="Epochs of QAT; default: a fifth of training_epochs, at least 10."
     )
-    nas_enabled: bool = Field(False, description="Search the network instead of naming one.")
+    nas_enabled: bool = Field(
+        default=False, description="Search the network instead of naming one."
+    )
     nas_optimization_mode: Literal["Memory", "Compute"] = Field(
-        "Memory", description="Search for few parameters (Memory) or few MACs (Compute)."
+        default="Memory", description="Search for few parameters (Memory) or few MACs (Compute)."
     )
-    nas_epochs: Count = Field(10, description="Epochs of the search.")
+    nas_epochs: Count = Field(default=10, description="Epochs of the search.")
     nas_model_size: Literal["s", "m", "l", "xl", "xxl"] | None = Field(
-        None, description="Preset of the five keys below; a key that is written wins."
+        default=None, description="Preset of the five keys below; a key that is written wins."
     )
-    nas_layers: Count = Field(3, description="Cells one after the other.")
-    nas_nodes_per_layer: Count = Field(4, description="Nodes in a cell.")
-    nas_init_channels: Count = Field(1, description="Channels of a node in the first stage.")
+    nas_layers: Count = Field(default=3, description="Cells one after the other.")
+    nas_nodes_per_layer: Count = Field(default=4, description="Nodes in a cell.")
+    nas_init_channels: Count = Field(
+        default=1, description="Channels of a node in the first stage."
+    )
     nas_init_channel_multiplier: Count = Field(
-        3, description="Channels of the stem, in multiples of nas_init_channels."
+        default=3, description="Channels of the stem, in multiples of nas_init_channels."
     )
-    nas_fanout_concat: Count = Field(4, description="Nodes that a cell concatenates.")
-    nas_search_strategy: Literal["darts"] = Field("darts", description="How to search.")
+    nas_fanout_concat: Count = Field(default=4, description="Nodes that a cell concatenates.")
+    nas_search_strategy: Literal["darts"] = Field(default="darts", description="How to search.")
     nas_unrolled: bool = Field(
-        False, description="Second-order search: slower, follows the weights one step ahead."
+        default=False,
+        description="Second-order search: slower, follows the weights one step ahead.",
     )
     nas_penalty_weight: NotNegative = Field(
-        0.1, description="Weight of the cost in the loss of the search."
+        default=0.1, description="Weight of the cost in the loss of the search."
     )
-    nas_learning_rate: Positive = Field(0.01, description="Step size of the alphas.")
-    nas_batch_size: Count | None = Field(None, description="Default: batch_size.")
+    nas_learning_rate: Positive = Field(default=0.01, description="Step size of the alphas.")
+    nas_batch_size: Count | None = Field(default=None, description="Default: batch_size.")
     nas_compare_model: str | None = Field(
-        "CLS_1k", description="Model of the zoo trained beside the search; null for none."
+        default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
     )
     num_last_epochs: Ignored = None
     distributed: Ignored = None
     training_master_port: Ignored = None
     lambda_reg: Ignored = None
-    ignored_model_config: Ignored = Field(None, alias="model_config")
+    ignored_model_config: Ignored = Field(default=None, alias="model_config")
     model_spec: Ignored = None
     augment_config: Ignored = None
     dataset_loader: Ignored = None
