@@ -11,6 +11,7 @@ R1 has one rounding, half up.  It equals LiteRT's default kernels, CMSIS-NN buil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,16 @@ def multiplier_and_shift(real: npt.ArrayLike) -> tuple[Int32, Int8]:
     shift = 31 - exponent
     m = np.where(shift > MAX_SHIFT, 1 << 30, m)
     return m.astype(np.int32), np.minimum(shift, MAX_SHIFT).astype(np.int8)
+
+
+def add_multipliers(ratios: Sequence[float]) -> tuple[Int32, Int8]:
+    """One multiplier per input of an addition and the one shift that they share.
+
+    The largest is a full Q31 mantissa; the others are rounded to the same shift.
+    """
+    _, shift = multiplier_and_shift(max(ratios))
+    scaled = np.rint(np.ldexp(np.asarray(ratios, np.float64), int(shift[0])))
+    return np.minimum(scaled, (1 << 31) - 1).astype(np.int32), shift
 
 
 def requantize(

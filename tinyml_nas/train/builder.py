@@ -45,7 +45,7 @@ class ConvBlock(nn.Module):
 
 
 class Pool(nn.Module):
-    """Maximum or mean over a window; see ``graph.MaxPool`` and ``graph.AvgPool`` for the padding."""
+    """Maximum or mean over a window; the records in ``graph`` say what padding means."""
 
     def __init__(self, op: MaxPool | AvgPool) -> None:
         super().__init__()

@@ -1,0 +1,80 @@
+"""Calibration: the range of every activation, from training windows, and the scales that follow.
+
+Max pooling and concatenation move int8 values without touching them, so their inputs and output
+share one scale: such tensors form a group that is calibrated together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tinyml_nas.graph import INPUT, Concat, MaxPool, Network
+from tinyml_nas.quantize.integer import TensorScale
+from tinyml_nas.quantize.scheme import QMAX, QMIN, tensor_scale
+from tinyml_nas.train.builder import NetworkModule
+
+Range = tuple[float, float]
+Values = npt.NDArray[np.float32]
+
+
+def min_max(values: Values) -> Range:
+    """The whole range."""
+    return float(values.min()), float(values.max())
+
+
+def percentile(values: Values, tail: float = 0.01) -> Range:
+    """The range without the outermost ``tail`` per cent on each side."""
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def mse(values: Values, steps: int = 40) -> Range:
+    """The shrunken range with the least squared quantization error."""
+    low, high = min_max(values)
+
+    def error(share: float) -> float:
+        scale = tensor_scale(low * share, high * share)
+        q = np.clip(np.rint(values / scale.scale) + scale.zero_point, QMIN, QMAX)
+        return float(np.mean((values - (q - scale.zero_point) * scale.scale) ** 2))
+
+    best = min((1 - step / (2 * steps) for step in range(steps)), key=error)
+    return low * best, high * best
+
+
+OBSERVERS: Mapping[str, Callable[[Values], Range]] = {
+    "min_max": min_max,
+    "percentile": percentile,
+    "mse": mse,
+}
+"""Calibration methods by their name in ``training.calibration``."""
+
+
+def calibrate(folded: NetworkModule, x: Tensor, method: str) -> dict[str, TensorScale]:
+    """Scale of every tensor for normalised calibration windows ``x`` (N, C, L)."""
+    with torch.no_grad():
+        tensors = {name: t.numpy().ravel() for name, t in folded.tensors(x).items()}
+    observe = OBSERVERS[method]
+    scales: dict[str, TensorScale] = {}
+    for group in scale_groups(folded.network):
+        lows, highs = zip(*(observe(tensors[name]) for name in group), strict=True)
+        scales |= dict.fromkeys(group, tensor_scale(min(lows), max(highs)))
+    return scales
+
+
+def scale_groups(network: Network) -> list[tuple[str, ...]]:
+    """Tensors that must share one scale, each tensor in exactly one group."""
+    group_of: dict[str, set[str]] = {name: {name} for name in (INPUT, *_names(network))}
+    for node in network.nodes:
+        if isinstance(node.op, MaxPool | Concat):
+            merged = set.union(*(group_of[name] for name in (node.name, *node.inputs)))
+            group_of |= dict.fromkeys(merged, merged)
+    return sorted({tuple(sorted(group)) for group in group_of.values()})
+
+
+def _names(network: Network) -> Iterable[str]:
+    return (node.name for node in network.nodes)

@@ -1,0 +1,164 @@
+"""Lowering: folded float weights and scales become the integer model.
+
+The same :func:`lower_node` feeds quantization-aware training, so the network that is fine-tuned is
+the network that is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.features import Normalization
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+)
+from tinyml_nas.quantize.integer import (
+    InputQuantization,
+    Int8,
+    Int32,
+    IntAdd,
+    IntAvgPool,
+    IntConcat,
+    IntConv,
+    IntLayer,
+    IntMaxPool,
+    IntNetwork,
+    Requantize,
+    TensorScale,
+)
+from tinyml_nas.quantize.scheme import (
+    QMAX,
+    QMIN,
+    add_multipliers,
+    multiplier_and_shift,
+    quantize_bias,
+    quantize_weight,
+    weight_scales,
+)
+
+Scales = Mapping[str, TensorScale]
+Parameters = Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+"""Folded weight (out, in, kernel) and bias (out,) by node name."""
+
+INT32_MAX = (1 << 31) - 1
+
+
+def lower(
+    network: Network,
+    parameters: Parameters,
+    scales: Scales,
+    normalization: Normalization,
+    class_names: tuple[str, ...],
+    channel_names: tuple[str, ...],
+) -> IntNetwork:
+    """The integer model of a folded ``network``.
+
+    Raises ``ConfigError`` naming the layer whose int32 accumulator could overflow.
+    """
+    entry = scales[INPUT]
+    return IntNetwork(
+        network=network,
+        input=InputQuantization(
+            mean=normalization.mean.astype(np.float32),
+            scale=(normalization.std.astype(np.float32) * entry.scale).astype(np.float32),
+            zero_point=entry.zero_point,
+        ),
+        scales=dict(scales),
+        layers=tuple(lower_node(network, node, parameters, scales) for node in network.nodes),
+        class_names=class_names,
+        channel_names=channel_names,
+    )
+
+
+def lower_node(network: Network, node: Node, parameters: Parameters, scales: Scales) -> IntLayer:
+    """The integer layer of one node."""
+    shape = network.input_shapes(node)[0]
+    match node.op:
+        case Conv() as op:
+            integer = _conv(node, op.stride, op.pad, op.relu, parameters, scales)
+        case Linear() as op:
+            integer = _conv(node, 1, (0, 0), op.relu, parameters, scales)
+        case AvgPool() as op:
+            integer = _avg_pool(node, op.kernel, op.stride, op.pad, scales)
+        case GlobalAvgPool():
+            integer = _avg_pool(node, shape.length, 1, (0, 0), scales)
+        case MaxPool() as op:
+            integer = IntMaxPool(op.kernel, op.stride, op.pad)
+        case Add() as op:
+            integer = _add(node, op.relu, scales)
+        case Concat():
+            integer = IntConcat()
+        case _:
+            raise TypeError(f"no integer layer for {node.op!r}")
+    return IntLayer(node.name, node.op.kind, node.inputs, integer)
+
+
+def _conv(
+    node: Node,
+    stride: int,
+    pad: tuple[int, int],
+    relu: bool,
+    parameters: Parameters,
+    scales: Scales,
+) -> IntConv:
+    weight, bias = parameters[node.name]
+    entry, leave = scales[node.inputs[0]], scales[node.name]
+    w_scales = weight_scales(weight, bias, float(entry.scale))
+    q_weight = np.ascontiguousarray(quantize_weight(weight, w_scales).transpose(0, 2, 1))
+    q_bias = quantize_bias(bias, entry.scale, w_scales)
+    ratio = np.float64(entry.scale) * w_scales.astype(np.float64) / np.float64(leave.scale)
+    bound = accumulator_bound(q_weight, q_bias, entry.zero_point)
+    if bound > INT32_MAX:
+        raise ConfigError(
+            f"layer {node.name!r}: its accumulator can reach {bound:,}, beyond int32",
+            hint="use fewer input channels or a shorter kernel in this layer",
+        )
+    return IntConv(
+        weight=q_weight,
+        bias=q_bias,
+        stride=stride,
+        pad=pad,
+        requantize=_requantize(*multiplier_and_shift(ratio), leave.zero_point, relu),
+        acc_bound=bound,
+    )
+
+
+def accumulator_bound(weight: Int8, bias: Int32, zero_point: int) -> int:
+    """Largest magnitude of any partial sum, with the zero point in the data or in the bias."""
+    w = weight.astype(np.int64).reshape(len(weight), -1)
+    magnitude, total = np.abs(w).sum(axis=1), w.sum(axis=1)
+    in_data = np.abs(bias.astype(np.int64)) + magnitude * max(QMAX - zero_point, zero_point - QMIN)
+    in_bias = np.abs(bias - zero_point * total) + magnitude * -QMIN
+    return int(max(in_data.max(), in_bias.max()))
+
+
+def _avg_pool(
+    node: Node, kernel: int, stride: int, pad: tuple[int, int], scales: Scales
+) -> IntAvgPool:
+    entry, leave = scales[node.inputs[0]], scales[node.name]
+    ratio = np.float64(entry.scale) / (kernel * np.float64(leave.scale))
+    r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
+    return IntAvgPool(kernel, stride, pad, r1)
+
+
+def _add(node: Node, relu: bool, scales: Scales) -> IntAdd:
+    leave = scales[node.name]
+    ratios = [np.float64(scales[name].scale) / np.float64(leave.scale) for name in node.inputs]
+    return IntAdd(_requantize(*add_multipliers(ratios), leave.zero_point, relu))
+
+
+def _requantize(multiplier: Int32, shift: Int8, zero_point: int, relu: bool) -> Requantize:
+    return Requantize(multiplier, shift, zero_point if relu else QMIN, QMAX)

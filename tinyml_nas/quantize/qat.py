@@ -1,0 +1,144 @@
+"""Quantization-aware training: the integer model as a differentiable torch module.
+
+The forward pass computes the very integers of the contract: convolutions in float32 on integer
+values (exact below 2^24) and rule R1 in int64.  The backward pass sees the real-valued layer
+with its clamp instead: the straight-through estimator (Bengio et al., 2013).  Between layers
+travel ``q - zero_point``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinyml_nas.graph import INPUT, Node
+from tinyml_nas.quantize.integer import (
+    IntAdd,
+    IntAvgPool,
+    IntConcat,
+    IntConv,
+    IntMaxPool,
+    Requantize,
+)
+from tinyml_nas.quantize.lower import Parameters, Scales, lower_node
+from tinyml_nas.quantize.scheme import QMAX, QMIN, weight_scales
+from tinyml_nas.train.builder import ConvBlock, NetworkModule
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Value of ``exact``, gradient of ``soft``."""
+
+    @staticmethod
+    def forward(ctx: Any, soft: Tensor, exact: Tensor) -> Tensor:
+        return exact.to(soft.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient, None
+
+
+def _straight_through(soft: Tensor, exact: Tensor) -> Tensor:
+    value: Tensor = _StraightThrough.apply(soft, exact)  # type: ignore[no-untyped-call]
+    return value
+
+
+class QuantizedModule(nn.Module):
+    """A folded network with fixed activation scales; maps normalised (N, C, L) to logits."""
+
+    def __init__(self, folded: NetworkModule, scales: Scales) -> None:
+        super().__init__()
+        self.folded = folded
+        self.network = folded.network
+        self.scales = scales
+
+    def forward(self, x: Tensor) -> Tensor:
+        entry = self.scales[INPUT]
+        soft = (x / float(entry.scale)).clamp(QMIN - entry.zero_point, QMAX - entry.zero_point)
+        centered = self.tensors(_straight_through(soft, soft.detach().round()))
+        return centered[self.network.output].flatten(1) * float(
+            self.scales[self.network.output].scale
+        )
+
+    def tensors(self, centered: Tensor) -> dict[str, Tensor]:
+        """Every activation as integer-valued ``q - zero_point``, from that of the input."""
+        tensors = {INPUT: centered}
+        parameters = self.parameters_by_node()
+        for node in self.network.nodes:
+            inputs = [tensors[name] for name in node.inputs]
+            tensors[node.name] = self._layer(node, inputs, parameters)
+        return tensors
+
+    def parameters_by_node(self) -> Parameters:
+        """Folded weights and biases as the lowering takes them."""
+        return {
+            name: (_array(block.conv.weight), _array(block.conv.bias))
+            for name, block in self.folded.named_children()
+            if isinstance(block, ConvBlock)
+        }
+
+    def _layer(self, node: Node, inputs: list[Tensor], parameters: Parameters) -> Tensor:
+        op = lower_node(self.network, node, parameters, self.scales).op
+        match op:
+            case IntConv():
+                return self._conv(node, op, inputs[0])
+            case IntAvgPool():
+                window = F.pad(inputs[0], op.pad).unfold(2, op.kernel, op.stride)
+                soft = window.sum(-1) * (self._ratio(node, node.inputs[0]) / op.kernel)
+                exact = window.detach().sum(-1).long() * int(op.requantize.multiplier[0])
+                return self._rule_r1(node, op.requantize, soft, exact)
+            case IntMaxPool():
+                padded = F.pad(inputs[0], op.pad, value=-torch.inf)
+                return F.max_pool1d(padded, op.kernel, op.stride)
+            case IntAdd():
+                return self._add(node, op, inputs)
+            case IntConcat():
+                return torch.cat(inputs, dim=1)
+
+    def _conv(self, node: Node, op: IntConv, x: Tensor) -> Tensor:
+        block = self.folded.get_submodule(node.name)
+        assert isinstance(block, ConvBlock)
+        assert block.conv.bias is not None
+        weight, bias = block.conv.weight, block.conv.bias
+        input_scale = float(self.scales[node.inputs[0]].scale)
+        w_scale = torch.from_numpy(weight_scales(_array(weight), _array(bias), input_scale))
+        w_scale = w_scale.to(weight.device)
+        q_weight = _straight_through(
+            weight / w_scale.view(-1, 1, 1), _tensor(op.weight.transpose(0, 2, 1), weight)
+        )
+        q_bias = _straight_through(bias / (input_scale * w_scale), _tensor(op.bias, bias))
+        acc = F.conv1d(F.pad(x, op.pad), q_weight, q_bias, op.stride)
+        soft = acc * (w_scale * self._ratio(node, node.inputs[0])).view(-1, 1)
+        exact = acc.detach().long() * _tensor(op.requantize.multiplier, x).long().view(-1, 1)
+        return self._rule_r1(node, op.requantize, soft, exact)
+
+    def _add(self, node: Node, op: IntAdd, inputs: list[Tensor]) -> Tensor:
+        ratios = [self._ratio(node, name) for name in node.inputs]
+        soft = torch.stack([x * ratio for x, ratio in zip(inputs, ratios, strict=True)]).sum(0)
+        multipliers = [int(m) for m in op.requantize.multiplier]
+        products = [x.detach().long() * m for x, m in zip(inputs, multipliers, strict=True)]
+        return self._rule_r1(node, op.requantize, soft, torch.stack(products).sum(0))
+
+    def _rule_r1(self, node: Node, r1: Requantize, soft: Tensor, product: Tensor) -> Tensor:
+        zero_point = self.scales[node.name].zero_point
+        low, high = r1.lower - zero_point, r1.upper - zero_point
+        shift = torch.from_numpy(r1.shift.astype(np.int64)).to(product.device).view(-1, 1)
+        half = torch.ones_like(shift) << (shift - 1)
+        exact = ((product + half) >> shift).clamp(low, high)
+        return _straight_through(soft.clamp(low, high), exact)
+
+    def _ratio(self, node: Node, source: str) -> float:
+        return float(self.scales[source].scale) / float(self.scales[node.name].scale)
+
+
+def _array(parameter: Tensor | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+    assert parameter is not None
+    array: np.ndarray[Any, np.dtype[np.float32]] = parameter.detach().cpu().float().numpy()
+    return array
+
+
+def _tensor(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(like.device, like.dtype)

@@ -1,0 +1,115 @@
+"""The quantize stage: fold, calibrate, fine-tune if asked, lower."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tinyml_nas.config import Training
+from tinyml_nas.console import Console
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.quantize.calibrate import calibrate
+from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.lower import lower
+from tinyml_nas.quantize.qat import QuantizedModule
+from tinyml_nas.train.builder import NetworkModule
+from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
+from tinyml_nas.train.recipe import Recipe, recipe_from_config
+from tinyml_nas.train.seeding import generator
+
+QAT_LEARNING_RATE = 0.1
+"""Fine-tuning starts at this share of the training rate."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The integer model, the fake-quant module that it was lowered from, and how it came about."""
+
+    integer: IntNetwork
+    folded: NetworkModule
+    module: QuantizedModule
+    record: dict[str, Any]
+
+
+def quantize(
+    trained: NetworkModule,
+    features: FeatureSet,
+    training: Training,
+    *,
+    seed: int,
+    checkpoint: Path,
+    resume: bool,
+    console: Console,
+    title: str,
+) -> Quantized:
+    """The integer model of ``trained``; only training windows calibrate and fine-tune it."""
+    folded = fold_batch_norm(trained)
+    windows = _calibration_windows(features, training.calibration_windows, seed)
+    module = QuantizedModule(folded, calibrate(folded, windows, training.calibration))
+    record: dict[str, Any] = {
+        "method": "PTQ",
+        "calibration": training.calibration,
+        "calibration_windows": len(windows),
+        "ptq_validation_accuracy": _validation_accuracy(module, features),
+    }
+    if training.quantization_method.upper() == "QAT":
+        recipe = _fine_tuning(recipe_from_config(training), training.qat_epochs)
+        state = {name: value.clone() for name, value in module.state_dict().items()}
+        result = fit(
+            module, features, recipe, seed=seed, checkpoint=checkpoint, resume=resume,
+            console=console, title=title,
+        )  # fmt: skip
+        record |= _choose(module, state, result, record["ptq_validation_accuracy"])
+    module.cpu().eval()
+    integer = lower(
+        folded.network,
+        module.parameters_by_node(),
+        module.scales,
+        features.normalization,
+        features.class_names,
+        features.channel_names,
+    )
+    return Quantized(integer, fold_batch_norm(trained), module, record)
+
+
+def _choose(
+    module: QuantizedModule, ptq: dict[str, torch.Tensor], result: FitResult, ptq_accuracy: float
+) -> dict[str, Any]:
+    """Load the better of PTQ and QAT by validation accuracy; fine-tuning must earn its place."""
+    qat_accuracy = result.history[result.best_epoch]["validation_accuracy"]
+    keep_qat = qat_accuracy >= ptq_accuracy
+    module.load_state_dict(result.state if keep_qat else ptq)
+    return {
+        "method": "QAT" if keep_qat else "PTQ",
+        "qat_validation_accuracy": qat_accuracy,
+        "qat_epochs": len(result.history),
+        "qat_best_epoch": result.best_epoch,
+        "history": list(result.history),
+        "seconds": result.seconds,
+    }
+
+
+def _fine_tuning(recipe: Recipe, epochs: int | None) -> Recipe:
+    return dataclasses.replace(
+        recipe,
+        epochs=epochs or max(3, recipe.epochs // 5),
+        learning_rate=recipe.learning_rate * QAT_LEARNING_RATE,
+        warmup_epochs=0,
+    )
+
+
+def _calibration_windows(features: FeatureSet, count: int, seed: int) -> torch.Tensor:
+    x = torch.from_numpy(features.train.x)
+    order = torch.randperm(len(x), generator=generator(seed, "calibration"))
+    return Normalizer(features)(x[order[:count]])
+
+
+def _validation_accuracy(module: QuantizedModule, features: FeatureSet) -> float:
+    logits = predict(module, Normalizer(features)(torch.from_numpy(features.validation.x)))
+    labels = torch.from_numpy(features.validation.y)
+    return (logits.argmax(1) == labels).double().mean().item()

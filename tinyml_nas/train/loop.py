@@ -1,0 +1,235 @@
+"""The training loop, for float models and quantization-aware fine-tuning alike.
+
+1. every epoch draws its batches and its augmentation from its own seeds;
+2. the learning rate follows the recipe step by step;
+3. the weights with the best validation accuracy are kept (ties: the lower loss), never the last;
+4. a checkpoint after each epoch: a run that is killed and resumed gives the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinyml_nas.console import Console
+from tinyml_nas.errors import DataError
+from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
+from tinyml_nas.train.seeding import generator
+
+EVALUATION_BATCH = 1024
+
+
+class EpochRecord(TypedDict):
+    """One line of a training history."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The best weights by validation, and how training went."""
+
+    state: dict[str, Tensor]
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    seconds: float
+
+
+@dataclass
+class _Progress:
+    """What the checkpoint holds beside model and optimizer."""
+
+    epoch: int = 0
+    best_epoch: int = -1
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    history: list[EpochRecord] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def device_for_training() -> torch.device:
+    """CUDA where it is present, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Normalizer:
+    """Maps raw features to zero mean and unit deviation, on the training device."""
+
+    def __init__(self, features: FeatureSet) -> None:
+        self.mean = torch.from_numpy(features.normalization.mean).view(1, -1, 1)
+        self.std = torch.from_numpy(features.normalization.std).view(1, -1, 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+def fit(
+    module: nn.Module,
+    features: FeatureSet,
+    recipe: Recipe,
+    *,
+    seed: int,
+    checkpoint: Path,
+    resume: bool,
+    console: Console,
+    title: str,
+) -> FitResult:
+    """Train ``module`` on the training split; choose the epoch on the validation split.
+
+    ``checkpoint`` is read first when ``resume`` is set and the file exists.  Raises ``DataError``
+    when the loss stops being a number.
+    """
+    device = device_for_training()
+    module.to(device)
+    normalize = Normalizer(features)
+    optimizer = make_optimizer(recipe, module.parameters())
+    progress = _restore(checkpoint, module, optimizer) if resume else _Progress()
+    weights = class_weights(features).to(device) if recipe.balance_classes else None
+    with console.track(title, recipe.epochs, done=progress.epoch) as task:
+        while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe):
+            start = time.monotonic()
+            epoch = progress.epoch
+            loss = _train_epoch(
+                module, optimizer, features.train, normalize, recipe, weights, seed, epoch
+            )
+            if not math.isfinite(loss):
+                raise DataError(
+                    f"{title}: the loss became {loss} in epoch {epoch + 1}",
+                    hint="lower training.learning_rate, or look for extreme values in the data",
+                )
+            logits = predict(module, normalize(torch.from_numpy(features.validation.x)))
+            record = _record(logits, features.validation.y, recipe, epoch, loss)
+            progress.history.append(record)
+            if _is_better(record, progress):
+                progress.best_epoch = epoch
+                progress.best_state = _copy_state(module)
+            progress.epoch += 1
+            progress.seconds += time.monotonic() - start
+            _save(checkpoint, module, optimizer, progress)
+            task.advance(f"loss {loss:.3f}  validation {record['validation_accuracy']:.1%}")
+    return FitResult(
+        progress.best_state, progress.best_epoch, tuple(progress.history), progress.seconds
+    )
+
+
+def predict(module: nn.Module, x: Tensor) -> Tensor:
+    """Logits (N, classes) on the CPU for normalised windows (N, C, L), in evaluation mode."""
+    module.eval()
+    device = next(module.parameters()).device
+    with torch.no_grad():
+        return torch.cat([module(part.to(device)).cpu() for part in x.split(EVALUATION_BATCH)])
+
+
+def class_weights(features: FeatureSet) -> Tensor:
+    """Inverse frequency of each class in the training split, mean 1 over the windows."""
+    counts = np.bincount(features.train.y, minlength=len(features.class_names))
+    weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """Shuffled index batches of one epoch; a last batch of one window joins the one before it.
+
+    (Batch norm cannot learn from a single value.)
+    """
+    order = torch.randperm(n, generator=generator(seed, "batches", epoch))
+    parts = list(order.split(batch_size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return tuple(parts)
+
+
+def _train_epoch(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: Examples,
+    normalize: Normalizer,
+    recipe: Recipe,
+    weights: Tensor | None,
+    seed: int,
+    epoch: int,
+) -> float:
+    module.train()
+    device = next(module.parameters()).device
+    x, y = torch.from_numpy(train.x), torch.from_numpy(train.y)
+    noise = generator(seed, "augmentation", epoch)
+    parts = batches(len(x), recipe.batch_size, seed, epoch)
+    total = 0.0
+    for step, part in enumerate(parts):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, epoch + step / len(parts))
+        batch = normalize(recipe.augmentation.raw(x[part], noise))
+        batch = recipe.augmentation.normalized(batch, noise)
+        loss = F.cross_entropy(
+            module(batch.to(device)),
+            y[part].to(device),
+            weight=weights,
+            label_smoothing=recipe.label_smoothing,
+        )
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(module.parameters(), 5.0)
+        optimizer.step()
+        total += loss.item() * len(part)
+    return total / len(x)
+
+
+def _record(
+    logits: Tensor, labels: np.ndarray[Any, Any], recipe: Recipe, epoch: int, loss: float
+) -> EpochRecord:
+    y = torch.from_numpy(labels)
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=loss,
+        validation_loss=F.cross_entropy(logits, y).item(),
+        validation_accuracy=(logits.argmax(1) == y).double().mean().item(),
+        learning_rate=learning_rate(recipe, epoch),
+    )
+
+
+def _is_better(record: EpochRecord, progress: _Progress) -> bool:
+    if progress.best_epoch < 0:
+        return True
+    best = progress.history[progress.best_epoch]
+    return (record["validation_accuracy"], -record["validation_loss"]) > (
+        best["validation_accuracy"],
+        -best["validation_loss"],
+    )
+
+
+def _out_of_patience(progress: _Progress, recipe: Recipe) -> bool:
+    patience = recipe.early_stopping_patience
+    return patience is not None and progress.epoch - 1 - progress.best_epoch >= patience > 0
+
+
+def _copy_state(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+def _save(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress
+) -> None:
+    state = {"model": module.state_dict(), "optimizer": optimizer.state_dict()}
+    save_checkpoint(path, {**state, "progress": vars(progress)})
+
+
+def _restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> _Progress:
+    if not path.exists():
+        return _Progress()
+    state = load_checkpoint(path)
+    module.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return _Progress(**state["progress"])
