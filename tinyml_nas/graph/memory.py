@@ -60,7 +60,7 @@ def plan_memory(network: Network) -> MemoryPlan:
     """Place every tensor of ``network`` so that no two live buffers overlap."""
     index = {node.name: i for i, node in enumerate(network.nodes)}
     first = {INPUT: -1, **index}
-    last = dict.fromkeys(first, -1)
+    last = dict(first)  # what nobody reads still lives while it is written
     margins = dict.fromkeys(first, (0, 0))
     for i, node in enumerate(network.nodes):
         for name in node.inputs:

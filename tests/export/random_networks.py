@@ -1,0 +1,190 @@
+"""Random integer networks for tests: every op, odd shapes, extremes of multiplier and shift."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Op,
+    Shape,
+)
+from tinyml_nas.quantize.integer import (
+    InputQuantization,
+    Int8,
+    IntAdd,
+    IntAvgPool,
+    IntConcat,
+    IntConv,
+    IntLayer,
+    IntMaxPool,
+    IntNetwork,
+    IntOp,
+    Requantize,
+    TensorScale,
+)
+
+CHANNELS = (1, 3, 4, 6, 17)
+
+
+def random_windows(net: IntNetwork, count: int, seed: int = 0) -> Int8:
+    """Full-range int8 windows (N, C, L)."""
+    shape = (count, *net.network.input_shape)
+    return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
+
+
+def random_samples(net: IntNetwork, count: int, seed: int = 0) -> np.ndarray:
+    """Float32 windows (N, C, L) that reach a little over the quantized range."""
+    q = random_windows(net, count, seed).astype(np.float32) * 1.1
+    scale, mean = net.input.scale.reshape(1, -1, 1), net.input.mean.reshape(1, -1, 1)
+    return ((q - net.input.zero_point) * scale + mean).astype(np.float32)
+
+
+def random_int_network(seed: int, nodes: int = 8) -> IntNetwork:
+    """A network that only ``seed`` decides, of ``nodes`` random layers and a linear classifier."""
+    rng = np.random.default_rng(seed)
+    network = _random_network(rng, nodes)
+    scales = _random_scales(rng, network)
+    layers = tuple(
+        IntLayer(node.name, node.op.kind, node.inputs, int_op(rng, network, node, scales))
+        for node in network.nodes
+    )
+    channels = network.input_shape.channels
+    return IntNetwork(
+        network=network,
+        input=InputQuantization(
+            mean=rng.normal(size=channels).astype(np.float32),
+            scale=rng.uniform(0.001, 2.0, channels).astype(np.float32),
+            zero_point=scales[INPUT].zero_point,
+        ),
+        scales=scales,
+        layers=layers,
+        class_names=tuple(f"class {i}" for i in range(network.shapes[network.output].size)),
+        channel_names=tuple(f"ch{i}" for i in range(channels)),
+    )
+
+
+def _random_network(rng: np.random.Generator, count: int) -> Network:
+    shape = Shape(int(rng.choice(CHANNELS)), int(rng.integers(8, 40)))
+    nodes: list[Node] = []
+    shapes = {INPUT: shape}
+    while len(nodes) < count:
+        inputs, op = _random_op(rng, shapes)
+        try:
+            out = op.output_shape(tuple(shapes[name] for name in inputs))
+        except ValueError:
+            continue
+        name = f"n{len(nodes)}/{op.kind}"
+        nodes.append(Node(name, op, inputs))
+        shapes[name] = out
+    last = str(rng.choice(list(shapes)))
+    nodes.append(Node("classifier", Linear(int(rng.integers(2, 8))), (last,)))
+    return Network("random", shape, tuple(nodes))
+
+
+def _random_op(rng: np.random.Generator, shapes: dict[str, Shape]) -> tuple[tuple[str, ...], Op]:
+    names = list(shapes)
+    source = names[max(0, len(names) - 1 - int(rng.integers(0, 3)))]
+    kernel, stride = int(rng.integers(1, 8)), int(rng.integers(1, 4))
+    pad = (int(rng.integers(0, kernel)), int(rng.integers(0, kernel)))
+    pool = max(kernel, 2)
+    equal = [name for name in names if shapes[name] == shapes[source]]
+    as_long = [name for name in names if shapes[name].length == shapes[source].length]
+    kind = rng.choice(["conv"] * 4 + ["max", "avg", "add", "concat", "global", "linear"])
+    match kind:
+        case "conv":
+            return (source,), Conv(int(rng.integers(1, 12)), kernel, stride, pad)
+        case "max":
+            return (source,), MaxPool(pool, stride, (min(pad[0], pool - 1), pad[1]))
+        case "avg":
+            return (source,), AvgPool(pool, stride, pad)
+        case "add":
+            return (source, str(rng.choice(equal))), Add()
+        case "concat":
+            picked = rng.choice(as_long, size=int(rng.integers(1, 4)))
+            return (source, *map(str, picked)), Concat()
+        case "global":
+            return (source,), GlobalAvgPool()
+    return (source,), Linear(int(rng.integers(1, 9)))
+
+
+def _random_scales(rng: np.random.Generator, network: Network) -> dict[str, TensorScale]:
+    """Scales; a concat's inputs and output, and a max pool's, share theirs."""
+    group = {name: name for name in network.shapes}
+
+    def root(name: str) -> str:
+        while group[name] != name:
+            name = group[name]
+        return name
+
+    for node in network.nodes:
+        if isinstance(node.op, Concat | MaxPool):
+            for name in node.inputs:
+                group[root(name)] = root(node.name)
+    drawn = {
+        name: TensorScale(
+            np.float32(rng.uniform(0.005, 0.5)), int(rng.choice([-128, 127, 0, -3, 64]))
+        )
+        for name in network.shapes
+    }
+    return {name: drawn[root(name)] for name in network.shapes}
+
+
+def int_op(
+    rng: np.random.Generator, network: Network, node: Node, scales: dict[str, TensorScale]
+) -> IntOp:
+    """Random weights, multipliers and shifts for ``node``."""
+    inputs = network.input_shapes(node)
+    match node.op:
+        case Conv(out, kernel, stride, pad):
+            return _random_conv(rng, (out, kernel, inputs[0].channels), stride, pad)
+        case Linear(out):
+            return _random_conv(rng, (out, inputs[0].length, inputs[0].channels), 1, (0, 0))
+        case MaxPool(kernel, stride, pad):
+            return IntMaxPool(kernel, stride, pad)
+        case AvgPool(kernel, stride, pad):
+            return IntAvgPool(kernel, stride, pad, _random_requantize(rng, 1, 33))
+        case GlobalAvgPool():
+            r1 = _random_requantize(rng, 1, 33)
+            return IntAvgPool(inputs[0].length, 1, (0, 0), r1)
+        case Add():
+            r1 = _random_requantize(rng, 1, 31)
+            m = rng.integers(1, 1 << 31, 2).astype(np.int32)
+            return IntAdd(Requantize(m, r1.shift, r1.lower, r1.upper))
+        case Concat():
+            return IntConcat()
+    raise AssertionError(node.op)
+
+
+def _random_conv(
+    rng: np.random.Generator, shape: tuple[int, int, int], stride: int, pad: tuple[int, int]
+) -> IntConv:
+    weight = rng.integers(-127, 128, shape).astype(np.int8)
+    bias = rng.integers(-(1 << 22), 1 << 22, shape[0]).astype(np.int32)
+    typical = 32 + int(np.log2(weight[0].size + 1)) + 7
+    if rng.random() < 0.7:
+        bias //= 256
+    sums = np.abs(weight.astype(np.int64)).sum(axis=(1, 2))
+    bound = int((255 * sums + np.abs(bias)).max())
+    return IntConv(weight, bias, stride, pad, _random_requantize(rng, shape[0], typical), bound)
+
+
+def _random_requantize(rng: np.random.Generator, channels: int, typical: int) -> Requantize:
+    multiplier = rng.integers(1 << 30, 1 << 31, channels)
+    multiplier = np.where(rng.random(channels) < 0.1, 1 << 30, multiplier)
+    multiplier = np.where(rng.random(channels) < 0.1, (1 << 31) - 1, multiplier)
+    shift = typical + rng.integers(-2, 3, channels)
+    if rng.random() < 0.25:  # one rare extreme somewhere
+        shift = np.where(rng.random(channels) < 0.5, rng.choice([1, 2, 32, 33, 62]), shift)
+    lower = int(rng.choice([-128, -128, -20]))
+    upper = int(rng.choice([127, 127, 60]))
+    return Requantize(multiplier.astype(np.int32), shift.astype(np.int8), lower, upper)

@@ -1,0 +1,315 @@
+"""Resolves an ``IntNetwork`` into what the C templates print: names, offsets, literal numbers.
+
+All arithmetic on shapes, zero points and offsets happens here, so that the templates only place
+text.  Tensors are time-major in the arena, ``[length][channels]``: the window of a convolution is
+one contiguous run of ``kernel * in_channels`` bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_nas.export.c.names import c_comment, unique_identifiers
+from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.quantize.integer import (
+    Int8,
+    Int32,
+    IntAdd,
+    IntAvgPool,
+    IntConcat,
+    IntConv,
+    IntLayer,
+    IntMaxPool,
+    IntNetwork,
+)
+
+FAST_SHIFT = 33
+"""From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
+
+INT32_ADD_SHIFT = 10
+"""From this shift on a sum of two products, below 2^41, fits an int32 once it is shifted."""
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Bytes of the arena that hold a tensor's zero point for the windows that reach over its end."""
+
+    offset: int
+    size_bytes: int
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """One const array of the weights file."""
+
+    name: str
+    ctype: str
+    values: npt.NDArray[np.integer]
+    comment: str
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """The call of one kernel: the initialisers of its constant record and its pointers."""
+
+    kernel: str
+    fields: tuple[tuple[str, str], ...]
+    sources: tuple[int, ...]
+    target: int
+
+
+@dataclass(frozen=True)
+class CLayer:
+    """One layer as the templates print it; a concat is several calls, any other layer one."""
+
+    index: int
+    name: str
+    symbol: str
+    comment: tuple[str, ...]
+    margins: tuple[Margin, ...]
+    calls: tuple[KernelCall, ...]
+    tables: tuple[Table, ...]
+    data_offset: int
+    rows: int
+    row_bytes: int
+
+
+@dataclass(frozen=True)
+class CModel:
+    """All layers, the arena and which variants of the kernels they need."""
+
+    layers: tuple[CLayer, ...]
+    plan: MemoryPlan
+    input_margins: tuple[Margin, ...]
+    kernels: frozenset[str]
+    small_shifts: bool
+    saturating_add: bool
+
+    @property
+    def table_bytes(self) -> int:
+        """Flash of the const tables of all layers."""
+        return sum(table.values.nbytes for layer in self.layers for table in layer.tables)
+
+    @property
+    def requantizes(self) -> bool:
+        """Whether any kernel uses the multiplier and shift of an accumulator."""
+        return bool(self.kernels & {"conv", "avg_pool"})
+
+
+def resolve(net: IntNetwork, prefix: str) -> CModel:
+    """Everything the templates need to print ``net``."""
+    plan = plan_memory(net.network)
+    symbols = unique_identifiers(layer.name for layer in net.layers)
+    layers = tuple(
+        _resolve_layer(net, plan, layer, index, prefix, symbols[index])
+        for index, layer in enumerate(net.layers)
+    )
+    return CModel(
+        layers=layers,
+        plan=plan,
+        input_margins=_margins(net, plan.buffers[INPUT]),
+        kernels=frozenset(call.kernel for layer in layers for call in layer.calls),
+        small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
+        saturating_add=any(
+            int(layer.op.requantize.shift[0]) < INT32_ADD_SHIFT
+            for layer in net.layers
+            if isinstance(layer.op, IntAdd)
+        ),
+    )
+
+
+def _smallest_shift(layer: IntLayer) -> int:
+    if isinstance(layer.op, IntConv | IntAvgPool):
+        return int(layer.op.requantize.shift.min())
+    return FAST_SHIFT
+
+
+def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
+    zero_point = net.scales[buffer.name].zero_point
+    left = Margin(buffer.offset, buffer.margin_left * buffer.row_bytes, zero_point)
+    end = buffer.data_offset + buffer.rows * buffer.row_bytes
+    right = Margin(end, buffer.margin_right * buffer.row_bytes, zero_point)
+    return tuple(margin for margin in (left, right) if margin.size_bytes)
+
+
+def _resolve_layer(
+    net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
+) -> CLayer:
+    sources = [plan.buffers[name] for name in layer.inputs]
+    target = plan.buffers[layer.name]
+    calls: tuple[KernelCall, ...]
+    tables: tuple[Table, ...] = ()
+    match layer.op:
+        case IntConv():
+            tables = _conv_tables(net, layer, layer.op, f"{prefix}_{symbol}")
+            calls = (_conv_call(net, layer, layer.op, sources[0], target, tables),)
+        case IntAvgPool():
+            calls = (_avg_pool_call(net, layer, layer.op, sources[0], target),)
+        case IntMaxPool():
+            calls = (_max_pool_call(layer.op, sources[0], target),)
+        case IntAdd():
+            calls = (_add_call(net, layer, layer.op, sources, target),)
+        case IntConcat():
+            calls = _concat_calls(sources, target)
+    return CLayer(
+        index=index,
+        name=c_comment(layer.name),
+        symbol=symbol,
+        comment=_comment(net, layer),
+        margins=_margins(net, target),
+        calls=calls,
+        tables=tables,
+        data_offset=target.data_offset,
+        rows=target.rows,
+        row_bytes=target.row_bytes,
+    )
+
+
+def folded_bias(op: IntConv, input_zero_point: int) -> Int32:
+    """Bias with the input zero point inside, so that the kernel multiplies raw bytes."""
+    correction = op.weight.astype(np.int64).sum(axis=(1, 2)) * input_zero_point
+    folded = op.bias.astype(np.int64) - correction
+    assert np.all(np.abs(folded) < 1 << 31), "lowering proves that the accumulator fits"
+    return folded.astype(np.int32)
+
+
+def _conv_tables(net: IntNetwork, layer: IntLayer, op: IntConv, stem: str) -> tuple[Table, ...]:
+    out, kernel, channels = op.weight.shape
+    zero_point = net.scales[layer.inputs[0]].zero_point
+    bias = folded_bias(op, zero_point)
+    return (
+        Table(
+            f"{stem}_weight",
+            "int8_t",
+            op.weight.reshape(-1),
+            f"[{out} output channels][{kernel} steps][{channels} input channels]",
+        ),
+        Table(f"{stem}_bias", "int32_t", bias, f"input zero point {zero_point} folded in"),
+        Table(f"{stem}_multiplier", "int32_t", op.requantize.multiplier, "Q31 mantissas"),
+        Table(f"{stem}_shift", "uint8_t", op.requantize.shift, "right shifts"),
+    )
+
+
+def _conv_call(
+    net: IntNetwork,
+    layer: IntLayer,
+    op: IntConv,
+    source: Buffer,
+    target: Buffer,
+    tables: tuple[Table, ...],
+) -> KernelCall:
+    out, kernel, channels = op.weight.shape
+    names = tuple(
+        (field, table.name)
+        for field, table in zip(("weight", "bias", "multiplier", "shift"), tables, strict=True)
+    )
+    fields = (
+        *names,
+        ("window", f"{kernel} * {channels}"),
+        ("step", f"{op.stride} * {channels}"),
+        ("rows", str(target.rows)),
+        ("channels", str(out)),
+        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+    )
+    start = source.data_offset - op.pad[0] * source.row_bytes
+    return KernelCall("conv", fields, (start,), target.data_offset)
+
+
+def _avg_pool_call(
+    net: IntNetwork, layer: IntLayer, op: IntAvgPool, source: Buffer, target: Buffer
+) -> KernelCall:
+    zero_point = net.scales[layer.inputs[0]].zero_point
+    fields = (
+        ("offset", str(-op.kernel * zero_point)),
+        ("multiplier", str(int(op.requantize.multiplier[0]))),
+        ("shift", str(int(op.requantize.shift[0]))),
+        ("kernel", str(op.kernel)),
+        ("stride", str(op.stride)),
+        ("rows", str(target.rows)),
+        ("channels", str(target.row_bytes)),
+        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+    )
+    start = source.data_offset - op.pad[0] * source.row_bytes
+    return KernelCall("avg_pool", fields, (start,), target.data_offset)
+
+
+def _max_pool_call(op: IntMaxPool, source: Buffer, target: Buffer) -> KernelCall:
+    fields = (
+        ("kernel", str(op.kernel)),
+        ("stride", str(op.stride)),
+        ("pad", str(op.pad[0])),
+        ("rows_in", str(source.rows)),
+        ("rows", str(target.rows)),
+        ("channels", str(target.row_bytes)),
+    )
+    return KernelCall("max_pool", fields, (source.data_offset,), target.data_offset)
+
+
+def _add_call(
+    net: IntNetwork, layer: IntLayer, op: IntAdd, sources: list[Buffer], target: Buffer
+) -> KernelCall:
+    shift = int(op.requantize.shift[0])
+    multipliers = [int(m) for m in op.requantize.multiplier]
+    zero_points = [net.scales[name].zero_point for name in layer.inputs]
+    offset = (1 << (shift - 1)) - sum(
+        m * z for m, z in zip(multipliers, zero_points, strict=True)
+    )
+    fields = (
+        ("multiplier", "{" + ", ".join(map(str, multipliers)) + "}"),
+        ("offset", f"INT64_C({offset})"),
+        ("shift", str(shift)),
+        ("count", f"{target.rows} * {target.row_bytes}"),
+        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+    )
+    return KernelCall("add", fields, tuple(b.data_offset for b in sources), target.data_offset)
+
+
+def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:
+    calls, channel = [], 0
+    for source in sources:
+        fields = (
+            ("rows", str(target.rows)),
+            ("channels", str(source.row_bytes)),
+            ("row_bytes", str(target.row_bytes)),
+        )
+        calls.append(
+            KernelCall("concat", fields, (source.data_offset,), target.data_offset + channel)
+        )
+        channel += source.row_bytes
+    return tuple(calls)
+
+
+def _clamp(net: IntNetwork, name: str, lower: int, upper: int) -> tuple[tuple[str, str], ...]:
+    zero_point = net.scales[name].zero_point
+    return (("zero_point", str(zero_point)), ("lower", str(lower)), ("upper", str(upper)))
+
+
+def _comment(net: IntNetwork, layer: IntLayer) -> tuple[str, ...]:
+    nodes = {node.name: node for node in net.network.nodes}
+    op, shapes = nodes[layer.name].op, net.network.shapes
+    inputs = tuple(shapes[name] for name in layer.inputs)
+    work = op.macs(inputs)
+    reads = " and ".join(f"{c_comment(n)} {_shape(shapes[n])}" for n in layer.inputs)
+    lines = [
+        f"{c_comment(layer.name)}: {layer.kind}{_geometry(op)}",
+        f"{reads} -> {_shape(shapes[layer.name])}" + (f", {work} MACs" if work else ""),
+        f"scale {float(net.scales[layer.name].scale):.6g}, "
+        f"zero point {net.scales[layer.name].zero_point}",
+    ]
+    return tuple(lines)
+
+
+def _geometry(op: Op) -> str:
+    kernel = getattr(op, "kernel", None)
+    if kernel is None:
+        return ""
+    stride, pad = getattr(op, "stride", 1), getattr(op, "pad", (0, 0))
+    return f" of {kernel}, stride {stride}, padding {pad[0]} and {pad[1]}"
+
+
+def _shape(shape: Shape) -> str:
+    return f"{shape.length} x {shape.channels}"
