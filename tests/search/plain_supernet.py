@@ -1,0 +1,84 @@
+"""The slow and obvious supernet: plain DARTS, one primitive after the other, (N, C, L) tensors.
+
+It takes the weights of the fast supernet, so that both can be compared and timed.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinyml_nas.search.primitives import PRIMITIVES
+from tinyml_nas.search.space import CellPlan, SearchSpace
+from tinyml_nas.search.supernet import Supernet
+
+
+def plain_logits(space: SearchSpace, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+    """Logits (N, classes) for x (N, C, L), with every primitive of every edge on its own."""
+    fast = Supernet(space)
+    parts = iter(
+        part.view(shape)
+        for part, shape in zip(weights.split(fast.sizes), fast.shapes, strict=True)
+    )
+
+    def take() -> Tensor:
+        return next(parts)
+
+    stem = take().view(-1, space.input_shape.channels, 3)
+    x = F.relu(norm(F.conv1d(x, stem, padding=1), 1 + take(), take()))
+    for cell in space.cells:
+        x = F.conv1d(x, take()[:, :, None], stride=cell.entry_stride)
+        states = [norm(x, 1 + take(), take())]
+        kernels = [
+            split_kernels(take(), space.nodes - source, cell, cell.stride if source == 0 else 1)
+            for source in range(space.nodes)
+        ]
+        for node in range(space.nodes):
+            total: Tensor | None = None
+            for source, state in enumerate(states):
+                row = mixture[int(cell.reduction), space.edges.index((source, node))]
+                stride = cell.stride if source == 0 else 1
+                for column, primitive in enumerate(PRIMITIVES):
+                    kernel = kernels[source][node - source].get(primitive)
+                    result = operation(primitive, state, stride, kernel)
+                    if result is not None:
+                        result = row[column] * result
+                        total = result if total is None else total + result
+            states.append(total)
+        x = torch.cat(states[-space.fanout :], dim=1)
+    return F.linear(x.mean(2), take(), take())
+
+
+def norm(x: Tensor, gain: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    return F.batch_norm(x, None, None, gain, shift, training=True)
+
+
+def split_kernels(
+    flat: Tensor, edges: int, cell: CellPlan, stride: int
+) -> list[dict[str, Tensor]]:
+    """Per edge the kernels (out, in, taps) that the fast supernet keeps in one matrix."""
+    sizes = {"conv_bn_relu_3x1": 3, "conv_bn_relu_5x1": 5, "conv_bn_relu_7x1": 7}
+    if stride == 2:
+        sizes["skip_connect"] = 1
+    channels = cell.channels
+    blocks = flat.view(len(sizes), edges, channels, channels, 7)
+    return [
+        {
+            name: blocks[group, edge, :, :, 3 - taps // 2 : 4 + taps // 2]
+            for group, (name, taps) in enumerate(sizes.items())
+        }
+        for edge in range(edges)
+    ]
+
+
+def operation(primitive: str, x: Tensor, stride: int, kernel: Tensor | None) -> Tensor | None:
+    if primitive == "none":
+        return None
+    if primitive == "avg_pool_3x1":
+        return F.avg_pool1d(x, 3, stride, 1)
+    if primitive == "max_pool_3x1":
+        return F.max_pool1d(x, 3, stride, 1)
+    if primitive == "skip_connect":
+        return x if stride == 1 else norm(F.conv1d(x, kernel, stride=stride))
+    return F.relu(norm(F.conv1d(x, kernel, stride=stride, padding=kernel.shape[2] // 2)))

@@ -1,0 +1,71 @@
+"""Genotype: what a search decides, and how it is read off the alphas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_nas.search.primitives import NONE, PRIMITIVES
+
+Gene = tuple[str, int]
+"""Primitive of a node and the state that it reads."""
+Table = npt.NDArray[np.float32]
+"""One row per edge, one column per primitive."""
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """One gene per node of each kind of cell, and the states that leave the cell."""
+
+    normal: tuple[Gene, ...]
+    reduce: tuple[Gene, ...]
+    concat: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain record that :meth:`from_json` reads back."""
+        return {
+            "normal": [list(gene) for gene in self.normal],
+            "reduce": [list(gene) for gene in self.reduce],
+            "concat": list(self.concat),
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Genotype:
+        """The genotype that :meth:`to_json` described."""
+        genes = {
+            kind: tuple((str(op), int(source)) for op, source in record[kind])
+            for kind in ("normal", "reduce")
+        }
+        return cls(genes["normal"], genes["reduce"], tuple(int(i) for i in record["concat"]))
+
+
+def first_edge(node: int) -> int:
+    """Row of the edge from state 0 to ``node``; its other edges follow."""
+    return node * (node + 1) // 2
+
+
+def discretize(probabilities: Table) -> tuple[Gene, ...]:
+    """Per node the strongest edge, judged by its strongest primitive other than ``none``.
+
+    Ties go to the earlier state and the earlier primitive.
+    """
+    strength = probabilities.copy()
+    strength[:, NONE] = -1.0
+    genes: list[Gene] = []
+    while (start := first_edge(len(genes))) < len(strength):
+        rows = strength[start : start + len(genes) + 1]
+        source, primitive = np.unravel_index(int(rows.argmax()), rows.shape)
+        genes.append((PRIMITIVES[int(primitive)], int(source)))
+    return tuple(genes)
+
+
+def one_hot(genes: Sequence[Gene]) -> Table:
+    """The mixture that is the discrete cell: one for each kept edge and operation, zero elsewhere."""
+    table = np.zeros((first_edge(len(genes)), len(PRIMITIVES)), np.float32)
+    for node, (primitive, source) in enumerate(genes):
+        table[first_edge(node) + source, PRIMITIVES.index(primitive)] = 1.0
+    return table

@@ -1,0 +1,115 @@
+"""The supernet: every network of the space at once, as a function of weights and mixture.
+
+All weights lie in one flat tensor, so that an optimizer step, a clip or the second-order
+update is one operation, and ``logits`` is a pure function: no module, no hidden state.  Batch norms use
+the statistics of the batch at all times; their running averages would belong to a mixture that the
+alphas leave behind at once.  Those of the mixed operations have no gain of their own, which would do
+the alphas' work; stem and entries have one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinyml_nas.search.genotype import first_edge
+from tinyml_nas.search.mixture import NORM_EPSILON, Mixer
+from tinyml_nas.search.space import SearchSpace
+
+
+class Supernet:
+    """Computes logits of ``space`` for batches laid out ``(channels, batch, length)``."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.mixers = tuple(
+            tuple(
+                Mixer(space.nodes - source, cell.channels, cell.stride if source == 0 else 1)
+                for source in range(space.nodes)
+            )
+            for cell in space.cells
+        )
+        self.outgoing = tuple(
+            [first_edge(node) + source for node in range(source, space.nodes)]
+            for source in range(space.nodes)
+        )
+        self.shapes = tuple(self._shapes())
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+
+    def _shapes(self) -> Iterator[tuple[int, ...]]:
+        """Shapes of the weights, in the order in which :meth:`logits` uses them.
+
+        Kernels are matrices ``(outputs, inputs)``; gain, shift and bias are vectors.
+        """
+        space = self.space
+        yield from _normalized(space.stem.out_channels, 3 * space.input_shape.channels)
+        for cell, mixers in zip(space.cells, self.mixers, strict=True):
+            yield from _normalized(cell.channels, cell.input_shape.channels)
+            yield from (mixer.kernel_shape for mixer in mixers)
+        yield space.classes, space.output_shape.channels
+        yield (space.classes,)
+
+    def initial_weights(self, generator: torch.Generator) -> Tensor:
+        """Random kernels of about unit output variance, zero vectors, in one flat tensor."""
+        return torch.cat(
+            [
+                (torch.randn(shape, generator=generator) / math.sqrt(shape[1])).flatten()
+                if len(shape) == 2
+                else torch.zeros(shape)
+                for shape in self.shapes
+            ]
+        )
+
+    def logits(self, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+        """Logits ``(N, classes)`` for ``x`` ``(C, N, L)``.
+
+        ``mixture`` ``(kind, edge, primitive)`` weighs the operations of normal (0) and reduction
+        (1) cells.
+        """
+        parts = iter(
+            part.view(shape)
+            for part, shape in zip(weights.split(self.sizes), self.shapes, strict=True)
+        )
+        x = F.relu(_normalize(_three_taps(x), next(parts), next(parts), next(parts)))
+        for cell, mixers in zip(self.space.cells, self.mixers, strict=True):
+            x = x[:, :, :: cell.entry_stride]
+            state = _normalize(x, next(parts), next(parts), next(parts))
+            x = self._cell(state, mixers, parts, mixture[int(cell.reduction)])
+        return F.linear(x.mean(2).t(), next(parts), next(parts))
+
+    def _cell(
+        self, state: Tensor, mixers: tuple[Mixer, ...], parts: Iterator[Tensor], mixture: Tensor
+    ) -> Tensor:
+        """Output of one cell: each state feeds all later nodes at once."""
+        states: list[Tensor] = []
+        pending: Tensor | None = None  # sums of the nodes not yet complete
+        for source, mixer in enumerate(mixers):
+            mixed = mixer(state, next(parts), mixture[self.outgoing[source]])
+            pending = mixed if pending is None else pending + mixed
+            complete, pending = pending.split([1, len(pending) - 1])
+            state = complete[0]
+            states.append(state)
+        return torch.cat(states[-self.space.fanout :])
+
+
+def _normalized(channels: int, inputs: int) -> Iterator[tuple[int, ...]]:
+    """Shapes of a convolution without bias and of its batch norm's gain (less one) and shift."""
+    yield channels, inputs
+    yield (channels,)
+    yield (channels,)
+
+
+def _three_taps(x: Tensor) -> Tensor:
+    """``(C, N, L)`` to ``(3 C, N, L)``: each channel's three shifted copies."""
+    return F.pad(x, (1, 1)).unfold(2, x.shape[2], 1).permute(0, 2, 1, 3).flatten(0, 1)
+
+
+def _normalize(x: Tensor, kernels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Pointwise convolution of ``(C, N, L)`` and batch norm; ``gain`` counts from one."""
+    y = (kernels @ x.reshape(len(x), -1)).view(1, len(kernels), -1)
+    y = F.batch_norm(y, None, None, 1 + gain, shift, True, eps=NORM_EPSILON)
+    return y.view(len(kernels), *x.shape[1:])
