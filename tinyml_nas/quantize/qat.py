@@ -112,7 +112,7 @@ class QuantizedModule(nn.Module):
         q_bias = _straight_through(bias / (input_scale * w_scale), _tensor(op.bias, bias))
         acc = F.conv1d(F.pad(x, op.pad), q_weight, q_bias, op.stride)
         soft = acc * (w_scale * self._ratio(node, node.inputs[0])).view(-1, 1)
-        exact = acc.detach().long() * _tensor(op.requantize.multiplier, x).long().view(-1, 1)
+        exact = acc.detach().long() * _int64(op.requantize.multiplier, x)
         return self._rule_r1(node, op.requantize, soft, exact)
 
     def _add(self, node: Node, op: IntAdd, inputs: list[Tensor]) -> Tensor:
@@ -125,7 +125,7 @@ class QuantizedModule(nn.Module):
     def _rule_r1(self, node: Node, r1: Requantize, soft: Tensor, product: Tensor) -> Tensor:
         zero_point = self.scales[node.name].zero_point
         low, high = r1.lower - zero_point, r1.upper - zero_point
-        shift = torch.from_numpy(r1.shift.astype(np.int64)).to(product.device).view(-1, 1)
+        shift = _int64(r1.shift, product)
         half = torch.ones_like(shift) << (shift - 1)
         exact = ((product + half) >> shift).clamp(low, high)
         return _straight_through(soft.clamp(low, high), exact)
@@ -142,3 +142,7 @@ def _array(parameter: Tensor | None) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 def _tensor(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(like.device, like.dtype)
+
+
+def _int64(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:
+    return torch.from_numpy(array.astype(np.int64)).to(like.device).view(-1, 1)
