@@ -77,12 +77,16 @@ class Console:
 
     def log_to(self, path: Path) -> None:
         """Also append every line to ``path``; an earlier log file is left."""
-        for handler in list(self._log.handlers):
-            self._log.removeHandler(handler)
-            handler.close()
+        self.close_log()
         handler = logging.FileHandler(path, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._log.addHandler(handler)
+
+    def close_log(self) -> None:
+        """Let go of the log file, so that its folder can be renamed (Windows insists)."""
+        for handler in list(self._log.handlers):
+            self._log.removeHandler(handler)
+            handler.close()
 
     def stage(self, title: str) -> None:
         """Head a stage of the pipeline."""

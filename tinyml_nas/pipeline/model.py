@@ -1,0 +1,170 @@
+"""One model through training, quantization, test and export, with its record for results.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tinyml_nas.config import Config
+from tinyml_nas.console import Console
+from tinyml_nas.export import export_model
+from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
+from tinyml_nas.pipeline.folder import RunFolder
+from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
+from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.train.builder import NetworkModule, build_module
+from tinyml_nas.train.checkpoint import save_checkpoint
+from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
+from tinyml_nas.train.metrics import IntArray, accuracy, confusion_matrix, macro_f1
+from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.train.seeding import derive_seed, generator
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """A finished model and its entry in results.json."""
+
+    quantized: Quantized | None
+    record: dict[str, Any]
+
+
+def run_model(
+    role: str,
+    network: Network,
+    features: FeatureSet,
+    config: Config,
+    folder: RunFolder,
+    seconds: dict[str, float],
+    console: Console,
+) -> ModelRun:
+    """Train, quantize, test and export ``network``; ``role`` names its folders.
+
+    The test split is read here, after every choice is made, and for nothing but the report.
+    """
+    title = f"{network.name} ({role})"
+    record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
+    record["cost"] = _cost_record(network, network_cost(network))
+    with _timed(f"train {role}", seconds, console, title):
+        module, fitted = _train(role, network, features, config, folder, console)
+    record["training"] = {
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "seconds": round(fitted.seconds, 2),
+        "history": list(fitted.history),
+    }
+    quantized = None
+    if config.training.quantization:
+        with _timed(f"quantize {role}", seconds, console, title):
+            quantized = quantize(
+                module,
+                features,
+                config.training,
+                seed=derive_seed(config.common.seed, "quantize", role),
+                checkpoint=folder.path / "quantize" / role / "checkpoint.npz",
+                resume=True,
+                console=console,
+                title=f"fine-tune {network.name}",
+            )
+        record["quantization"] = quantized.record
+    integer = quantized.integer if quantized else None
+    record |= _test(module, integer, features, test=config.testing.enable)
+    with _timed(f"export {role}", seconds, console, title):
+        record |= export_model(role, module, quantized, features, config, folder.path, console)
+    record["memory"] = _memory_record(plan_memory(network))
+    return ModelRun(quantized, record)
+
+
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float], console: Console, title: str) -> Iterator[None]:
+    console.stage(f"{stage.split()[0]}: {title}")
+    start = time.monotonic()
+    yield
+    seconds[stage] = time.monotonic() - start
+
+
+def _train(
+    role: str,
+    network: Network,
+    features: FeatureSet,
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+) -> tuple[NetworkModule, FitResult]:
+    seed = derive_seed(config.common.seed, "train", role)
+    module = build_module(network, generator(seed, "weights"))
+    fitted = fit(
+        module,
+        features,
+        recipe_from_config(config.training),
+        seed=seed,
+        checkpoint=folder.path / "train" / role / "checkpoint.npz",
+        resume=True,
+        console=console,
+        title=f"train {network.name}",
+    )
+    module.load_state_dict(fitted.state)
+    module.cpu().eval()
+    save_checkpoint(folder.path / "train" / role / "weights.npz", {"model": fitted.state})
+    return module, fitted
+
+
+def _test(
+    module: NetworkModule, integer: IntNetwork | None, features: FeatureSet, *, test: bool
+) -> dict[str, Any]:
+    """Accuracy, macro F1 and confusion of the float and the integer model."""
+    splits = {"validation": features.validation} | ({"test": features.test} if test else {})
+    record: dict[str, Any] = {"accuracy": {}, "f1": {}, "confusion": {}}
+    predictors = {"float": lambda part: _float_classes(module, features, part)}
+    if integer is not None:
+        predictors["int8"] = lambda part: _int8_classes(integer, part)
+    for precision, classes_of in predictors.items():
+        matrices = {
+            name: confusion_matrix(part.y, classes_of(part), len(features.class_names))
+            for name, part in splits.items()
+        }
+        record["accuracy"][precision] = {name: accuracy(m) for name, m in matrices.items()}
+        if test:
+            record["f1"][precision] = macro_f1(matrices["test"])
+            record["confusion"][precision] = matrices["test"].tolist()
+    return record
+
+
+def _float_classes(module: NetworkModule, features: FeatureSet, part: Examples) -> IntArray:
+    logits = predict(module, Normalizer(features)(torch.from_numpy(part.x)))
+    classes: IntArray = logits.argmax(1).numpy()
+    return classes
+
+
+def _int8_classes(integer: IntNetwork, part: Examples) -> IntArray:
+    tensors = run_reference(integer, quantize_input(integer, part.x))
+    scores = tensors[integer.network.output].reshape(len(part.x), -1)
+    return np.argmax(scores, axis=1)
+
+
+def _cost_record(network: Network, cost: Cost) -> dict[str, Any]:
+    layers = [
+        dataclasses.asdict(layer) | {"output_shape": list(network.shapes[layer.name])}
+        for layer in cost.layers
+    ]
+    return dataclasses.asdict(cost) | {"layers": layers}
+
+
+def _memory_record(plan: MemoryPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": buffer.name,
+            "offset": buffer.offset,
+            "size_bytes": buffer.size_bytes,
+            "first": buffer.first,
+            "last": buffer.last,
+        }
+        for buffer in plan.buffers.values()
+    ]

@@ -1,0 +1,206 @@
+"""The stages in order: data, features, search, train, quantize, export, report.
+
+Everything before the run folder is opened can fail without leaving a trace.  Resuming needs no
+bookkeeping here: search and training go on from their checkpoints, and a finished one returns at
+once with the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tinyml_nas import __version__
+from tinyml_nas.config import Config, LoadedConfig
+from tinyml_nas.console import Console
+from tinyml_nas.data import DataSplits, prepare_data
+from tinyml_nas.devices import Device, load_device
+from tinyml_nas.errors import ConfigError, ParityError
+from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.graph import Network, Shape, network_cost
+from tinyml_nas.pipeline.budget import check_budget
+from tinyml_nas.pipeline.folder import RunFolder, fingerprint
+from tinyml_nas.pipeline.model import ModelRun, run_model
+from tinyml_nas.report import write_report
+from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.search import search
+from tinyml_nas.zoo import ZOO
+
+RESULTS = "results.json"
+RESULTS_VERSION = 1
+
+
+def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Console) -> Path:
+    """Run the whole pipeline; returns the finished run folder.
+
+    Raises the errors of ``tinyml_nas.errors``; a run that stops early keeps what it finished.
+    """
+    config = loaded.config
+    seconds: dict[str, float] = {}
+    device = load_device(config.common.target_device)
+    _make_deterministic()
+    with _stage("data", seconds, console):
+        data = prepare_data(config, console)
+    with _stage("features", seconds, console):
+        features = extract_features(data, config, console)
+    identity = fingerprint(
+        config.model_dump(mode="json", exclude={"path"}), data.manifest, __version__
+    )
+    name = config.common.run_name or config.dataset.dataset_name or config.path.stem
+    root = output or Path("runs")
+    folder = RunFolder.open(root, name, identity, resume=resume, console=console)
+    console.log_to(folder.path / "run.log")
+    folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
+    folder.write_json("data/manifest.json", data.manifest)
+    results = _head(config, device, data, features, name)
+    folder.write_json("features/features.json", results["features"])
+    if config.training.enable:
+        candidates = _candidates(config, device, features, folder, results, seconds, console)
+        runs = [
+            run_model(role, network, features, config, folder, seconds, console)
+            for role, network in candidates
+        ]
+        results["models"] = [model.record for model in runs]
+    results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
+    return _close(folder, results, device, console)
+
+
+def _make_deterministic() -> None:
+    """One thread and reproducible kernels: equal seeds give equal bits on one machine."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+
+
+@contextmanager
+def _stage(name: str, seconds: dict[str, float], console: Console) -> Iterator[None]:
+    console.stage(name)
+    start = time.monotonic()
+    yield
+    seconds[name] = seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def _head(
+    config: Config, device: Device, data: DataSplits, features: FeatureSet, name: str
+) -> dict[str, Any]:
+    return {
+        "schema_version": RESULTS_VERSION,
+        "product": {"name": "tinyml_nas", "version": __version__},
+        "run": {
+            "name": name,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "config_file": config.path.name,
+            "seconds": {},
+        },
+        "task": config.common.task_type,
+        "device": {
+            "name": device.name,
+            "core": device.core,
+            "clock_hz": device.clock_hz,
+            "flash_bytes": device.flash_bytes,
+            "ram_bytes": device.ram_bytes,
+        },
+        "data": data.manifest,
+        "features": {
+            "chain": list(features.chain),
+            "input_shape": list(features.train.x.shape[1:]),
+            "mean": features.normalization.mean.tolist(),
+            "std": features.normalization.std.tolist(),
+        },
+        "search": None,
+        "models": [],
+    }
+
+
+def _candidates(
+    config: Config,
+    device: Device,
+    features: FeatureSet,
+    folder: RunFolder,
+    results: dict[str, Any],
+    seconds: dict[str, float],
+    console: Console,
+) -> list[tuple[str, Network]]:
+    """The network that the run is about, and the baseline beside a search."""
+    training = config.training
+    if not training.nas_enabled:
+        assert training.model_name is not None
+        chosen = _zoo_network(training.model_name, features)
+        _plan([("chosen", chosen)], device, console)
+        return [("chosen", chosen)]
+    baseline = []
+    if training.nas_compare_model is not None:
+        baseline = [("baseline", _zoo_network(training.nas_compare_model, features))]
+        _plan(baseline, device, console)
+    with _stage("search", seconds, console):
+        found = search(
+            features,
+            config,
+            folder=folder.path / "search",
+            resume=True,
+            console=console,
+        )
+        results["search"] = found.to_json()
+        folder.write_json("search/search.json", results["search"])
+        folder.write_json("search/network.json", found.network.to_json())
+    _plan([("searched", found.network)], device, console)
+    return [("searched", found.network), *baseline]
+
+
+def _zoo_network(name: str, features: FeatureSet) -> Network:
+    channels, length = features.train.x.shape[1:]
+    try:
+        return ZOO[name].build(Shape(channels, length), len(features.class_names))
+    except ValueError as error:
+        raise ConfigError(
+            f"{name} cannot read an input of {channels} x {length}: {error}",
+            hint="choose a longer frame_size, or another training.model_name",
+        ) from error
+
+
+def _plan(candidates: list[tuple[str, Network]], device: Device, console: Console) -> None:
+    """Say what a model will cost before it is trained, and refuse what cannot fit."""
+    for role, network in candidates:
+        cost = network_cost(network)
+        console.info(
+            f"{network.name} ({role}): {cost.parameters:,} parameters, {cost.macs:,} MACs, "
+            f"about {cost.flash_bytes:,} B flash, {cost.ram_bytes:,} B arena on {device.name}"
+        )
+        check_budget(network.name, cost.flash_bytes, cost.ram_bytes, device)
+
+
+def _close(folder: RunFolder, results: dict[str, Any], device: Device, console: Console) -> Path:
+    """Write results and report, name the folder, print the closing table; then judge."""
+    console.stage("report")
+    file = folder.write_json(RESULTS, results)
+    write_report(file, folder.path / "report" / "index.html")
+    console.close_log()
+    final = folder.finish()
+    if not results["models"]:
+        console.info(f"training is off: data and features are in {final}")
+        return final
+    header, *rows = summary_rows(results)
+    console.table("", header, rows)
+    console.info(verdict(results))
+    console.info(f"files   {final}")
+    console.info(f"report  {final / 'report' / 'index.html'}")
+    for model in results["models"]:
+        _judge(model, device)
+    return final
+
+
+def _judge(model: dict[str, Any], device: Device) -> None:
+    failed = [c for c in model["parity"]["carriers"] if c["status"] == "failed"]
+    if failed:
+        details = "; ".join(f"{c['name']}: {c['detail']}" for c in failed)
+        raise ParityError(
+            f"{model['name']}: not every carrier gives the same bits: {details}",
+            hint="this is a bug in the exporter or a changed file; please report it with the run folder",
+        )
+    linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
+    flash = max(linked, default=model["cost"]["flash_bytes"])
+    check_budget(model["name"], flash, model["cost"]["ram_bytes"], device)
