@@ -1,1 +1,11 @@
-"""Stub."""
+"""From windows to model inputs: an ordered chain of steps, and a normalization.
+
+extract_features(data, config, console) -> FeatureSet
+"""
+
+from __future__ import annotations
+
+from tinyml_nas.features.chain import STEPS
+from tinyml_nas.features.extract import Examples, FeatureSet, Normalization, extract_features
+
+__all__ = ["STEPS", "Examples", "FeatureSet", "Normalization", "extract_features"]

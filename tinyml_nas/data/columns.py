@@ -1,0 +1,52 @@
+"""Which columns become channels: ``variables`` as a count, as numbers or as names."""
+
+from __future__ import annotations
+
+import difflib
+
+from tinyml_nas.errors import DataError
+
+Variables = int | tuple[int | str, ...]
+
+
+def pick_columns(
+    variables: Variables, names: tuple[str, ...] | None, width: int, where: str
+) -> list[int]:
+    """Indices of the wanted columns among ``width``; time, label and group columns do not count."""
+    if isinstance(variables, int):
+        if variables > width:
+            raise DataError(
+                f"{where} has {width} columns of samples, but variables asks for {variables}.",
+                hint="Lower data_processing_feature_extraction.variables.",
+            )
+        return list(range(variables))
+    return [_pick_one(wanted, names, width, where) for wanted in variables]
+
+
+def _pick_one(wanted: int | str, names: tuple[str, ...] | None, width: int, where: str) -> int:
+    if isinstance(wanted, int):
+        if wanted < width:
+            return wanted
+        raise DataError(
+            f"{where} has columns 0 to {width - 1}, but variables asks for column {wanted}.",
+            hint="Columns are counted from 0; time columns do not count.",
+        )
+    if names is None:
+        raise DataError(
+            f"{where} has no header, but variables asks for column {wanted!r}.",
+            hint="Give the columns by number, or add a header.",
+        )
+    if wanted in names:
+        return names.index(wanted)
+    near = difflib.get_close_matches(wanted, names, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    raise DataError(
+        f"{where} has no column {wanted!r}.{guess}", hint=f"Its columns are {', '.join(names)}."
+    )
+
+
+def channel_names(names: tuple[str, ...] | None, picked: list[int]) -> tuple[str, ...]:
+    """Names of the channels; ``channel_0`` and so on without a header."""
+    if names is None:
+        return tuple(f"channel_{index}" for index in picked)
+    return tuple(names[index] for index in picked)

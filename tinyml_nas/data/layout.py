@@ -1,0 +1,184 @@
+"""Recordings from folders: ``classes/<label>/*.csv`` in a folder or a zip, one file per recording.
+
+Lists ``annotations/instances_{train,val,test}_list.txt``, where they exist, fix the split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from tinyml_nas.config import Config
+from tinyml_nas.data.columns import channel_names, pick_columns
+from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
+from tinyml_nas.data.tables import SUFFIXES, Table, decode, read_table
+from tinyml_nas.data.tree import Tree, ZipTree, open_tree
+from tinyml_nas.errors import DataError
+
+PICKLES = (".pkl", ".pickle")
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of ``data`` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_layout(path: Path, config: Config) -> RecordingSet:
+    """All recordings below the class folders of a folder or zip."""
+    classes = (config.dataset.data_dir or "classes").strip("/")
+    tree = open_tree(path, classes)
+    problems = Problems()
+    labels = _labels(tree, classes, problems)
+    sides = _listed_sides(tree, classes, config, problems)
+    recordings: list[Recording] = []
+    sources: list[Source] = []
+    names: tuple[str, ...] | None = None
+    for name, label in _files(tree, classes, labels, problems):
+        with problems.collect():
+            data = tree.read(name)
+            sources.append(Source(name, sha256(data), len(data)))
+            samples, found = _samples(read_table(data, name), config, name)
+            names = names or found
+            _check_same_channels(names, found, name)
+            group = find_group(config, name)
+            recordings.append(Recording(name, label, samples, group, sides.get(name)))
+    problems.raise_any()
+    if isinstance(tree, ZipTree):
+        data = path.read_bytes()
+        sources.insert(0, Source(path.name, sha256(data), len(data)))
+    notes = _unlisted_note(recordings) if sides else ()
+    return RecordingSet(tuple(recordings), names or (), tuple(labels), tuple(sources), notes)
+
+
+def _labels(tree: Tree, classes: str, problems: Problems) -> list[str]:
+    """Names of the class folders; each must hold at least one file."""
+    top = [
+        PurePosixPath(name) for name in tree.folders() if str(PurePosixPath(name).parent) == classes
+    ]
+    labels = [path.name for path in top]
+    for label in labels:
+        prefix = f"{classes}/{label}/"
+        if not any(name.startswith(prefix) for name in tree.names()):
+            problems.add(f"Class folder {prefix} is empty.", "Add recordings or remove the folder.")
+    if len(labels) < 2:
+        problems.add(
+            f"{tree.path} has {len(labels)} class folders in {classes}/.",
+            "A classification needs at least two classes, one folder each.",
+        )
+    return labels
+
+
+def _files(
+    tree: Tree, classes: str, labels: list[str], problems: Problems
+) -> list[tuple[str, str]]:
+    """(name, label) of every recording; files of other kinds are problems."""
+    files = []
+    for name in tree.names():
+        parts = (
+            PurePosixPath(name).relative_to(classes).parts if name.startswith(classes + "/") else ()
+        )
+        if len(parts) < 2 or parts[0] not in labels:
+            continue
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in SUFFIXES:
+            files.append((name, parts[0]))
+        elif suffix in PICKLES:
+            problems.add(
+                f"{name} is a pickle, which can run code when it is read.",
+                "Convert it: numpy.save('name.npy', array, allow_pickle=False).",
+            )
+        else:
+            problems.add(
+                f"{name} is no recording: {suffix or 'no suffix'} is not read here.",
+                f"Recordings end in {', '.join(SUFFIXES)}; move other files elsewhere.",
+            )
+    return files
+
+
+def _samples(
+    table: Table, config: Config, name: str
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], tuple[str, ...]]:
+    """Samples [T, C] of the wanted columns, and the names of the channels."""
+    variables = config.data_processing_feature_extraction.variables
+    picked = pick_columns(variables, table.header, table.values.shape[1], name)
+    names = channel_names(table.header, picked)
+    return np.ascontiguousarray(table.values[:, picked], dtype=np.float32), names
+
+
+def _check_same_channels(names: tuple[str, ...], found: tuple[str, ...], name: str) -> None:
+    if names != found:
+        raise DataError(
+            f"{name} has the columns {', '.join(found)}, the first file {', '.join(names)}.",
+            hint="Every file needs the same columns in the same order.",
+        )
+
+
+def find_group(config: Config, name: str) -> str | None:
+    """The group that ``group_by`` finds in a file's name."""
+    pattern = config.dataset.group_by
+    if config.dataset.split_type != "by_group" or pattern is None:
+        return None
+    match = re.search(pattern, name)
+    if match is None or not match.groups():
+        raise DataError(
+            f"dataset.group_by {pattern!r} finds no group in {name}.",
+            hint="Write a regular expression with one group, such as 'subject(\\d+)'.",
+        )
+    return str(match.group(1))
+
+
+def _listed_sides(tree: Tree, classes: str, config: Config, problems: Problems) -> dict[str, Side]:
+    """The side of each listed file; empty without lists, or where another split is asked for."""
+    dataset = config.dataset
+    if dataset.split_type != "amongst_files":
+        return {}
+    lists = {
+        side: f"{dataset.annotation_dir}/{dataset.annotation_prefix}_{word}_list.txt"
+        for side, word in zip(SIDES, dataset.split_names, strict=True)
+    }
+    present = set(tree.names())
+    missing = [name for name in lists.values() if name not in present]
+    if len(missing) == len(lists):
+        return {}
+    if missing:
+        problems.add(
+            f"{tree.path} has lists of files, but not {', '.join(missing)}.",
+            "Write all three lists, or remove them all for a random split.",
+        )
+        return {}
+    sides: dict[str, Side] = {}
+    for side, name in lists.items():
+        _read_list(tree, classes, name, side, sides, problems)
+    return sides
+
+
+def _read_list(
+    tree: Tree, classes: str, name: str, side: Side, sides: dict[str, Side], problems: Problems
+) -> None:
+    """Add the files of one list to ``sides``; paths start at the data set or at its classes."""
+    present = set(tree.names())
+    for line, text in enumerate(decode(tree.read(name), name).splitlines(), 1):
+        wanted = text.strip().replace("\\", "/").removeprefix("./")
+        if not wanted:
+            continue
+        found = next((n for n in (wanted, f"{classes}/{wanted}") if n in present), None)
+        if found is None:
+            problems.add(f"{name}, line {line}: there is no file {wanted!r}.", "Correct the list.")
+        elif sides.setdefault(found, side) != side:
+            problems.add(
+                f"{name}, line {line}: {wanted!r} is also in the list of {sides[found]}.",
+                "A file belongs to one list only.",
+            )
+
+
+def _unlisted_note(recordings: list[Recording]) -> tuple[str, ...]:
+    unlisted = [recording.name for recording in recordings if recording.side is None]
+    if not unlisted:
+        return ()
+    return (
+        f"{len(unlisted)} files are in no annotation list and were left out, e.g. {unlisted[0]}.",
+    )

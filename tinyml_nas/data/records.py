@@ -1,0 +1,90 @@
+"""What the data stage speaks: recordings, windows and splits, all immutable.
+
+A recording is one uninterrupted stretch of one class: a file of a folder, a row of an array, a run
+of equal labels in a table.  Windows are cut only after the recordings were split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Side = Literal["train", "validation", "test"]
+SIDES: tuple[Side, ...] = get_args(Side)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that was read, with the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One stretch of samples [T, C] of one class, in time order."""
+
+    name: str
+    label: str
+    samples: NDArray[np.float32]
+    group: str | None = None
+    side: Side | None = None  # fixed by the data set's own lists
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class RecordingSet:
+    """All recordings of a data set, sorted by name, and where they came from."""
+
+    recordings: tuple[Recording, ...]
+    channel_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Samples [start, stop) of a recording that belong to one side."""
+
+    recording: int
+    start: int
+    stop: int
+    side: Side
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Windows of equal length: x [N, C, L], label, source recording and first sample of each."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    recording: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class DataSplits:
+    """The windows of the three sides, and the manifest that says where they came from."""
+
+    train: WindowSet
+    validation: WindowSet
+    test: WindowSet
+    class_names: tuple[str, ...]
+    channel_names: tuple[str, ...]
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    def side(self, name: Side) -> WindowSet:
+        """The windows of one side."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]

@@ -1,0 +1,94 @@
+"""From recordings to windows: scale, downsample, frames of equal length at equal steps.
+
+Windows are cut inside the segments that the split has made, so none can reach over a border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinyml_nas.config import Config
+from tinyml_nas.data.records import Recording, RecordingSet, Segment, WindowSet
+from tinyml_nas.errors import ConfigError, DataError
+
+WHOLE_RECORDING = 1
+"""``frame_size`` as it is when nobody has set it: a recording is one window."""
+STRIDE_NOT_SET = 0.01
+"""Default of ``stride_size``: a hundredfold overlap, meant only where SimpleWindow asks for it."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Window length, step between windows, and the shortest useful stretch, all in samples."""
+
+    length: int
+    hop: int
+    shortest: int
+
+
+def framing(config: Config, data: RecordingSet) -> Framing:
+    """How to cut the recordings.
+
+    SimpleWindow takes ``stride_size`` as it is; without it frames follow one another unless a
+    stride is written.  Without a ``frame_size`` each recording is one window.
+    """
+    processing = config.data_processing_feature_extraction
+    length, stride = processing.frame_size, processing.stride_size
+    if length == WHOLE_RECORDING:
+        length = _common_length(data)
+    if "SimpleWindow" not in processing.data_proc_transforms and stride == STRIDE_NOT_SET:
+        stride = 1.0
+    hop = max(1, int(stride * length + 0.5))
+    return Framing(length, hop, length + (processing.num_frame_concat - 1) * hop)
+
+
+def _common_length(data: RecordingSet) -> int:
+    lengths = {len(recording) for recording in data.recordings}
+    if len(lengths) == 1:
+        return lengths.pop()
+    raise DataError(
+        f"The recordings have {min(lengths)} to {max(lengths)} samples and frame_size is not set.",
+        hint="Set data_processing_feature_extraction.frame_size to the samples of one window.",
+    )
+
+
+def process(data: RecordingSet, config: Config) -> RecordingSet:
+    """The recordings divided by ``scale`` and, with Downsample, thinned to ``new_sr``."""
+    processing = config.data_processing_feature_extraction
+    scale = np.float32(processing.scale or 1)
+    factor = 1.0
+    if "Downsample" in processing.data_proc_transforms:
+        factor = processing.sampling_rate / processing.new_sr
+        if factor < 1:
+            raise ConfigError(
+                f"Downsample cannot go from {processing.sampling_rate:g} Hz up to "
+                f"{processing.new_sr:g} Hz.",
+                hint="new_sr must not exceed sampling_rate.",
+            )
+    return replace(data, recordings=tuple(_thin(r, scale, factor) for r in data.recordings))
+
+
+def _thin(recording: Recording, scale: np.float32, factor: float) -> Recording:
+    """Every factor-th sample, as on a device that simply reads its converter less often."""
+    picked = (np.arange(int(np.ceil(len(recording) / factor))) * factor).astype(np.int64)
+    return replace(recording, samples=recording.samples[picked] / scale)
+
+
+def starts(segment: Segment, frame: Framing) -> range:
+    """First samples of the windows that lie wholly inside a segment."""
+    return range(segment.start, segment.stop - frame.length + 1, frame.hop)
+
+
+def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSet:
+    """All windows of the segments, in their order."""
+    places = [(s.recording, start) for s in segments for start in starts(s, frame)]
+    recordings = data.recordings
+    label = {name: index for index, name in enumerate(data.class_names)}
+    x = np.empty((len(places), len(data.channel_names), frame.length), dtype=np.float32)
+    for index, (recording, start) in enumerate(places):
+        x[index] = recordings[recording].samples[start : start + frame.length].T
+    y = np.array([label[recordings[r].label] for r, _ in places], dtype=np.int64)
+    where = np.array(places, dtype=np.int64).reshape(-1, 2)
+    return WindowSet(x, y, where[:, 0].copy(), where[:, 1].copy())

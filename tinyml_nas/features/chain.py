@@ -1,0 +1,107 @@
+"""The ordered chain of steps: known by name, checked before any data is read.
+
+The user's order is the order in which the steps run.  Lists in which TI's tools write their chains
+without meaning the order are put into the order that those tools execute, and it is said.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.features.band_steps import BINNING, LOG_DB
+from tinyml_nas.features.concat_step import CONCAT
+from tinyml_nas.features.signal import Settings, Shape, Step
+from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
+from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
+
+_IN_STANDARD_ORDER: tuple[Step, ...] = (
+    WINDOWING,
+    RAW_FE,
+    FFT_FE,
+    NORMALIZE,
+    FFT_POS_HALF,
+    ABS,
+    DC_REMOVE,
+    BINNING,
+    LOG_DB,
+    CONCAT,
+)
+STEPS = MappingProxyType({step.name: step for step in _IN_STANDARD_ORDER})
+"""Every step by its name, in the order that always works."""
+
+TI_ARC_LIST = (
+    "FFT_FE",
+    "FFT_POS_HALF",
+    "WINDOWING",
+    "BINNING",
+    "NORMALIZE",
+    "ABS",
+    "LOG_DB",
+    "CONCAT",
+)
+TI_LISTS = frozenset({TI_ARC_LIST, TI_ARC_LIST[:-1]})
+"""Lists in TI's configurations that cannot run as written."""
+
+
+def resolve_chain(
+    names: Sequence[str], shape: Shape, settings: Settings, console: Console
+) -> tuple[Step, ...]:
+    """The steps in the order in which they run, checked on the shape of a frame."""
+    steps = [_step(name) for name in names]
+    _check_known_use(names, settings)
+    try:
+        check_chain(steps, shape, settings)
+    except ConfigError as error:
+        ordered = sorted(steps, key=_IN_STANDARD_ORDER.index)
+        if ordered == steps:
+            raise
+        check_chain(ordered, shape, settings)
+        order = ", ".join(step.name for step in ordered)
+        if tuple(names) not in TI_LISTS:
+            raise ConfigError(
+                f"feat_ext_transform cannot run in this order: {error.message}",
+                hint=f"This order works: {order}.",
+            ) from None
+        console.warning(f"feat_ext_transform is run in the order that TI's tools use: {order}.")
+        return tuple(ordered)
+    return tuple(steps)
+
+
+def _step(name: str) -> Step:
+    if name in STEPS:
+        return STEPS[name]
+    near = difflib.get_close_matches(name, STEPS, n=1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    raise ConfigError(
+        f"feat_ext_transform names {name!r}, which is no feature step.{guess}",
+        hint=f"The steps are {', '.join(STEPS)}.",
+    )
+
+
+def _check_known_use(names: Sequence[str], settings: Settings) -> None:
+    """Raise for steps given twice, and for frames that nothing would join."""
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"feat_ext_transform names {', '.join(twice)} twice.", hint="Name each step once."
+        )
+    if settings.frame_concat > 1 and CONCAT.name not in names:
+        raise ConfigError(
+            f"num_frame_concat is {settings.frame_concat}, but no CONCAT joins the frames.",
+            hint="Add CONCAT at the end of feat_ext_transform, or set num_frame_concat to 1.",
+        )
+
+
+def check_chain(steps: Sequence[Step], shape: Shape, settings: Settings) -> Shape:
+    """The shape of a model input; a ConfigError names the step that cannot come where it is."""
+    for step in steps:
+        shape = step.check(shape, settings)
+    if shape.domain in ("spectrum", "half spectrum"):
+        raise ConfigError(
+            "feat_ext_transform ends with complex numbers.", hint="Add ABS after FFT_FE."
+        )
+    return shape

@@ -1,0 +1,53 @@
+"""Joining consecutive frames of one recording into one model input."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml_nas.features.frame_step import require
+from tinyml_nas.features.signal import Frames, Settings, Shape
+
+
+class Concat:
+    """The CONCAT step: num_frame_concat frames in a row become one, along time."""
+
+    name = "CONCAT"
+    description = "Join num_frame_concat consecutive frames of a recording; then stack channels."
+
+    def check(self, shape: Shape, settings: Settings) -> Shape:
+        """The shape after joining and stacking."""
+        require(self.name, ("samples", "magnitude", "bins", "decibel"), shape)
+        length = shape.length * settings.frame_concat
+        if settings.stacking == "1D":
+            return Shape("frames", 1, length * shape.channels)
+        return Shape("frames", shape.channels, length)
+
+    def apply(self, frames: Frames, settings: Settings) -> Frames:
+        """One input per run of frames; it never joins two recordings."""
+        last = last_frames(frames.recording, settings.frame_concat, settings.frame_skip)
+        offsets = np.arange(1 - settings.frame_concat, 1)
+        joined = frames.x[last[:, None] + offsets]  # [M, K, C, L]
+        m, k, c, length = joined.shape
+        x = joined.transpose(0, 2, 1, 3).reshape(m, c, k * length)
+        if settings.stacking == "1D":
+            x = x.reshape(m, 1, c * k * length)
+        return Frames(x, frames.y[last], frames.recording[last])
+
+
+def last_frames(recording: NDArray[np.int64], concat: int, skip: int) -> NDArray[np.int64]:
+    """Index of the last frame of each input.
+
+    With ``concat`` > 1, counting a recording's frames from 1, an input ends at every frame that
+    ``skip`` divides and that has ``concat`` - 1 frames before it.
+    """
+    index = np.arange(len(recording))
+    if concat == 1:
+        return index
+    starts = np.flatnonzero(np.diff(recording, prepend=-1))
+    first = np.repeat(starts, np.diff(np.append(starts, len(recording))))
+    count = index - first + 1  # from 1 within the recording
+    return np.asarray(index[(count >= concat) & (count % skip == 0)])
+
+
+CONCAT = Concat()

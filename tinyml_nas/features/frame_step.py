@@ -1,0 +1,37 @@
+"""The common shape of steps that treat each frame by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.features.signal import Array, Domain, Frames, Settings, Shape
+
+
+@dataclass(frozen=True)
+class FrameStep:
+    """A step that maps every frame x [N, C, L] on its own."""
+
+    name: str
+    description: str
+    accepts: tuple[Domain, ...]
+    leaves: Domain | None  # None: the domain stays
+    function: Callable[[Array, Settings], Array]
+    length: Callable[[int, Settings], int] = lambda length, settings: length
+
+    def check(self, shape: Shape, settings: Settings) -> Shape:
+        """The shape after this step."""
+        require(self.name, self.accepts, shape)
+        length = self.length(shape.length, settings)
+        return replace(shape, domain=self.leaves or shape.domain, length=length)
+
+    def apply(self, frames: Frames, settings: Settings) -> Frames:
+        """The frames after this step."""
+        return replace(frames, x=self.function(frames.x, settings))
+
+
+def require(name: str, accepts: tuple[Domain, ...], shape: Shape) -> None:
+    """Raise unless a step may follow what is there."""
+    if shape.domain not in accepts:
+        raise ConfigError(f"{name} works on {' or '.join(accepts)}, but gets {shape.domain} here.")

@@ -1,0 +1,95 @@
+"""What flows through a feature chain, and what a step of it is.
+
+Before any data is touched, a chain is checked on a ``Shape`` alone: each step says what it needs
+and what it leaves.  A fixed-point twin of a step is one more ``Step``, registered under its own name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml_nas.config import Config
+
+Domain = Literal["samples", "spectrum", "half spectrum", "magnitude", "bins", "decibel", "frames"]
+"""Samples over time, complex spectra, magnitudes (not negative), joined frames."""
+
+Array = NDArray[Any]
+"""Frames [N, C, L], float64 or complex128."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the steps need, taken from the configuration."""
+
+    frame_size: int
+    feature_size: int | None
+    frame_concat: int
+    frame_skip: int
+    min_bin: int
+    normalize_bin: bool
+    bandwidth: float
+    dc_remove: bool
+    log_mul: float
+    log_base: float
+    log_threshold: float
+    stacking: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The kind and the size of one frame at a point of the chain."""
+
+    domain: Domain
+    channels: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames [N, C, L] in time order within each recording, their labels and recordings."""
+
+    x: Array
+    y: NDArray[np.int64]
+    recording: NDArray[np.int64]
+
+
+class Step(Protocol):
+    """One step of a chain: stateless, and the same for every frame."""
+
+    @property
+    def name(self) -> str:
+        """The name in the YAML."""
+
+    @property
+    def description(self) -> str:
+        """One sentence for ``info features``."""
+
+    def check(self, shape: Shape, settings: Settings) -> Shape:
+        """The shape after this step; a ConfigError if the step cannot come here."""
+
+    def apply(self, frames: Frames, settings: Settings) -> Frames:
+        """The frames after this step."""
+
+
+def settings_of(config: Config, frame_size: int) -> Settings:
+    """The settings of the configuration for frames of ``frame_size`` samples."""
+    processing = config.data_processing_feature_extraction
+    base = processing.log_base or 10
+    return Settings(
+        frame_size=frame_size,
+        feature_size=processing.feature_size_per_frame,
+        frame_concat=processing.num_frame_concat,
+        frame_skip=processing.frame_skip,
+        min_bin=processing.min_bin,
+        normalize_bin=processing.normalize_bin,
+        bandwidth=processing.analysis_bandwidth,
+        dc_remove=processing.dc_remove,
+        log_mul=20.0 if processing.log_mul is None else processing.log_mul,
+        log_base=float(np.e) if base == "e" else float(base),
+        log_threshold=1e-100 if processing.log_threshold is None else processing.log_threshold,
+        stacking=processing.stacking,
+    )
