@@ -1,0 +1,250 @@
+"""What no section can see alone: keys that need, contradict or silence each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyml_nas.config import names
+from tinyml_nas.config.common import Common
+from tinyml_nas.config.dataset import Dataset
+from tinyml_nas.config.draft import Draft
+from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.resolve import FEATURES
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.training import Training
+
+# the step that must stand somewhere before, for each step that needs one
+NEEDS_BEFORE = {"FFT_POS_HALF": "FFT_FE", "DC_REMOVE": "FFT_FE"}
+FRAMED = ("SimpleWindow", "FFT_FE", "WINDOWING", "RAW_FE")
+LISTS = ("annotation_dir", "annotation_prefix", "split_names")
+SPLIT_NAMES = ("train", "validation", "test")
+
+
+def check_whole(draft: Draft, folder: Path) -> None:
+    """Run every check; relative paths start at ``folder``."""
+    _check_device(draft)
+    _check_source(draft, folder)
+    _check_split(draft)
+    _check_groups(draft)
+    _check_frames(draft)
+    _check_chain(draft)
+    _check_spectrum(draft)
+    _check_variables(draft)
+    _check_model(draft)
+    _check_search(draft)
+    _check_quantization(draft)
+    _check_rotation(draft)
+
+
+def _check_device(draft: Draft) -> None:
+    path, name = "common.target_device", draft.get("common", Common).target_device
+    if name not in names.device_names():
+        hint = did_you_mean(name, names.device_names()) or "`info devices` lists the devices"
+        draft.error(path, f"{path}: there is no device {name!r}.", hint=hint)
+
+
+def _check_source(draft: Draft, folder: Path) -> None:
+    data, path = draft.get("dataset", Dataset), "dataset.input_data_path"
+    if data.input_data_path is None and data.generator is None:
+        draft.error(
+            path,
+            "dataset: input_data_path is missing: there is nothing to learn from.",
+            hint="name a folder, a zip, a .csv or a .npz, relative to this file",
+            also=["dataset.generator"],
+        )
+    elif data.input_data_path is not None and data.generator is not None:
+        draft.error(
+            "dataset.generator",
+            "dataset: input_data_path and generator exclude each other.",
+            hint="remove one of the two",
+            also=[path],
+        )
+    elif data.input_data_path is not None:
+        _check_path(draft, data.input_data_path, folder)
+
+
+def _check_path(draft: Draft, text: str, folder: Path) -> None:
+    where = draft.where("dataset.input_data_path")
+    if "://" in text:
+        draft.warn(f"dataset.input_data_path is a URL: download it and name the file{where}.")
+        return
+    try:
+        found = (folder / text).exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        found = False
+    if not found:
+        draft.warn(f"dataset.input_data_path: there is no {text!r} beside the YAML yet{where}.")
+
+
+def _check_split(draft: Draft) -> None:
+    data = draft.get("dataset", Dataset)
+    if data.split_type == "by_group" and data.group_by is None:
+        draft.error(
+            "dataset.split_type",
+            "dataset: split_type by_group needs group_by.",
+            hint="group_by is a regular expression with one group, such as 'subject_(\\d+)'",
+            also=["dataset.group_by"],
+        )
+    if data.split_type != "by_group":
+        for key in ("group_by", "split_groups"):
+            if getattr(data, key) is not None:
+                places = draft.where(f"dataset.{key}", "dataset.split_type")
+                draft.warn(f"dataset.{key} has no effect without split_type: by_group{places}.")
+    for key in LISTS:
+        if data.split_type == "within_files" and draft.given(f"dataset.{key}"):
+            draft.error(
+                f"dataset.{key}",
+                f"dataset: {key} is about lists of whole files; within_files cuts every file.",
+                hint="remove it, or set split_type: amongst_files",
+                also=["dataset.split_type"],
+            )
+
+
+def _check_groups(draft: Draft) -> None:
+    groups = draft.get("dataset", Dataset).split_groups
+    seen: dict[str, str] = {}
+    for split in SPLIT_NAMES:
+        for group in (getattr(groups, split) or ()) if groups else ():
+            if seen.setdefault(group, split) != split:
+                draft.error(
+                    "dataset.split_groups",
+                    f"dataset.split_groups: {group!r} is in {seen[group]} and in {split}.",
+                    hint="a group on two sides would leak from the training into the test",
+                )
+
+
+def _check_frames(draft: Draft) -> None:
+    features = draft.get(FEATURES, DataProcessing)
+    steps = [
+        step
+        for step in (*features.data_proc_transforms, *features.feat_ext_transform)
+        if step in FRAMED
+    ]
+    if steps and features.frame_size < 2:
+        draft.error(
+            f"{FEATURES}.frame_size",
+            f"{FEATURES}: {steps[0]} needs a frame_size of 2 samples or more.",
+            hint="frame_size is the number of samples in one frame",
+            also=[f"{FEATURES}.data_proc_transforms", f"{FEATURES}.feat_ext_transform"],
+        )
+    if "Downsample" in features.data_proc_transforms and features.new_sr > features.sampling_rate:
+        draft.error(
+            f"{FEATURES}.new_sr",
+            f"{FEATURES}: Downsample cannot go from {features.sampling_rate:g} Hz up to "
+            f"{features.new_sr:g} Hz.",
+            also=[f"{FEATURES}.sampling_rate"],
+        )
+
+
+def _check_chain(draft: Draft) -> None:
+    path = f"{FEATURES}.feat_ext_transform"
+    chain = draft.get(FEATURES, DataProcessing).feat_ext_transform
+    for index, step in enumerate(chain):
+        needed = NEEDS_BEFORE.get(step)
+        if needed is not None and needed not in chain[:index]:
+            draft.error(path, f"{path}: {step} works on a spectrum: put {needed} before it.")
+    if "FFT_FE" in chain and "ABS" not in chain[chain.index("FFT_FE") :]:
+        draft.error(
+            path,
+            f"{path}: FFT_FE gives complex numbers and no ABS comes after it.",
+            hint="add ABS after FFT_POS_HALF",
+        )
+
+
+def _check_spectrum(draft: Draft) -> None:
+    features, path = draft.get(FEATURES, DataProcessing), f"{FEATURES}.feature_size_per_frame"
+    if not {"FFT_FE", "BINNING"} <= set(features.feat_ext_transform):
+        return
+    also = [f"{FEATURES}.{k}" for k in ("frame_size", "analysis_bandwidth", "feat_ext_transform")]
+    count, band = features.feature_size_per_frame, features.frame_size / 2
+    band /= features.analysis_bandwidth
+    if count is None:
+        draft.error(path, f"{FEATURES}: BINNING needs feature_size_per_frame.", also=also)
+    elif features.frame_size > 1 and (band < count or band % count):
+        draft.error(
+            path,
+            f"{FEATURES}: {count} features do not divide the {band:g} bins of the spectrum.",
+            hint="frame_size / 2 / analysis_bandwidth must be a multiple of it",
+            also=also[:2],
+        )
+
+
+def _check_variables(draft: Draft) -> None:
+    features = draft.get(FEATURES, DataProcessing)
+    preset = FEATURE_PRESETS.get(features.feature_extraction_name or "")
+    expected = preset.values.get("variables") if preset else None
+    given = features.variables
+    count = given if isinstance(given, int) else len(given)
+    if expected is not None and count != expected:
+        both = draft.where(f"{FEATURES}.variables", f"{FEATURES}.feature_extraction_name")
+        draft.warn(
+            f"{FEATURES}: {features.feature_extraction_name} is made for {expected} variables; "
+            f"the {count} that are written win{both}."
+        )
+
+
+def _check_model(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    if training.model_name is None and not training.nas_enabled and training.enable:
+        draft.error(
+            "training.model_name",
+            "training: model_name is missing and no search is switched on.",
+            hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, or add nas_enabled: true",
+            also=["training.nas_enabled"],
+        )
+
+
+def _check_search(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    keys = [path for path in draft.places if path.startswith("training.nas_")]
+    silent = [path for path in keys if path != "training.nas_enabled"]
+    if silent and not training.nas_enabled:
+        listed = ", ".join(f"{path}{draft.where(path)}" for path in silent)
+        draft.warn(f"Without nas_enabled: true these have no effect: {listed}.")
+    elif training.nas_fanout_concat > training.nas_nodes_per_layer:
+        draft.error(
+            "training.nas_fanout_concat",
+            f"training: a cell of {training.nas_nodes_per_layer} nodes cannot concatenate "
+            f"{training.nas_fanout_concat}.",
+            hint="nas_fanout_concat is at most nas_nodes_per_layer",
+            also=["training.nas_nodes_per_layer"],
+        )
+
+
+def _check_quantization(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    method = "training.quantization_method"
+    if training.quantization == 0:
+        for path in (method, "training.qat_epochs", "training.calibration"):
+            if draft.given(path):
+                both = draft.where(path, "training.quantization")
+                draft.warn(f"{path} has no effect with quantization: 0{both}.")
+    elif training.quantization_method == "PTQ" and training.qat_epochs is not None:
+        draft.error(
+            "training.qat_epochs",
+            "training: qat_epochs contradicts quantization_method: PTQ, which does not train.",
+            hint="remove qat_epochs, or set quantization_method: QAT",
+            also=[method],
+        )
+
+
+def _check_rotation(draft: Draft) -> None:
+    augmentation = draft.get("training", Training).augmentation
+    variables = draft.get(FEATURES, DataProcessing).variables
+    count = variables if isinstance(variables, int) else len(variables)
+    groups = augmentation.rotation_groups
+    if augmentation.rotation > 0 and groups is None:
+        draft.error(
+            "training.augmentation.rotation",
+            "training.augmentation: rotation needs rotation_groups.",
+            hint="name the channels x, y, z of each sensor, such as [[0, 1, 2]]",
+        )
+    highest = max((channel for group in groups or () for channel in group), default=0)
+    if groups is not None and highest >= count:
+        draft.error(
+            "training.augmentation.rotation_groups",
+            f"training.augmentation: channel {highest} does not exist: there are {count}, "
+            "counted from 0.",
+            also=[f"{FEATURES}.variables"],
+        )

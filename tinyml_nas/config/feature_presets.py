@@ -1,0 +1,186 @@
+"""The feature presets by name: a chain of steps, and the values of the keys that go with it.
+
+Chains stand in the order in which they run, which for TI's lists is not the order of the list.
+A preset of the fixed-point (Q15) family gives the float chain of the same shape; presets whose
+steps this release does not have are known by name only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+FFT = ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "LOG_DB", "CONCAT")
+FFTBIN = ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "LOG_DB", "CONCAT")
+RAW = ("RAW_FE", "CONCAT")
+ARC = (
+    "WINDOWING",
+    "FFT_FE",
+    "NORMALIZE",
+    "FFT_POS_HALF",
+    "ABS",
+    "BINNING",
+    "LOG_DB",
+    "CONCAT",
+)
+Q15 = ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "CONCAT")
+MAGNITUDE = ("ABS", "LOG_DB", "CONCAT")
+
+LOG_20_10 = {"log_mul": 20.0, "log_base": 10, "log_threshold": 1e-100}
+LOG_10_E = {"log_mul": 10.0, "log_base": "e", "log_threshold": 1e-12}
+NORMALIZED = {"normalize_bin": True}
+FLOAT_INSTEAD = "the fixed-point FFT is replaced by the float chain of the same shape"
+
+
+@dataclass(frozen=True)
+class FeaturePreset:
+    """What one preset name stands for."""
+
+    family: str
+    values: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    # why the chain is not exactly the named one; told to the user
+    note: str | None = None
+    # for a preset that this release cannot run: the supported one that is nearest
+    instead: str | None = None
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The steps in the order in which they run."""
+        steps = self.values.get("feat_ext_transform", ())
+        assert isinstance(steps, tuple)
+        return steps
+
+
+def _preset(
+    family: str, chain: tuple[str, ...], *values: Mapping[str, object], note: str | None = None
+) -> FeaturePreset:
+    merged: dict[str, object] = {"feat_ext_transform": chain}
+    for part in values:
+        merged |= part
+    return FeaturePreset(family, MappingProxyType(merged), note=note)
+
+
+def _frames(frame: int, features: int, frames: int, variables: int) -> dict[str, object]:
+    return {
+        "frame_size": frame,
+        "feature_size_per_frame": features,
+        "num_frame_concat": frames,
+        "variables": variables,
+    }
+
+
+def _fftbin(
+    frame: int, features: int, frames: int, variables: int = 1, stacking: str = "2D1"
+) -> FeaturePreset:
+    shape = _frames(frame, features, frames, variables)
+    return _preset("FFTBIN", FFTBIN, shape, LOG_20_10, NORMALIZED, {"stacking": stacking})
+
+
+def _fft(frame: int, variables: int = 1) -> FeaturePreset:
+    return _preset("FFT", FFT, _frames(frame, frame // 2, 1, variables), LOG_20_10, NORMALIZED)
+
+
+def _raw(frame: int, variables: int = 1) -> FeaturePreset:
+    return _preset("RAW", RAW, _frames(frame, frame, 1, variables), NORMALIZED)
+
+
+def _arc(features: int, frames: int, bandwidth: float, min_bin: int = 1) -> FeaturePreset:
+    band = {"min_bin": min_bin, "analysis_bandwidth": float(bandwidth)}
+    return _preset("ARC", ARC, _frames(1024, features, frames, 1), LOG_10_E, band)
+
+
+def _q15(
+    frame: int, features: int, frames: int, variables: int = 1, **others: object
+) -> FeaturePreset:
+    shape = _frames(frame, features, frames, variables)
+    return _preset("Q15", Q15, shape, NORMALIZED, others, note=FLOAT_INSTEAD)
+
+
+def _later(family: str, instead: str) -> FeaturePreset:
+    return FeaturePreset(family, instead=instead)
+
+
+HAND_GESTURE = {
+    "frame_size": 256,
+    "variables": 3,
+    "scale": 4096.0,
+    "stride_size": 0.25,
+    "data_proc_transforms": ("SimpleWindow",),
+}
+ARC_SHAPES = {
+    "256Feature_1Frame_Full_Bandwidth": _arc(256, 1, 1),
+    "256Feature_1Frame_Half_Bandwidth": _arc(256, 1, 2, min_bin=122),
+    "64Feature_4Frame_Half_Bandwidth": _arc(64, 4, 2),
+    "32Feature_8Frame_Quarter_Bandwidth": _arc(32, 8, 4),
+}
+ONE_CHANNEL = "1InputChannel_removeDC_Full_Bandwidth"
+THREE_CHANNELS = "3InputChannel_removeDC"
+
+FEATURE_PRESETS: Mapping[str, FeaturePreset] = MappingProxyType(
+    {
+        **{f"FFT1024Input_{shape}": preset for shape, preset in ARC_SHAPES.items()},
+        **{f"ArcFault_1024Input_{shape}": preset for shape, preset in ARC_SHAPES.items()},
+        **{
+            f"Generic_{frame}Input_FFTBIN_{features}Feature_8Frame": _fftbin(frame, features, 8)
+            for frame, features in ((1024, 64), (512, 32), (256, 16), (32, 4))
+        },
+        **{
+            f"Generic_{frame}Input_FFT_{frame // 2}Feature_1Frame": _fft(frame)
+            for frame in (1024, 512, 256)
+        },
+        **{
+            f"Generic_{frame}Input_RAW_{frame}Feature_1Frame": _raw(frame)
+            for frame in (512, 256, 128)
+        },
+        "Generic_8Input_ABS_8Feature_1Frame": _preset(
+            "ABS", MAGNITUDE, _frames(8, 8, 1, 11), LOG_20_10, NORMALIZED
+        ),
+        f"Input256_FFTBIN_16Feature_8Frame_{THREE_CHANNELS}_1D": _fftbin(256, 16, 8, 3, "1D"),
+        f"Input256_FFTBIN_16Feature_8Frame_{THREE_CHANNELS}_2D1": _fftbin(256, 16, 8, 3),
+        f"Input256_FFT_128Feature_1Frame_{THREE_CHANNELS}_2D1": _fft(256, 3),
+        f"Input128_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1": _raw(128, 3),
+        "FFT256Input_FE_RFFT_16Feature_8Frame_removeDC_Full_Bandwidth": _q15(256, 16, 8),
+        f"ArcFault_1024Input_FE_RFFT_128Feature_8Frame_{ONE_CHANNEL}": _q15(
+            1024, 128, 8, frame_skip=8
+        ),
+        f"ArcFault_512Input_FE_RFFT_32Feature_8Frame_{ONE_CHANNEL}": _q15(512, 32, 8),
+        f"MotorFault_256Input_FE_RFFT_16Feature_8Frame_{THREE_CHANNELS}_1D": _q15(
+            256, 16, 8, 3, stacking="1D"
+        ),
+        f"MotorFault_256Input_FE_RFFT_16Feature_8Frame_{THREE_CHANNELS}_2D1": _q15(256, 16, 8, 3),
+        f"FallDetection_256Input_FE_RFFT_8Feature_8Frame_{THREE_CHANNELS}_2D1": _q15(256, 8, 8, 3),
+        "HandGesture256Input_RangeNormalize_1Frame": _preset("NONE", (), HAND_GESTURE),
+        "Custom_Default": _preset("NONE", (), NORMALIZED, {"variables": 1}),
+        "Custom_MotorFault": _preset("NONE", (), NORMALIZED, {"variables": 3}),
+        "Custom_ArcFault": _preset("ARC", ARC, LOG_10_E, {"variables": 1}),
+        "Custom_Default_MSPM0": _preset("Q15", Q15, NORMALIZED, note=FLOAT_INSTEAD),
+        "Custom_MotorFault_MSPM0": _preset(
+            "Q15", Q15, NORMALIZED, {"variables": 3}, note=FLOAT_INSTEAD
+        ),
+        "Custom_ArcFault_MSPM0": _preset(
+            "Q15", Q15, NORMALIZED, {"frame_skip": 8}, note=FLOAT_INSTEAD
+        ),
+        "ECG2500Input_Roundoff_1Frame": _later(
+            "ROUND_OFF", "Generic_512Input_RAW_512Feature_1Frame"
+        ),
+        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D": _later(
+            "PIR", "Generic_128Input_RAW_128Feature_1Frame"
+        ),
+        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D_FixedPoint": _later(
+            "PIR_Q15", "Generic_128Input_RAW_128Feature_1Frame"
+        ),
+        f"MotorFault_128Input_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1": _later(
+            "FE_DECIMATE", f"Input128_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1"
+        ),
+    }
+)
+
+LATER_PRESETS = {
+    "Mnist_Default": "images",
+    "CoffeeBean_Default": "images",
+    "CoffeeBean_Augmentation_Default": "images",
+    "MachineReadable_Default": "images",
+    "GoogleSpeechCommands_MFCC_Default": "audio",
+}
+"""Presets of tasks that belong to a later release."""

@@ -1,0 +1,36 @@
+"""The JSON schema of the whole YAML, for editors: completion, descriptions and red underlines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def config_schema() -> dict[str, Any]:
+    """The schema; an empty section is allowed wherever it has no key that must be written."""
+    schema = Config.model_json_schema()
+    properties = {name: _section_property(schema["properties"][name], name) for name in SECTIONS}
+    properties |= {
+        name: {"description": "Accepted for compatibility; has no effect here."}
+        for name in IGNORED_SECTIONS
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "tinyml_nas configuration",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": list(REQUIRED_SECTIONS),
+        "$defs": schema["$defs"],
+    }
+
+
+def _section_property(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """A reference to the section's schema, or nothing at all below the section's key."""
+    reference = {"$ref": found.get("$ref") or found["allOf"][0]["$ref"]}
+    if any(field.is_required() for field in SECTIONS[name].model_fields.values()):
+        return reference
+    return {"anyOf": [reference, {"type": "null"}]}

@@ -1,0 +1,223 @@
+"""One section's tree against its model: typed values, or problems that point at the YAML.
+
+A value is read as its field means it: text stays as written where text is wanted, a choice may be
+written in any letter case.  A section with mistakes is built once more without the wrong keys, so
+that the checks between sections can still speak about everything else.
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tinyml_nas.config import names
+from tinyml_nas.config.base import WITHOUT_EFFECT, Section
+from tinyml_nas.config.marks import Items, Mapping, Scalar, Tree, plain
+from tinyml_nas.config.model import SECTIONS
+from tinyml_nas.config.problems import Place, Problem
+from tinyml_nas.config.suggest import closest, did_you_mean
+
+WRONG = {
+    "int": "is not a whole number",
+    "float": "is not a number",
+    "finite": "is not a number that can be used",
+    "bool": "is not true or false",
+    "string": "is not text",
+    "tuple": "is not a list",
+    "model": "is not a group of keys",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A section as far as it could be read."""
+
+    model: Section
+    problems: tuple[Problem, ...]
+    # keys that are not in the model because they are wrong
+    dropped: frozenset[str]
+
+
+def field_names(model: type[BaseModel]) -> dict[str, str]:
+    """YAML key to attribute name."""
+    return {field.alias or name: name for name, field in model.model_fields.items()}
+
+
+def without_effect(model: type[BaseModel], key: str) -> bool:
+    """Whether ``key`` is only accepted, and changes nothing."""
+    name = field_names(model).get(key)
+    extra = model.model_fields[name].json_schema_extra if name else None
+    return isinstance(extra, dict) and WITHOUT_EFFECT in extra
+
+
+def leaf_types(annotation: Any) -> tuple[Any, ...]:
+    """The types and literal values that make up an annotation."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return leaf_types(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return tuple(leaf for arm in get_args(annotation) for leaf in leaf_types(arm))
+    if origin is Literal:
+        return get_args(annotation)
+    return (origin or annotation,)
+
+
+def typed(tree: Tree, annotation: Any) -> object:
+    """The value of ``tree`` as a field of this annotation means it, before validation."""
+    leaves = leaf_types(annotation)
+    if isinstance(tree, Mapping):
+        model = next((m for m in leaves if isinstance(m, type) and issubclass(m, BaseModel)), None)
+        return typed_keys(tree, model) if model else plain(tree)
+    if not isinstance(tree, Scalar):
+        return plain(tree)
+    if tree.value is None:
+        return None
+    for choice in leaves:
+        if not isinstance(choice, type) and str(choice).lower() == tree.text.lower():
+            return choice
+    if str in leaves or (isinstance(tree.value, bool) and bool not in leaves and Any not in leaves):
+        return tree.text
+    return tree.value
+
+
+def typed_keys(tree: Mapping, model: type[BaseModel]) -> dict[str, object]:
+    """The values of a mapping, each as its field means it."""
+    known = field_names(model)
+    fields = model.model_fields
+    return {
+        key: typed(entry.value, fields[known[key]].annotation if key in known else Any)
+        for key, entry in tree.entries.items()
+        if not _means_default(entry.value, fields, known.get(key))
+    }
+
+
+def _means_default(tree: Tree, fields: Any, name: str | None) -> bool:
+    """Whether the value is empty where None is no value: ``augmentation:`` and nothing below."""
+    if name is None or not isinstance(tree, Scalar) or tree.value is not None:
+        return False
+    leaves = leaf_types(fields[name].annotation)
+    return not fields[name].is_required() and type(None) not in leaves and Any not in leaves
+
+
+def _find(tree: Tree, location: tuple[int | str, ...]) -> tuple[Tree, str]:
+    """The tree at ``location``, as deep as it goes, and its keys; union arms are passed over."""
+    keys: list[str] = []
+    for step in location:
+        if isinstance(tree, Mapping) and step in tree.entries:
+            tree = tree.entries[str(step)].value
+            keys.append(str(step))
+        elif isinstance(tree, Items) and isinstance(step, int) and step < len(tree.items):
+            tree = tree.items[step]
+    return tree, ".".join(keys)
+
+
+def _unknown_key(section: str, key: str, place: Place, known: list[str]) -> Problem:
+    home = next((s for s, model in SECTIONS.items() if key in field_names(model)), None)
+    hint = did_you_mean(key, known)
+    if hint is None and home is not None:
+        hint = f"{key!r} belongs to the section {home!r}"
+    return Problem(place, f"{section}: {key!r} is not a known key.", hint)
+
+
+def _known_keys(section: str, path: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known in the mapping at ``path`` of a section, ours before ignored ones."""
+    model: type[BaseModel] = SECTIONS[section]
+    for step in path:
+        name = field_names(model).get(str(step))
+        leaves = leaf_types(model.model_fields[name].annotation) if name else ()
+        nested = [m for m in leaves if isinstance(m, type) and issubclass(m, BaseModel)]
+        model = nested[0] if nested else model
+    return sorted(field_names(model), key=lambda key: without_effect(model, key))
+
+
+def _reason(error: ErrorDetails, annotation: Any, shown: str) -> tuple[str, str | None]:
+    """What is wrong with a value, and a suggestion."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        text = str(context["error"])
+        return (text if text.startswith(("'", shown)) else f"{shown}: {text}"), None
+    if kind == "literal_error":
+        choices = [str(c) for c in leaf_types(annotation) if not isinstance(c, type)]
+        choices = choices or [
+            c.strip(" '") for c in context["expected"].replace(" or ", ",").split(",")
+        ]
+        return f"{shown} is not one of {', '.join(choices)}", did_you_mean(
+            str(error["input"]), choices
+        )
+    for start, text in WRONG.items():
+        if kind.startswith(start):
+            return f"{shown} {text}", None
+    return f"{shown}: {error['msg'][0].lower()}{error['msg'][1:]}".replace(
+        "input should", "it should"
+    ), None
+
+
+def _later(path: str, text: str) -> str | None:
+    kind = (
+        names.LATER_TASKS.get(text)
+        if path in ("common.task_type", "common.target_module")
+        else None
+    )
+    if kind is None:
+        return None
+    return f"{text!r} is not supported yet: {kind} comes with a later release."
+
+
+def _shown(tree: Tree) -> str:
+    if isinstance(tree, Scalar):
+        return repr(tree.text[:60]) if tree.value is not None else "nothing"
+    return "a group of keys" if isinstance(tree, Mapping) else "this list"
+
+
+def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
+    location = error["loc"]
+    if error["type"] == "missing":
+        return Problem(tree.place, f"{section}: the key {location[0]!r} is missing.")
+    if error["type"] == "extra_forbidden":
+        parent, word = _find(tree, location[:-1])[0], str(location[-1])
+        place = parent.entries[word].key if isinstance(parent, Mapping) else parent.place
+        return _unknown_key(section, word, place, _known_keys(section, location[:-1]))
+    found, keys = _find(tree, location)
+    path = f"{section}.{keys}"
+    text = found.text if isinstance(found, Scalar) else ""
+    if later := _later(path, text):
+        return Problem(found.place, f"{path}: {later}")
+    model = SECTIONS[section]
+    field = model.model_fields[field_names(model)[str(location[0])]]
+    reason, hint = _reason(error, field.annotation, _shown(found))
+    return Problem(found.place, f"{path}: {reason}.", hint or field.description)
+
+
+def check_section(section: str, tree: Mapping) -> Checked:
+    """The model of ``section`` with everything that is right, and a problem for the rest."""
+    model = SECTIONS[section]
+    values = typed_keys(tree, model)
+    try:
+        return Checked(model.model_validate(values), (), frozenset())
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False)
+    dropped = frozenset(str(error["loc"][0]) for error in errors if error["loc"])
+    problems: dict[tuple[int, int, str], Problem] = {}
+    for error in errors:
+        problem = _problem(section, tree, error)
+        # a union reports each of its arms: the first one speaks for all
+        problems.setdefault(
+            (problem.place.line, problem.place.column, problem.place.source.name), problem
+        )
+    kept = {key: value for key, value in values.items() if key not in dropped}
+    if section == "common":
+        kept.setdefault("task_type", "generic_timeseries_classification")
+    return Checked(model.model_validate(kept), tuple(problems.values()), dropped)
+
+
+def nearest_section(name: str) -> str | None:
+    """A did-you-mean for the name of a section."""
+    for section in SECTIONS:
+        if len(name) >= 4 and (name in section or section in name):
+            return f"did you mean {section!r}?"
+    near = closest(name, SECTIONS)
+    return f"did you mean {near!r}?" if near else None
