@@ -1,1 +1,19 @@
-"""Stub."""
+"""What a run found out, for people: a static HTML page and a closing table.
+
+Reads ``results.json`` and nothing else; imports no stage.
+"""
+
+from __future__ import annotations
+
+from tinyml_nas.report.page import write_report
+from tinyml_nas.report.schema import load_results, results_schema, write_schema
+from tinyml_nas.report.summary import summary_rows, verdict
+
+__all__ = [
+    "load_results",
+    "results_schema",
+    "summary_rows",
+    "verdict",
+    "write_report",
+    "write_schema",
+]

@@ -1,0 +1,295 @@
+"""A realistic record of a run: a searched model beside its baseline, every part filled in."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+CLASSES = [
+    "pendulum",
+    "abduction",
+    "forward elevation",
+    "internal rotation",
+    "external rotation",
+    "trapezius extension",
+    "upright row",
+]
+PRIMITIVES = [
+    "none",
+    "avg_pool_3x1",
+    "max_pool_3x1",
+    "skip_connect",
+    "conv_bn_relu_3x1",
+    "conv_bn_relu_5x1",
+    "conv_bn_relu_7x1",
+]
+CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
+EDGES = [[source, node] for node in range(4) for source in range(node + 1)]
+NORMAL = [
+    ["conv_bn_relu_5x1", 0],
+    ["conv_bn_relu_7x1", 0],
+    ["max_pool_3x1", 1],
+    ["conv_bn_relu_3x1", 3],
+]
+REDUCE = [
+    ["conv_bn_relu_7x1", 0],
+    ["avg_pool_3x1", 1],
+    ["skip_connect", 1],
+    ["conv_bn_relu_5x1", 0],
+]
+
+
+def sample_results(seed: int = 7) -> dict[str, Any]:
+    """A fresh record of schema version 1 that tests may change."""
+    rng = random.Random(seed)
+    return {
+        "schema_version": 1,
+        "product": {"name": "tinyml_nas", "version": "0.1.0"},
+        "run": {
+            "name": "watch_exercise",
+            "created": "2026-11-22T09:41:07+00:00",
+            "config_file": "examples/watch_exercise/config.yaml",
+            "seconds": {
+                "data": 1.9,
+                "features": 0.4,
+                "search": 96.2,
+                "train": 71.5,
+                "quantize": 22.8,
+                "export": 31.0,
+            },
+        },
+        "task": "generic_timeseries_classification",
+        "device": {
+            "name": "MSPM0G3507",
+            "core": "cortex-m0plus",
+            "clock_hz": 80_000_000,
+            "flash_bytes": 131072,
+            "ram_bytes": 32768,
+        },
+        "data": _data(),
+        "features": {
+            "chain": ["raw", "normalize"],
+            "input_shape": [6, 128],
+            "mean": [0.12, -0.44, 9.71, 0.003, -0.012, 0.4],
+            "std": [3.1, 2.9, 4.4, 0.92, 1.13, 0.87],
+        },
+        "search": _search(rng),
+        "models": [
+            _model("searched", "watch_exercise_s", 0.955, (8, 12, 16), rng),
+            _model("baseline", "CLS_1k", 0.921, (8, 16), rng),
+        ],
+    }
+
+
+def _data() -> dict[str, Any]:
+    return {
+        "classes": CLASSES,
+        "channels": ["ax", "ay", "az", "gx", "gy", "gz"],
+        "windows": {"train": 1864, "validation": 402, "test": 611},
+        "class_counts": {
+            "train": [301, 244, 268, 251, 262, 280, 258],
+            "validation": [66, 58, 54, 57, 55, 60, 52],
+            "test": [101, 83, 84, 88, 79, 90, 86],
+        },
+        "split": {
+            "type": "by_group",
+            "groups": {
+                "train": ["s01", "s02", "s04", "s05", "s07", "s10"],
+                "validation": ["s06", "s09"],
+                "test": ["s03", "s08"],
+            },
+        },
+        "notes": ["2 recordings are shorter than one window of 128 samples and were left out."],
+        "synthetic": False,
+    }
+
+
+def _search(rng: random.Random) -> dict[str, Any]:
+    epochs = 20
+    history = [
+        {
+            "epoch": epoch,
+            "train_loss": 0.25 + 1.7 * math.exp(-epoch / 5) + rng.uniform(-0.03, 0.03),
+            "validation_loss": 0.38 + 1.6 * math.exp(-epoch / 5) + rng.uniform(-0.06, 0.06),
+            "validation_accuracy": 0.92 - 0.75 * math.exp(-epoch / 5) + rng.uniform(-0.02, 0.02),
+            "penalty": 0.1,
+            "expected_parameters": 2900 - 50 * epoch,
+            "expected_macs": 96_000 - 1500 * epoch,
+            "parameters": 2300 - 30 * epoch + rng.randrange(200),
+            "macs": 84_000 - 1300 * epoch + rng.randrange(5000),
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+    return {
+        "strategy": "darts",
+        "preset": "s",
+        "mode": "Compute",
+        "unrolled": False,
+        "epochs": epochs,
+        "seconds": 96.2,
+        "genotype": {"normal": NORMAL, "reduce": REDUCE, "concat": [1, 2, 3, 4]},
+        "best_epoch": 17,
+        "rule": "Lowest validation loss of the supernet after half of the epochs.",
+        "primitives": PRIMITIVES,
+        "history": history,
+        "alphas": {
+            "normal": _alphas(rng, NORMAL, epochs),
+            "reduce": _alphas(rng, REDUCE, epochs),
+        },
+        "edges": EDGES,
+    }
+
+
+def _alphas(rng: random.Random, cell: list[list[Any]], epochs: int) -> list[list[list[float]]]:
+    slopes = [[rng.gauss(0, 0.05) for _ in PRIMITIVES] for _ in EDGES]
+    for node, (op, source) in enumerate(cell):
+        slopes[EDGES.index([source, node])][PRIMITIVES.index(op)] = 0.16
+    return [
+        [_softmax([s * epoch + rng.gauss(0, 0.02) for s in edge]) for edge in slopes]
+        for epoch in range(epochs)
+    ]
+
+
+def _softmax(values: list[float]) -> list[float]:
+    powers = [math.exp(v) for v in values]
+    return [p / sum(powers) for p in powers]
+
+
+def _model(
+    role: str, name: str, accuracy: float, channels: tuple[int, ...], rng: random.Random
+) -> dict[str, Any]:
+    layers, memory = _network(channels)
+    cost = {
+        key: sum(layer[key] for layer in layers) for key in ("parameters", "macs", "flash_bytes")
+    }
+    cost["flash_bytes"] += 600
+    cost["ram_bytes"] = max(b["offset"] + b["size_bytes"] for b in memory)
+    confusion = {"float": _confusion(accuracy + 0.005, rng), "int8": _confusion(accuracy, rng)}
+    instructions = {c: int(cost["macs"] * f) for c, f in zip(CORES, (9.6, 5.4, 5.2), strict=True)}
+    return {
+        "role": role,
+        "name": name,
+        "network": {"name": name, "input_shape": [6, 128], "nodes": []},
+        "cost": {**cost, "layers": layers},
+        "training": _training(accuracy, rng),
+        "quantization": {"method": "QAT", "calibration": "min_max"},
+        "accuracy": {
+            kind: {"validation": accuracy + 0.01, "test": _accuracy(matrix)}
+            for kind, matrix in confusion.items()
+        },
+        "f1": {kind: _accuracy(matrix) - 0.004 for kind, matrix in confusion.items()},
+        "confusion": confusion,
+        "memory": memory,
+        "linked": {
+            c: {
+                "flash_bytes": cost["flash_bytes"] + 140 + 60 * i,
+                "text_bytes": 1500 + 60 * i,
+                "rodata_bytes": cost["flash_bytes"] - 1360,
+            }
+            for i, c in enumerate(CORES)
+        },
+        "instructions": instructions,
+        "layer_instructions": {
+            "cortex-m4": {layer["name"]: int(layer["macs"] * 5.4) + 200 for layer in layers}
+        },
+        "stack_bytes": {"cortex-m4": 184},
+        "parity": _parity(),
+        "files": {
+            "int8 ONNX": f"export/{name}/model_int8.onnx",
+            "C source": f"export/{name}/c/model.c",
+            "golden vectors": f"export/{name}/c/model_golden.c",
+        },
+    }
+
+
+def _network(channels: tuple[int, ...]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Layer costs and a memory plan of strided convolutions, ping-pong in the arena."""
+    width, length, arena = 6, 128, 1336
+    layers: list[dict[str, Any]] = []
+    memory = [{"name": "input", "offset": 0, "size_bytes": 6 * 132, "first": -1, "last": 0}]
+    for i, out in enumerate(channels):
+        length = (length + 1) // 2
+        weights = out * width * 5
+        layers.append(_layer(f"conv{i}", "conv", [out, length], weights, out, weights * length))
+        width = out
+    layers.append(_layer("pool", "global_avg_pool", [width, 1], 0, 0, 0))
+    layers.append(_layer("classifier", "linear", [7, 1], width * 7, 7, width * 7))
+    for i, layer in enumerate(layers):
+        size = layer["output_shape"][0] * (layer["output_shape"][1] + 4)
+        offset = 0 if i % 2 else arena - size
+        memory.append(
+            {"name": layer["name"], "offset": offset, "size_bytes": size, "first": i, "last": i + 1}
+        )
+    return layers, memory
+
+
+def _layer(
+    name: str, kind: str, shape: list[int], weights: int, channels: int, macs: int
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "output_shape": shape,
+        "parameters": weights + channels,
+        "macs": macs,
+        "flash_bytes": weights + 9 * channels + 60,
+    }
+
+
+def _confusion(accuracy: float, rng: random.Random) -> list[list[int]]:
+    matrix = []
+    for true, total in enumerate(_data()["class_counts"]["test"]):
+        row = [0] * len(CLASSES)
+        for _ in range(total):
+            hit = rng.random() < accuracy
+            row[true if hit else (true + rng.choice((1, 1, 2, 6))) % len(CLASSES)] += 1
+        matrix.append(row)
+    return matrix
+
+
+def _accuracy(matrix: list[list[int]]) -> float:
+    return sum(matrix[i][i] for i in range(len(matrix))) / sum(map(sum, matrix))
+
+
+def _training(accuracy: float, rng: random.Random) -> dict[str, Any]:
+    epochs = 40
+    return {
+        "epochs": epochs,
+        "best_epoch": 34,
+        "seconds": 38.4,
+        "history": [
+            {
+                "epoch": epoch,
+                "train_loss": 0.05 + 1.8 * math.exp(-epoch / 8) + rng.uniform(-0.01, 0.01),
+                "validation_loss": 0.16 + 1.7 * math.exp(-epoch / 8) + rng.uniform(-0.03, 0.03),
+                "validation_accuracy": min(
+                    1.0, accuracy - 0.7 * math.exp(-epoch / 7) + rng.uniform(-0.01, 0.01)
+                ),
+                "learning_rate": 0.02 * (1 + math.cos(math.pi * epoch / epochs)),
+            }
+            for epoch in range(1, epochs + 1)
+        ],
+    }
+
+
+def _parity() -> dict[str, Any]:
+    names = ["ONNX Runtime", "C on the host", *(f"C on {core}" for core in CORES)]
+    carriers = [
+        {
+            "name": name,
+            "status": "proven",
+            "values": 262_144,
+            "mismatches": 0,
+            "detail": "all layers",
+        }
+        for name in names
+    ]
+    carriers[-1] = {
+        "name": names[-1],
+        "status": "not proven",
+        "values": 0,
+        "mismatches": 0,
+        "detail": "the emulator of this core is not installed",
+    }
+    return {"vectors": 32, "carriers": carriers}

@@ -1,0 +1,219 @@
+"""The HTML page: complete, static, escaped, the same bytes each time, fine with missing parts."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample_results import CLASSES, sample_results
+
+from tinyml_nas.errors import ToolError
+from tinyml_nas.report import write_report
+
+pytestmark = pytest.mark.fast
+
+VOID = {"meta", "br"}
+HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """Collects tags, ids, links and text; fails on tags that do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.text = " ".join(self.text.split())
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        values = dict(attrs)
+        self.ids += [v for v in [values.get("id")] if v]
+        self.links += [v for v in (values.get("href"), values.get("src")) if v]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def write(folder: Path, record: dict[str, Any]) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(record), encoding="utf-8")
+    out = write_report(folder / "results.json", folder / "report" / "index.html")
+    assert out == folder / "report" / "index.html"
+    return out.read_text(encoding="utf-8")
+
+
+def test_sections_are_the_stages(tmp_path: Path) -> None:
+    html = write(tmp_path, sample_results())
+    page = Page(html)
+    sections = [i for i in page.ids if not i.endswith("-title")]
+    assert sections == ["summary", "data", "features", "search", "train", "quantize", "export"]
+    assert [link[1:] for link in page.links if link.startswith("#")] == sections
+
+
+def test_the_page_shows_what_the_record_holds(tmp_path: Path) -> None:
+    record = sample_results()
+    text = Page(write(tmp_path, record)).text
+    searched = record["models"][0]
+    for wanted in (
+        *CLASSES,
+        "s03, s08",
+        f"{searched['cost']['macs']:,}",
+        f"{searched['instructions']['cortex-m33']:,}",
+        "1.3 kB 4.1 % of 32 KiB",
+        "Cortex-M0+, 80 MHz, 128 KiB flash",
+        "conv_bn_relu_7x1 from 0",
+        "best: epoch 17",
+        "best: epoch 34",
+        "✓ proven",
+        "○ not proven",
+        "the emulator of this core is not installed",
+        "this device",
+        "Most bytes are alive at layer 0 (conv0)",
+        "model_int8.onnx",
+    ):
+        assert wanted in text, wanted
+
+
+def test_same_results_same_bytes(tmp_path: Path) -> None:
+    assert write(tmp_path / "a", sample_results()) == write(tmp_path / "b", sample_results())
+
+
+def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path) -> None:
+    html = write(tmp_path, sample_results())
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
+    assert not re.search(r"\son[a-z]+=", html)
+    assert "prefers-color-scheme: dark" in html
+    assert "@media print" in html
+
+
+def test_links_lead_to_the_files_of_the_run(tmp_path: Path) -> None:
+    record = sample_results()
+    record["models"][0]["files"] = {"odd": 'c\\a "b"#?.c', "scheme": "javascript:alert(1)"}
+    links = Page(write(tmp_path, record)).links
+    assert "../c/a%20%22b%22%23%3F.c" in links
+    assert "../javascript%3Aalert%281%29" in links
+    assert all(link.startswith(("#", "../")) for link in links)
+
+
+def hostile(value: Any, key: str = "") -> Any:
+    """``value`` with every free text replaced by markup."""
+    if isinstance(value, dict):
+        return {k: hostile(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [hostile(v, key) for v in value]
+    return HOSTILE if isinstance(value, str) and key not in ("role", "status") else value
+
+
+def test_every_text_is_escaped(tmp_path: Path) -> None:
+    html = write(tmp_path, hostile(sample_results()))
+    page = Page(html)
+    assert "script" not in page.tags
+    assert "<script" not in html
+    assert HOSTILE in page.text
+
+
+def drop_search(record: dict[str, Any]) -> None:
+    record["search"] = None
+    record["models"][0]["role"] = "chosen"
+
+
+def drop_baseline(record: dict[str, Any]) -> None:
+    del record["models"][1]
+
+
+def drop_optional(record: dict[str, Any]) -> None:
+    for model in record["models"]:
+        for key in set(model) - {"role", "name", "cost", "training", "accuracy"}:
+            del model[key]
+        del model["cost"]["layers"]
+        model["training"] = {"epochs": 0}
+        model["accuracy"] = {"float": {}, "int8": {}}
+
+
+def drop_search_details(record: dict[str, Any]) -> None:
+    record["search"] = {"strategy": "random", "epochs": 0, "genotype": {}}
+
+
+def drop_data_details(record: dict[str, Any]) -> None:
+    for key in ("class_counts", "notes", "synthetic"):
+        del record["data"][key]
+    record["data"]["split"] = {"type": "amongst_files"}
+    record["features"] = {"chain": [], "input_shape": [1, 8]}
+    record["run"]["seconds"] = {}
+
+
+def single_epochs(record: dict[str, Any]) -> None:
+    record["models"][0]["training"]["history"] = record["models"][0]["training"]["history"][:1]
+    record["search"]["history"] = record["search"]["history"][:1]
+    for kind in ("normal", "reduce"):
+        record["search"]["alphas"][kind] = record["search"]["alphas"][kind][:1]
+
+
+def zeros(record: dict[str, Any]) -> None:
+    model = record["models"][0]
+    model["cost"].update(parameters=0, macs=0, flash_bytes=0, ram_bytes=0)
+    model["confusion"]["int8"] = [[0] * 7 for _ in range(7)]
+    model["instructions"] = {"cortex-m0": 0}
+    model["memory"] = [{"name": "input", "offset": 0, "size_bytes": 0, "first": -1, "last": -1}]
+    record["data"]["class_counts"]["test"] = [0] * 7
+
+
+@pytest.mark.parametrize(
+    ("drop", "text"),
+    [
+        (drop_search, "No search ran"),
+        (drop_baseline, "No baseline was trained"),
+        (drop_optional, "no carrier ran"),
+        (drop_search_details, "random"),
+        (drop_data_details, "raw samples"),
+        (single_epochs, "best"),
+        (zeros, "conv0"),
+    ],
+)
+def test_the_page_adapts_to_missing_parts(tmp_path: Path, drop: Any, text: str) -> None:
+    record = sample_results()
+    drop(record)
+    page = Page(write(tmp_path, record))
+    assert text in page.text
+    assert "None" not in page.text
+    assert "nan" not in page.text
+
+
+def test_synthetic_data_is_called_synthetic(tmp_path: Path) -> None:
+    record = sample_results()
+    assert "synthetic" not in Page(write(tmp_path, record)).text
+    record["data"]["synthetic"] = True
+    assert "synthetic data" in Page(write(tmp_path, record)).text
+
+
+def test_a_broken_budget_stands_out(tmp_path: Path) -> None:
+    record = sample_results()
+    record["models"][0]["cost"]["ram_bytes"] = 40_000
+    assert "122.1 % of 32 KiB, too much" in Page(write(tmp_path, record)).text
+
+
+def test_a_page_that_cannot_be_written_is_a_tool_error(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(sample_results()), encoding="utf-8")
+    (tmp_path / "report").write_text("in the way", encoding="utf-8")
+    with pytest.raises(ToolError, match="cannot be written"):
+        write_report(tmp_path / "results.json", tmp_path / "report" / "index.html")

@@ -1,0 +1,90 @@
+"""The closing table and the sentence on searched against baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sample_results import sample_results
+
+from tinyml_nas.report import summary_rows, verdict
+
+pytestmark = pytest.mark.fast
+
+
+def with_accuracy(searched: int, baseline: int, windows: int = 1000) -> dict[str, Any]:
+    """A record whose models got so many of ``windows`` test windows right in int8."""
+    record = sample_results()
+    for model, right in zip(record["models"], (searched, baseline), strict=True):
+        model["accuracy"]["int8"]["test"] = right / windows
+        matrix = [[0] * 7 for _ in range(7)]
+        matrix[0][:2] = [right, windows - right]
+        model["confusion"]["int8"] = matrix
+    return record
+
+
+def test_rows_are_metrics_and_columns_models() -> None:
+    rows = summary_rows(with_accuracy(952, 931))
+    assert rows[0] == ["", "watch_exercise_s (searched)", "CLS_1k (baseline)"]
+    assert {len(row) for row in rows} == {3}
+    cells = {row[0]: row[1:] for row in rows[1:]}
+    assert cells["Accuracy int8 (test)"] == ["95.2 %", "93.1 %"]
+    assert cells["MACs"] == ["46,192", "35,952"]
+    assert cells["Flash (linked for Cortex-M0)"] == ["3.2 kB", "2.3 kB"]
+    assert cells["Bit-exact carriers"] == ["4 of 5, 1 not proven"] * 2
+    labels = [row[0] for row in rows if row[0].startswith("Instructions")]
+    assert labels == ["Instructions Cortex-M0", "Instructions Cortex-M4", "Instructions Cortex-M33"]
+
+
+def test_unmeasured_figures_are_shown_as_missing() -> None:
+    record = sample_results()
+    for model in record["models"]:
+        model["linked"] = model["instructions"] = {}
+        model["parity"] = None
+    cells = {row[0]: row[1:] for row in summary_rows(record)}
+    assert cells["Flash (computed)"] == ["3.1 kB", "2.1 kB"]
+    assert cells["Instructions Cortex-M4"] == ["–", "–"]
+    assert cells["Bit-exact carriers"] == ["not proven"] * 2
+
+
+def test_a_failed_carrier_is_never_hidden() -> None:
+    record = sample_results()
+    record["models"][0]["parity"]["carriers"][0]["status"] = "failed"
+    assert summary_rows(record)[-1][1] == "3 of 5, 1 failed, 1 not proven"
+
+
+@pytest.mark.parametrize(
+    ("searched", "baseline", "words"),
+    [
+        (950, 900, "The searched model beats the baseline CLS_1k"),
+        (900, 950, "The searched model loses to the baseline CLS_1k"),
+        (950, 948, "do not differ beyond noise"),
+        (1000, 1000, "do not differ beyond noise"),
+    ],
+)
+def test_the_verdict_follows_the_noise(searched: int, baseline: int, words: str) -> None:
+    assert words in verdict(with_accuracy(searched, baseline))
+
+
+def test_the_verdict_gives_the_standard_error() -> None:
+    sentence = verdict(with_accuracy(950, 900))
+    # sqrt((0.95 * 0.05 + 0.9 * 0.1) / 1000) = 0.01173
+    assert "+5.0 points with a standard error of 1.2" in sentence
+    assert "on 1,000 test windows" in sentence
+    assert "1.79× the parameters, 1.28× the MACs and 1.00× the peak RAM" in sentence
+
+
+def test_few_windows_prove_nothing() -> None:
+    assert "do not differ beyond noise" in verdict(with_accuracy(19, 18, windows=20))
+
+
+def test_no_baseline_no_verdict() -> None:
+    record = sample_results()
+    del record["models"][1]
+    assert "No baseline was trained" in verdict(record)
+
+
+def test_no_test_windows_no_verdict() -> None:
+    record = sample_results()
+    record["models"][1]["accuracy"]["int8"]["test"] = None
+    assert "cannot be compared" in verdict(record)

@@ -1,0 +1,124 @@
+"""The published schema is the one in the code, and files that break it are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from sample_results import sample_results
+
+from tinyml_nas.errors import ToolError
+from tinyml_nas.report import load_results, results_schema, write_schema
+
+pytestmark = pytest.mark.fast
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results.schema.json"
+
+
+def test_the_published_schema_is_the_generated_one(tmp_path: Path) -> None:
+    write_schema(tmp_path / "schema.json")
+    assert PUBLISHED.read_bytes() == (tmp_path / "schema.json").read_bytes(), (
+        "docs/results.schema.json is stale: write it anew with tinyml_nas.report.write_schema"
+    )
+
+
+def test_the_sample_satisfies_the_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(results_schema())
+    jsonschema.validate(json.loads(json.dumps(sample_results())), results_schema())
+
+
+def test_the_schema_rejects_a_wrong_type() -> None:
+    record = sample_results()
+    record["models"][0]["cost"]["macs"] = "many"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(record, results_schema())
+
+
+def test_additions_are_accepted(tmp_path: Path) -> None:
+    record = sample_results()
+    record["models"][0]["latency_ms"] = 1.5
+    assert load_results(stored(tmp_path, record)).models[0].name == "watch_exercise_s"
+
+
+def test_a_diverged_loss_is_a_missing_one(tmp_path: Path) -> None:
+    record = sample_results()
+    record["models"][0]["training"]["history"][3]["train_loss"] = float("nan")
+    loaded = load_results(stored(tmp_path, record))
+    assert loaded.models[0].training.history[3].train_loss is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "damaged"),
+        ("{", "damaged"),
+        ("[1]", "damaged"),
+        ("[" * 100_000, "damaged"),
+        ("{}", "schema_version: Field required"),
+        ('{"schema_version": 2}', "schema version 2; this program reads version 1"),
+        ('{"schema_version": "1"}', "schema_version"),
+    ],
+)
+def test_a_damaged_or_newer_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ToolError, match=message) as caught:
+        load_results(path)
+    assert caught.value.exit_code == 6
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(ToolError, match="damaged"):
+        load_results(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot be read"):
+        load_results(tmp_path / "results.json")
+
+
+def break_confusion(record: dict[str, Any]) -> None:
+    record["models"][1]["confusion"]["float"].pop()
+
+
+def break_counts(record: dict[str, Any]) -> None:
+    record["data"]["class_counts"]["test"].pop()
+
+
+def break_alphas(record: dict[str, Any]) -> None:
+    record["search"]["alphas"]["reduce"][4].pop()
+
+
+def break_primitives(record: dict[str, Any]) -> None:
+    record["search"]["primitives"].pop()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_confusion, "confusion of CLS_1k is not 7 by 7"),
+        (break_counts, "class_counts.test has 6 of 7"),
+        (break_alphas, "alphas.reduce has 9 of 10 edges"),
+        (break_primitives, "primitives differ in length"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_named(
+    tmp_path: Path, damage: Any, message: str
+) -> None:
+    record = sample_results()
+    damage(record)
+    with pytest.raises(ToolError, match=message):
+        load_results(stored(tmp_path, record))
+
+
+def stored(folder: Path, record: dict[str, Any]) -> Path:
+    path = folder / "results.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    return path

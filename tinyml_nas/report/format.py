@@ -1,0 +1,86 @@
+"""Numbers as people read them: thousands separated, a unit, no false precision."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "–"
+
+# The Cortex-M0+ executes the very instructions of the Cortex-M0.
+_SAME_CODE = {"cortex-m0plus": "cortex-m0", "cortex-m0+": "cortex-m0"}
+
+
+def count(value: float | None) -> str:
+    """``1,234``."""
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def size(size_bytes: float | None) -> str:
+    """``980 B`` or ``12.3 kB`` (1 kB = 1,000 B)."""
+    if size_bytes is None:
+        return MISSING
+    for factor, unit in ((1e6, "MB"), (1e3, "kB")):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:,.1f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def capacity(size_bytes: int) -> str:
+    """A memory's size as its data sheet gives it: ``128 KiB``."""
+    for factor, unit in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size_bytes % factor == 0:
+            return f"{size_bytes // factor} {unit}"
+    return size(size_bytes)
+
+
+def percent(fraction: float | None) -> str:
+    """``95.2 %``."""
+    return MISSING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of two percentages with its sign: ``+0.4``."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def seconds(value: float | None) -> str:
+    """``4.2 s`` or ``3 min 07 s``."""
+    if value is None:
+        return MISSING
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def milliseconds(instructions: int, clock_hz: int) -> str:
+    """Time of ``instructions`` at one per clock: ``1.24 ms``."""
+    value = 1e3 * instructions / clock_hz
+    decimals = max(0, 2 - math.floor(math.log10(value))) if value >= 1e-4 else 4
+    return f"{value:,.{decimals}f} ms"
+
+
+def clock(clock_hz: int) -> str:
+    """``80 MHz``."""
+    return f"{clock_hz / 1e6:g} MHz"
+
+
+def shape(channels_length: tuple[int, int] | None) -> str:
+    """``6 × 128``."""
+    return MISSING if channels_length is None else f"{channels_length[0]} × {channels_length[1]}"
+
+
+def core_title(core: str) -> str:
+    """``Cortex-M4`` for ``cortex-m4``."""
+    return "-".join(part.capitalize() for part in core.split("-")).replace("plus", "+")
+
+
+def core_order(core: str) -> tuple[int, str]:
+    """A sort key that puts M4 before M33."""
+    digits = "".join(c for c in core if c.isdigit())
+    return int(digits or 0), core
+
+
+def code_core(core: str) -> str:
+    """The core whose linked code and instruction counts are those of ``core``."""
+    return _SAME_CODE.get(core, core)

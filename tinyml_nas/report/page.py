@@ -1,0 +1,209 @@
+"""The one static HTML page of a run: no script, no request, the same bytes for the same results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tinyml_nas.errors import ToolError
+from tinyml_nas.report import format as fmt
+from tinyml_nas.report import summary
+from tinyml_nas.report.cells import draw_cells, edge_plots
+from tinyml_nas.report.charts import Chart, Series, line_chart
+from tinyml_nas.report.memory_map import memory_map
+from tinyml_nas.report.schema import Model, Results, Search, load_results
+
+STAGES = ("data", "features", "search", "train", "quantize", "export")
+SPLITS = ("train", "validation", "test")
+
+
+def write_report(results_file: Path, out: Path) -> Path:
+    """``out``, now the page that shows ``results_file`` and links to the files beside it."""
+    results = load_results(results_file)
+    html = render(results, _folder_link(results_file.parent, out.parent))
+    partial = out.with_name(out.name + ".partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(html, encoding="utf-8", newline="\n")
+        partial.replace(out)
+    except OSError as error:
+        raise ToolError(
+            f"{out} cannot be written: {error.strerror}",
+            hint="Free some disk space, or close the program that holds the file.",
+        ) from error
+    return out
+
+
+def render(results: Results, run_folder: str | None) -> str:
+    """The page as text; ``run_folder`` is the way from the page to the run folder."""
+    main = summary.main_model(results)
+    core = summary.linked_core(results)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            results=results,
+            stages=STAGES,
+            splits=sorted(results.data.windows, key=_split_order),
+            main=main,
+            models=sorted(results.models, key=lambda model: model is not main),
+            verdict=summary.verdict_of(results),
+            cores=summary.measured_cores(results),
+            device_core=fmt.code_core(results.device.core),
+            flash=lambda model: summary.flash_bytes(model, core),
+            flash_origin=summary.flash_origin(core),
+            stages_seconds=sum(results.run.seconds.values()),
+            search_charts=_search_charts(results.search) if results.search else [],
+            cells=draw_cells(results.search) if results.search else [],
+            alphas=_alphas(results.search) if results.search else [],
+            train_charts=_train_charts,
+            memory_map=memory_map,
+            link=lambda path: _link(run_folder, path),
+        )
+    )
+
+
+def _split_order(split: str) -> tuple[int, str]:
+    """The known splits first, in the order in which they are used."""
+    return (SPLITS.index(split) if split in SPLITS else len(SPLITS)), split
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tinyml_nas.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters: dict[str, Callable[..., str]] = {
+        "count": fmt.count,
+        "size": fmt.size,
+        "capacity": fmt.capacity,
+        "percent": fmt.percent,
+        "points": fmt.points,
+        "seconds": fmt.seconds,
+        "milliseconds": fmt.milliseconds,
+        "clock": fmt.clock,
+        "shape": fmt.shape,
+        "core": fmt.core_title,
+    }
+    environment.filters.update({name: _unbroken(text) for name, text in filters.items()})
+    return environment
+
+
+def _unbroken(text: Callable[..., str]) -> Callable[..., str]:
+    """``text`` with spaces that never break a line between a number and its unit."""
+    return lambda *values: text(*values).replace(" ", "\u00a0")
+
+
+def _search_charts(search: Search) -> list[Chart]:
+    history = search.history
+    if not history:
+        return []
+    epochs = [epoch.epoch for epoch in history]
+    expected, derived = "expected in the supernet", "derived network"
+    plans: list[tuple[str, list[Series], Callable[[float], str]]] = [
+        (
+            "Loss",
+            [
+                Series("training", [e.train_loss for e in history], "muted"),
+                Series("validation", [e.validation_loss for e in history], "accent"),
+            ],
+            _plain,
+        ),
+        (
+            "Validation accuracy",
+            [Series("supernet", [e.validation_accuracy for e in history], "accent")],
+            _whole_percent,
+        ),
+        (
+            "Parameters",
+            [
+                Series(expected, [e.expected_parameters for e in history], "muted"),
+                Series(derived, [e.parameters for e in history], "accent"),
+            ],
+            _thousands,
+        ),
+        (
+            "MACs",
+            [
+                Series(expected, [e.expected_macs for e in history], "muted"),
+                Series(derived, [e.macs for e in history], "accent"),
+            ],
+            _thousands,
+        ),
+    ]
+    return _charts(epochs, plans, search.best_epoch)
+
+
+def _train_charts(model: Model) -> list[Chart]:
+    history = model.training.history
+    if not history:
+        return []
+    plans: list[tuple[str, list[Series], Callable[[float], str]]] = [
+        (
+            "Loss",
+            [
+                Series("training", [e.train_loss for e in history], "muted"),
+                Series("validation", [e.validation_loss for e in history], "accent"),
+            ],
+            _plain,
+        ),
+        (
+            "Validation accuracy",
+            [Series("float", [e.validation_accuracy for e in history], "accent")],
+            _whole_percent,
+        ),
+    ]
+    return _charts([epoch.epoch for epoch in history], plans, model.training.best_epoch)
+
+
+def _charts(
+    epochs: list[int],
+    plans: list[tuple[str, list[Series], Callable[[float], str]]],
+    best_epoch: int | None,
+) -> list[Chart]:
+    drawn = [line_chart(t, epochs, s, label, best_epoch=best_epoch) for t, s, label in plans]
+    return [chart for chart in drawn if chart is not None]
+
+
+def _alphas(search: Search) -> list[tuple[str, object]]:
+    cells = (("Normal cell", "normal"), ("Reduction cell", "reduce"))
+    return [(title, plots) for title, kind in cells if (plots := edge_plots(search, kind))]
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"
+
+
+def _whole_percent(value: float) -> str:
+    return f"{100 * value:g} %"
+
+
+def _thousands(value: float) -> str:
+    return (
+        f"{value / 1e6:g} M"
+        if value >= 1e6
+        else f"{value / 1e3:g} k"
+        if value >= 1e3
+        else f"{value:g}"
+    )
+
+
+def _folder_link(run_folder: Path, page_folder: Path) -> str | None:
+    """The relative address of the run folder, or ``None`` between two drives of Windows."""
+    try:
+        return Path(os.path.relpath(run_folder.resolve(), page_folder.resolve())).as_posix()
+    except ValueError:
+        return None
+
+
+def _link(run_folder: str | None, path: str) -> str | None:
+    """A relative address; quoted, so that it can never turn into another scheme."""
+    return None if run_folder is None else quote(f"{run_folder}/{path.replace(chr(92), '/')}")

@@ -1,0 +1,348 @@
+"""What ``results.json`` holds: one frozen record per part, and the published JSON schema.
+
+The pipeline writes this file; the report, comparisons and CI read only it.  Fields may be added
+within one schema version, so unknown ones are accepted; a field is never removed or given another
+meaning without a new version.  A number that does not exist (a loss that diverged) is ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tinyml_nas.errors import ToolError
+
+SCHEMA_VERSION = 1
+
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Matrix = list[list[Count]]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, open to additions."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Product(Record):
+    """The program that wrote the file."""
+
+    name: str
+    version: str
+
+
+class Run(Record):
+    """One run of the pipeline; ``seconds`` per stage."""
+
+    name: str
+    created: str
+    config_file: str
+    seconds: dict[str, float] = {}
+
+
+class Device(Record):
+    """The target and its memories."""
+
+    name: str
+    core: str
+    clock_hz: Annotated[int, Field(gt=0)]
+    flash_bytes: Annotated[int, Field(gt=0)]
+    ram_bytes: Annotated[int, Field(gt=0)]
+
+
+class Split(Record):
+    """How windows were divided; ``groups`` per split where the split is by group."""
+
+    type: str
+    groups: dict[str, list[str | int]] = {}
+
+
+class Data(Record):
+    """The data set as it was used; counts per split, in the order of ``classes``."""
+
+    classes: Annotated[list[str], Field(min_length=1)]
+    channels: list[str]
+    windows: dict[str, Count]
+    class_counts: dict[str, list[Count]] = {}
+    split: Split
+    notes: list[str] = []
+    synthetic: bool = False
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Data:
+        for split, counts in self.class_counts.items():
+            if len(counts) != len(self.classes):
+                raise ValueError(f"class_counts.{split} has {len(counts)} of {len(self.classes)}")
+        return self
+
+
+class Features(Record):
+    """The feature chain and the shape [channels, length] of one example."""
+
+    chain: list[str]
+    input_shape: tuple[Count, Count]
+    mean: list[float] = []
+    std: list[float] = []
+
+
+class Genotype(Record):
+    """Kept operations of both cells as [operation, source state], node by node.
+
+    State 0 is a cell's input, state 1 its first node; ``concat`` are the states that leave it.
+    """
+
+    normal: list[tuple[str, Count]] = []
+    reduce: list[tuple[str, Count]] = []
+    concat: list[Count] = []
+
+
+class SearchEpoch(Record):
+    """One epoch of the search: supernet losses, expected cost, cost of the derived network."""
+
+    epoch: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    penalty: float | None = None
+    expected_parameters: float | None = None
+    expected_macs: float | None = None
+    parameters: float | None = None
+    macs: float | None = None
+
+
+class Search(Record):
+    """How the architecture was found.
+
+    ``alphas`` holds, per kind of cell, probabilities [epoch][edge][primitive];
+    ``edges`` holds [source state, node], nodes counted from 0: node 0 is the state after the
+    cell's inputs.
+    """
+
+    strategy: str
+    preset: str | None = None
+    mode: str | None = None
+    unrolled: bool = False
+    epochs: Count
+    seconds: float | None = None
+    genotype: Genotype
+    best_epoch: int | None = None
+    rule: str = ""
+    primitives: list[str] = []
+    history: list[SearchEpoch] = []
+    alphas: dict[str, list[list[list[float]]]] = {}
+    edges: list[tuple[Count, Count]] = []
+
+    @model_validator(mode="after")
+    def _alphas_fit(self) -> Search:
+        for cell, epochs in self.alphas.items():
+            for epoch in epochs:
+                if len(epoch) != len(self.edges):
+                    raise ValueError(f"alphas.{cell} has {len(epoch)} of {len(self.edges)} edges")
+                if any(len(edge) != len(self.primitives) for edge in epoch):
+                    raise ValueError(f"alphas.{cell} and primitives differ in length")
+        return self
+
+
+class LayerCost(Record):
+    """Cost of one layer; the shape [channels, length] is its output's."""
+
+    name: str
+    kind: str
+    output_shape: tuple[Count, Count] | None = None
+    parameters: Count
+    macs: Count
+    flash_bytes: Count
+
+
+class Cost(Record):
+    """Cost of one inference, computed from the graph; RAM is the planned arena."""
+
+    parameters: Count
+    macs: Count
+    flash_bytes: Count
+    ram_bytes: Count
+    layers: list[LayerCost] = []
+
+
+class TrainEpoch(Record):
+    """One epoch of training."""
+
+    epoch: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    learning_rate: float | None = None
+
+
+class Training(Record):
+    """How the model was trained; the best epoch is the one that was kept."""
+
+    epochs: Count
+    best_epoch: int | None = None
+    seconds: float | None = None
+    history: list[TrainEpoch] = []
+
+
+class Quantization(Record):
+    """How the float model became int8."""
+
+    method: str
+    calibration: str | None = None
+
+
+class SplitAccuracy(Record):
+    """Share of windows classified correctly."""
+
+    validation: Fraction | None = None
+    test: Fraction | None = None
+
+
+class Accuracy(Record):
+    """Accuracy before and after quantization."""
+
+    float: SplitAccuracy
+    int8: SplitAccuracy
+
+
+class MacroF1(Record):
+    """Macro F1 on the test split."""
+
+    float: Fraction | None = None
+    int8: Fraction | None = None
+
+
+class Confusion(Record):
+    """Test counts; rows are true classes, columns predicted ones."""
+
+    float: Matrix
+    int8: Matrix
+
+
+class Buffer(Record):
+    """A tensor in the arena, alive from layer ``first`` (-1: the caller) to layer ``last``."""
+
+    name: str
+    offset: Count
+    size_bytes: Count
+    first: Annotated[int, Field(ge=-1)]
+    last: Annotated[int, Field(ge=-1)]
+
+
+class Linked(Record):
+    """Sizes of the linked object for one core."""
+
+    flash_bytes: Count
+    text_bytes: Count
+    rodata_bytes: Count
+
+
+class Carrier(Record):
+    """One carrier of the integer model and whether it gave the same bits."""
+
+    name: str
+    status: Literal["proven", "failed", "not proven"]
+    values: Count = 0
+    mismatches: Count = 0
+    detail: str = ""
+
+
+class Parity(Record):
+    """The proof: ``vectors`` inputs through every carrier."""
+
+    vectors: Count
+    carriers: list[Carrier] = []
+
+
+class Model(Record):
+    """One trained, quantized and exported network."""
+
+    role: Literal["searched", "chosen", "baseline"]
+    name: str
+    network: dict[str, Any] = {}
+    cost: Cost
+    training: Training
+    quantization: Quantization | None = None
+    accuracy: Accuracy
+    f1: MacroF1 | None = None
+    confusion: Confusion | None = None
+    memory: list[Buffer] = []
+    linked: dict[str, Linked] = {}
+    instructions: dict[str, Count] = {}
+    layer_instructions: dict[str, dict[str, Count]] = {}
+    stack_bytes: dict[str, Count] = {}
+    parity: Parity | None = None
+    files: dict[str, str] = {}
+
+
+class Results(Record):
+    """Everything that one run found out."""
+
+    schema_version: Literal[1]
+    product: Product
+    run: Run
+    task: str
+    device: Device
+    data: Data
+    features: Features
+    search: Search | None = None
+    models: Annotated[list[Model], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _confusions_fit(self) -> Results:
+        classes = len(self.data.classes)
+        for model in self.models:
+            for matrix in (model.confusion.float, model.confusion.int8) if model.confusion else ():
+                if [len(row) for row in matrix] != [classes] * classes:
+                    raise ValueError(f"confusion of {model.name} is not {classes} by {classes}")
+        return self
+
+
+def load_results(path: Path) -> Results:
+    """The record in ``path``; raises ``ToolError`` where it is missing, damaged or newer."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except OSError as error:
+        raise ToolError(
+            f"{path} cannot be read: {error.strerror}", hint="Run the pipeline first."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    return parse_results(record, path)
+
+
+def parse_results(record: object, path: Path = Path("results.json")) -> Results:
+    """The checked form of a decoded file; ``path`` is for messages only."""
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ToolError(
+            f"{path} has schema version {version}; this program reads version {SCHEMA_VERSION}.",
+            hint="Read it with the newer program that wrote it, or run the pipeline again.",
+        )
+    try:
+        return Results.model_validate(record)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise _damaged(path, f"{place}: {first['msg']}") from error
+
+
+def results_schema() -> dict[str, Any]:
+    """The JSON schema of ``results.json``, as published in ``docs/results.schema.json``."""
+    schema = Results.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def write_schema(path: Path) -> None:
+    """Write the published schema, ready to be committed."""
+    path.write_text(json.dumps(results_schema(), indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def _damaged(path: Path, reason: str) -> ToolError:
+    return ToolError(
+        f"{path} is damaged: {reason}.",
+        hint="Run the pipeline again with --resume: it writes the file anew.",
+    )
