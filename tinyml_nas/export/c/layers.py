@@ -255,9 +255,7 @@ def _add_call(
     shift = int(op.requantize.shift[0])
     multipliers = [int(m) for m in op.requantize.multiplier]
     zero_points = [net.scales[name].zero_point for name in layer.inputs]
-    offset = (1 << (shift - 1)) - sum(
-        m * z for m, z in zip(multipliers, zero_points, strict=True)
-    )
+    offset = (1 << (shift - 1)) - sum(m * z for m, z in zip(multipliers, zero_points, strict=True))
     fields = (
         ("multiplier", "{" + ", ".join(map(str, multipliers)) + "}"),
         ("offset", f"INT64_C({offset})"),

@@ -1,0 +1,92 @@
+"""Runs the generated C as bare-metal Thumb code and counts what it costs.
+
+There is no start-up code and no harness in the measured image: the emulator calls the functions as
+a debugger would, with the arena, the stack and the input in its RAM.  Counts are exact executed
+instructions from the first of ``<prefix>_run`` to its last; they are not cycles.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyml_nas.errors import ParityError
+from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.export.machine import Machine, read_functions, read_sections
+from tinyml_nas.export.toolchain import build_thumb
+from tinyml_nas.quantize.integer import Int8, IntNetwork
+
+
+@dataclass(frozen=True)
+class LinkedSize:
+    """Flash of the linked model without start-up code or harness.
+
+    ``text_bytes`` contains ``library_bytes``, the compiler's arithmetic helpers (64-bit multiply on a
+    Cortex-M0).  The optional float quantization of the input is not linked.
+    """
+
+    flash_bytes: int
+    text_bytes: int
+    rodata_bytes: int
+    library_bytes: int
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """What one inference costs on one core; maxima over the windows that were run."""
+
+    core: str
+    instructions: int
+    layer_instructions: Mapping[str, int]
+    stack_bytes: int
+    linked: LinkedSize
+    data_dependent: bool
+    """Whether the windows took different numbers of instructions."""
+
+
+def emulate(
+    net: IntNetwork, export: CExport, core: str, inputs: Int8, optimize: str = "-O2"
+) -> Emulation:
+    """Instructions, stack and linked flash of ``export`` on ``core``, over windows (N, C, L).
+
+    Raises ``ToolError`` when the compiler or the emulator is missing.
+    """
+    keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
+    with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+        program = Path(name) / "model.elf"
+        build_thumb(core, export.sources, program, keep, optimize=optimize)
+        machine = Machine(program, core, export, count=True)
+        totals, layers = [], Counter[str]()
+        for window in time_major(inputs):
+            machine.infer(window)
+            counts = machine.instructions_by_layer()
+            totals.append(sum(counts.values()))
+            layers |= counts  # the maximum of each
+        return Emulation(
+            core=core,
+            instructions=max(totals),
+            layer_instructions={
+                layer.name: layers[symbol]
+                for layer, symbol in zip(net.layers, export.symbols, strict=True)
+            },
+            stack_bytes=machine.stack_bytes(),
+            linked=linked_size(program),
+            data_dependent=len(set(totals)) > 1,
+        )
+
+
+def linked_size(program: Path) -> LinkedSize:
+    """Flash of an ELF by section; raises ``ParityError`` if it has variables of its own."""
+    sizes = {section.name: len(section.data) for section in read_sections(program)}
+    if variables := sizes.get(".data", 0) + sizes.get(".bss", 0):
+        raise ParityError(f"the generated C has {variables} bytes of variables outside its arena")
+    text, rodata = sizes.get(".text", 0), sizes.get(".rodata", 0)
+    library = sum(
+        function.size_bytes
+        for name, function in read_functions(program).items()
+        if name.startswith("compiler_rt.")
+    )
+    return LinkedSize(text + rodata, text, rodata, library)

@@ -1,0 +1,227 @@
+"""A Cortex-M in a box: loads an ELF into an emulator and calls its functions like a debugger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyml_nas.errors import ParityError, ToolError
+from tinyml_nas.export.c import CExport
+from tinyml_nas.quantize.integer import Int8
+
+RAM = 0x20000000
+STACK_BYTES = 16 * 1024
+STACK_PAINT = 0xA5
+PAGE_BYTES = 4096
+STOP = 0x0FFF0000  # where the called function returns to
+CALL_TIMEOUT_US = 120_000_000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of the image that is loaded."""
+
+    name: str
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Function:
+    """Where a function of the image lies."""
+
+    address: int
+    size_bytes: int
+
+
+class Machine:
+    """A Cortex-M with a program in its memory, whose functions can be called.
+
+    RAM holds the arena, then ``extra_bytes`` for the caller, then the painted stack.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        core: str,
+        export: CExport,
+        *,
+        extra_bytes: int = 0,
+        count: bool = False,
+    ) -> None:
+        self._unicorn, self._arm = _load_unicorn()
+        self._core = core
+        sections = read_sections(program)
+        functions = read_functions(program)
+        self.symbols = {name: function.address for name, function in functions.items()}
+        self._uc = self._unicorn.Uc(
+            self._unicorn.UC_ARCH_ARM, self._unicorn.UC_MODE_THUMB | self._unicorn.UC_MODE_MCLASS
+        )
+        self._uc.ctl_set_cpu_model(
+            getattr(self._arm, "UC_CPU_ARM_" + core.upper().replace("-", "_"))
+        )
+        self._export = export
+        self.arena = RAM
+        self.extra = _round_up(RAM + export.arena_bytes, 8)
+        self._stack_end = _round_up(self.extra + extra_bytes + STACK_BYTES, PAGE_BYTES)
+        self._map_memory(sections)
+        self._blocks: Counter[tuple[int, int]] = Counter()
+        self._by_start: dict[int, Counter[tuple[int, int]]] = {}
+        if count:  # before the first translation: cached blocks would not be counted
+            self._count_blocks(functions[f"{export.prefix}_run"])
+
+    def _map_memory(self, sections: Sequence[Section]) -> None:
+        uc = self._uc
+        first = min(section.address for section in sections) // PAGE_BYTES * PAGE_BYTES
+        end = _round_up(max(s.address + len(s.data) for s in sections), PAGE_BYTES)
+        uc.mem_map(first, end - first)
+        for section in sections:
+            uc.mem_write(section.address, section.data)
+        uc.mem_map(RAM, self._stack_end - RAM)
+        uc.mem_map(STOP, PAGE_BYTES)
+        uc.mem_write(self._stack_end - STACK_BYTES, bytes([STACK_PAINT]) * STACK_BYTES)
+
+    def call(self, function: str, *arguments: int) -> int:
+        """Value that ``function`` returns; raises ``ParityError`` when the code faults."""
+        registers = (f"UC_ARM_REG_R{i}" for i in range(4))
+        for register, value in zip(registers, arguments, strict=False):
+            self._uc.reg_write(getattr(self._arm, register), value)
+        self._uc.reg_write(self._arm.UC_ARM_REG_SP, self._stack_end)
+        self._uc.reg_write(self._arm.UC_ARM_REG_LR, STOP | 1)
+        try:
+            self._uc.emu_start(self.symbols[function] | 1, STOP, timeout=CALL_TIMEOUT_US)
+        except self._unicorn.UcError as error:
+            raise ParityError(
+                f"{self._core}: {function} faulted at {self._pc():#x}: {error}"
+            ) from None
+        if self._pc() != STOP:
+            raise ParityError(
+                f"{self._core}: {function} did not return; it stands at {self._pc():#x}"
+            )
+        return int(self._uc.reg_read(self._arm.UC_ARM_REG_R0))
+
+    def infer(self, window: Int8) -> None:
+        """One inference over a time-major window; its instructions alone remain counted."""
+        prefix, size = self._export.prefix, self._export.arena_bytes
+        self.write(self.arena, bytes((37 * i + 11) & 0xFF for i in range(size)))  # no clean arena
+        self.write(self.call(f"{prefix}_input", self.arena), window.tobytes())
+        for counter in (self._blocks, *self._by_start.values()):
+            counter.clear()
+        if status := self.call(f"{prefix}_run", self.arena, size):
+            raise ParityError(f"{self._core}: {prefix}_run returned {status}")
+
+    def on_call(self, function: str, handler: Callable[..., Any]) -> None:
+        """Call ``handler`` with R0 to R3 whenever ``function`` is entered."""
+        registers = [getattr(self._arm, f"UC_ARM_REG_R{i}") for i in range(4)]
+
+        def hook(uc: Any, *_: object) -> None:
+            handler(*(uc.reg_read(register) for register in registers))
+
+        address = self.symbols[function]
+        self._uc.hook_add(self._unicorn.UC_HOOK_CODE, hook, begin=address, end=address)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Memory from ``address`` on."""
+        return bytes(self._uc.mem_read(address, size))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Store ``data`` at ``address``."""
+        self._uc.mem_write(address, data)
+
+    def stack_bytes(self) -> int:
+        """Deepest stack of all calls so far."""
+        stack = self.read(self._stack_end - STACK_BYTES, STACK_BYTES)
+        return len(stack.lstrip(bytes([STACK_PAINT])))
+
+    def instructions_by_layer(self) -> Counter[str]:
+        """Executed instructions of the last run: per layer with all it calls, "" for the rest."""
+        counts = Counter({"": self._instructions(self._blocks)})
+        for name in self._export.symbols:
+            if blocks := self._by_start.get(self.symbols.get(f"layer_{name}", -1)):
+                counts[name] = self._instructions(blocks)
+        return counts
+
+    def _count_blocks(self, run: Function) -> None:
+        """Count executed blocks, each for the layer that was entered last."""
+        self._by_start = {
+            self.symbols[f"layer_{name}"]: Counter()
+            for name in self._export.symbols
+            if f"layer_{name}" in self.symbols
+        }
+        run_end = run.address + run.size_bytes
+        current = self._blocks
+
+        def hook(_: Any, address: int, size: int, __: object) -> None:
+            nonlocal current
+            if address in self._by_start:
+                current = self._by_start[address]
+            elif run.address <= address < run_end:
+                current = self._blocks
+            current[address, size] += 1
+
+        self._uc.hook_add(self._unicorn.UC_HOOK_BLOCK, hook)
+
+    def _instructions(self, blocks: Counter[tuple[int, int]]) -> int:
+        return sum(
+            times * thumb_instructions(self.read(address, size))
+            for (address, size), times in blocks.items()
+        )
+
+    def _pc(self) -> int:
+        return int(self._uc.reg_read(self._arm.UC_ARM_REG_PC)) & ~1
+
+
+def thumb_instructions(code: bytes) -> int:
+    """Number of instructions in ``code``: 32-bit encodings start 0b11101, 0b11110 or 0b11111."""
+    count = position = 0
+    while position < len(code):
+        first = code[position + 1] >> 3
+        position += 4 if first in (0x1D, 0x1E, 0x1F) else 2
+        count += 1
+    return count
+
+
+def read_sections(program: Path) -> list[Section]:
+    """The sections of an ELF that take up memory, empty ones left out."""
+    allocated = 0x2
+    with program.open("rb") as file:
+        return [
+            Section(section.name, int(section["sh_addr"]), section.data())
+            for section in _elf(file).iter_sections()
+            if section["sh_flags"] & allocated and section["sh_size"]
+        ]
+
+
+def read_functions(program: Path) -> Mapping[str, Function]:
+    """Functions of an ELF by name."""
+    with program.open("rb") as file:
+        table = _elf(file).get_section_by_name(".symtab")
+        return {
+            symbol.name: Function(int(symbol["st_value"]) & ~1, int(symbol["st_size"]))
+            for symbol in table.iter_symbols()
+            if symbol["st_info"]["type"] == "STT_FUNC"
+        }
+
+
+def _elf(file: Any) -> Any:
+    try:
+        from elftools.elf.elffile import ELFFile
+    except ImportError:
+        raise ToolError("pyelftools is missing", hint="run: pip install pyelftools") from None
+    return ELFFile(file)
+
+
+def _load_unicorn() -> tuple[Any, Any]:
+    try:
+        import unicorn
+        from unicorn import arm_const
+    except ImportError:
+        raise ToolError("the emulator is missing", hint="run: pip install unicorn") from None
+    return unicorn, arm_const
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step

@@ -1,0 +1,165 @@
+"""Proves that every carrier gives the bits of the NumPy reference, layer by layer.
+
+The vectors are real windows and the worst cases made here.  A carrier that cannot run is reported as
+*not proven*, never as passed; the first difference is named down to the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from tinyml_nas.errors import ParityError, ToolError
+from tinyml_nas.export.c import CExport
+from tinyml_nas.export.carriers import Carrier, CortexM, HostC, Quantizer
+from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.graph import INPUT
+from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+from tinyml_nas.quantize.reference import quantize_input, run_reference
+
+Status = Literal["proven", "failed", "not proven"]
+RANDOM_VECTORS = 4
+SEED = 2024
+
+
+@dataclass(frozen=True)
+class CarrierResult:
+    """What one carrier showed: how many values were compared, how many differ, the first one."""
+
+    name: str
+    status: Status
+    values: int
+    mismatches: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """All carriers over the same vectors."""
+
+    vectors: int
+    carriers: tuple[CarrierResult, ...]
+
+    @property
+    def failed(self) -> tuple[CarrierResult, ...]:
+        """Carriers that gave other bits."""
+        return tuple(result for result in self.carriers if result.status == "failed")
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of ``results.json``."""
+        return {"vectors": self.vectors, "carriers": [asdict(result) for result in self.carriers]}
+
+    def require(self) -> None:
+        """Raise ``ParityError`` when any carrier gave other bits."""
+        if self.failed:
+            raise ParityError(
+                "; ".join(f"{result.name}: {result.detail}" for result in self.failed),
+                hint="the exported files do not compute the trained model: do not ship them, "
+                "and please report this with the run folder",
+            )
+
+
+def c_carriers(net: IntNetwork, export: CExport) -> tuple[Carrier, ...]:
+    """The generated C on this machine and on every emulated core."""
+    cores = (CortexM(net, export, core) for core in THUMB_CORES)
+    return (HostC(net, export), *cores)
+
+
+def prove(net: IntNetwork, x: Float32, carriers: Sequence[Carrier]) -> ParityReport:
+    """Compare ``carriers`` with the reference over real windows ``x`` (N, C, L) and worst cases."""
+    samples = np.concatenate([x, worst_samples(net)])
+    inputs = np.concatenate([quantize_input(net, x), worst_inputs(net)])
+    with np.errstate(over="ignore"):  # the largest floats are meant to saturate
+        truth = {**run_reference(net, inputs), INPUT: quantize_input(net, samples)}
+    results = tuple(_examine(net, carrier, samples, inputs, truth) for carrier in carriers)
+    return ParityReport(len(inputs), results)
+
+
+def worst_inputs(net: IntNetwork) -> Int8:
+    """Integer windows (N, C, L) that reach the ends of every range: extremes, noise, the zero point."""
+    channels, length = net.network.input_shape
+    zero_point = net.scales[INPUT].zero_point
+    time, channel = np.arange(length), np.arange(channels)[:, None]
+    flip = (time + channel) % 2 == 0
+    slow = (time // max(1, length // 4) + channel) % 2 == 0
+    full = np.ones((channels, length))
+    fixed = [-128 * full, 127 * full, zero_point * full]
+    fixed += [np.where(mask, low, -1 - low) for mask in (flip, slow) for low in (-128, 127)]
+    random = np.random.default_rng(SEED).integers(-128, 128, (RANDOM_VECTORS, channels, length))
+    return np.concatenate([np.stack(fixed), random]).astype(np.int8)
+
+
+def worst_samples(net: IntNetwork) -> Float32:
+    """Float windows (N, C, L) with every halfway point of the quantizer, its neighbours, extremes."""
+    channels, length = net.network.input_shape
+    steps = np.arange(-130, 130, 0.5, dtype=np.float32)
+    points = net.input.mean[:, None] + net.input.scale[:, None] * (steps - net.input.zero_point)
+    points = points.astype(np.float32)
+    largest = np.finfo(np.float32).max
+    special = np.array([0.0, -0.0, 1e-45, 1e30, -1e30, largest, -largest, np.inf, -np.inf])
+    values = np.concatenate(
+        [
+            points,
+            np.nextafter(points, np.float32(np.inf)),
+            np.nextafter(points, np.float32(-np.inf)),
+            np.broadcast_to(special.astype(np.float32), (channels, len(special))),
+        ],
+        axis=1,
+    )
+    count = -(-values.shape[1] // length)
+    padded = np.pad(values, ((0, 0), (0, count * length - values.shape[1])), mode="edge")
+    return padded.reshape(channels, count, length).transpose(1, 0, 2)
+
+
+def _examine(
+    net: IntNetwork,
+    carrier: Carrier,
+    samples: Float32,
+    inputs: Int8,
+    truth: Mapping[str, Int8],
+) -> CarrierResult:
+    try:
+        tensors = dict(carrier.run(inputs))
+        tensors.pop(INPUT, None)
+        if isinstance(carrier, Quantizer):
+            tensors[INPUT] = carrier.quantize(samples)
+    except ToolError as error:
+        return CarrierResult(carrier.name, "not proven", 0, 0, error.message)
+    except ParityError as error:
+        return CarrierResult(carrier.name, "failed", 0, 1, error.message)
+    return _compare(net, carrier.name, tensors, truth)
+
+
+def _compare(
+    net: IntNetwork, name: str, tensors: Mapping[str, Int8], truth: Mapping[str, Int8]
+) -> CarrierResult:
+    if net.network.output not in tensors:
+        return CarrierResult(name, "not proven", 0, 0, f"gave no {net.network.output}")
+    order = [layer for layer in (INPUT, *net.by_name) if layer in tensors]
+    values, mismatches, first = 0, 0, ""
+    for layer in order:
+        got, expected = tensors[layer], truth[layer]
+        if got.shape != expected.shape:
+            return CarrierResult(
+                name, "failed", values, 1, f"{layer} has shape {got.shape}, not {expected.shape}"
+            )
+        different = got != expected
+        values += got.size
+        mismatches += int(different.sum())
+        if not first and different.any():
+            first = _first_difference(layer, got, expected)
+    shown = f"{len(order)} of {len(net.layers) + 1} tensors compared"
+    return CarrierResult(
+        name, "failed" if mismatches else "proven", values, mismatches, first or shown
+    )
+
+
+def _first_difference(layer: str, got: Int8, expected: Int8) -> str:
+    vector, channel, time = (int(i) for i in np.argwhere(got != expected)[0])
+    return (
+        f"layer {layer}, vector {vector}, channel {channel}, time {time}: "
+        f"{int(got[vector, channel, time])} instead of {int(expected[vector, channel, time])}"
+    )

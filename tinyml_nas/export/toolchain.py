@@ -1,0 +1,144 @@
+"""Compilers: whatever builds C for this machine, and ``zig`` for bare-metal Cortex-M.
+
+``ziglang`` comes with pip and builds for Cortex-M from any desktop; it also stands in as host
+compiler where there is none.  A missing compiler or a failed build is a ``ToolError``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyml_nas.errors import ToolError
+
+HOST_COMPILERS = ("gcc", "clang", "cc")
+BUILD_TIMEOUT_S = 600.0  # zig builds its runtime library once, which is slow on a loaded machine
+RUN_TIMEOUT_S = 120.0
+MESSAGE_LINES = 12
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
+
+THUMB_CORES = {
+    "cortex-m0": "cortex_m0",
+    "cortex-m4": "cortex_m4",
+    "cortex-m33": "cortex_m33",
+}
+"""Cores that we build for and emulate, with zig's name of each."""
+
+LINKER_SCRIPT = """\
+SECTIONS
+{
+    . = 0x00010000;
+    .text : { *(.text .text.*) }
+    .rodata : { *(.rodata .rodata.*) }
+    . = 0x20000000;
+    .data : { *(.data .data.*) }
+    .bss : { *(.bss .bss.* COMMON) }
+    /DISCARD/ : { *(.ARM.exidx*) *(.comment) }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler of this machine that understands gcc's options."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def run_tool(
+    command: Sequence[str | Path],
+    *,
+    stdin: bytes = b"",
+    folder: Path | None = None,
+    timeout_s: float = RUN_TIMEOUT_S,
+) -> bytes:
+    """Standard output of ``command``; raises ``ToolError`` with its own message if it fails."""
+    words = [str(word) for word in command]
+    name = Path(words[0]).name
+    try:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, cwd=folder, timeout=timeout_s
+        )
+    except OSError as error:
+        raise ToolError(f"{name} cannot be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{name} did not end within {timeout_s:g} s") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()[:MESSAGE_LINES]
+        text = "\n".join(lines) or "no message"
+        raise ToolError(f"{name} failed with exit code {done.returncode}: {text}")
+    return done.stdout
+
+
+def host_compilers() -> tuple[Compiler, ...]:
+    """Compilers for this machine, best first; empty where there is none."""
+    found = [Compiler(name, (path,)) for name in HOST_COMPILERS if (path := shutil.which(name))]
+    if zig := _zig_command():
+        found.append(Compiler("zig cc", (*zig, "cc")))
+    return tuple(found)
+
+
+def host_compiler() -> Compiler:
+    """The best compiler for this machine; raises ``ToolError`` where there is none."""
+    if compilers := host_compilers():
+        return compilers[0]
+    raise ToolError(
+        "no C compiler was found", hint="install gcc or clang, or run: pip install ziglang"
+    )
+
+
+def build_host(
+    compiler: Compiler, sources: Sequence[Path], program: Path, flags: Sequence[str] = ("-O2",)
+) -> Path:
+    """The program that ``compiler`` makes of ``sources``; ``.exe`` is added on Windows."""
+    if sys.platform == "win32":
+        program = program.with_suffix(".exe")
+    run_tool(
+        [*compiler.command, "-std=c99", *flags, *sources, "-o", program],
+        timeout_s=BUILD_TIMEOUT_S,
+    )
+    return program
+
+
+def build_thumb(
+    core: str,
+    sources: Sequence[Path],
+    program: Path,
+    keep: Sequence[str],
+    flags: Sequence[str] = (),
+    optimize: str = "-O2",
+) -> Path:
+    """A bare-metal ELF of ``sources`` for ``core`` with the functions ``keep`` and what they call."""
+    zig = _zig_command()
+    if not zig:
+        raise ToolError("zig was not found", hint="run: pip install ziglang")
+    script = program.with_suffix(".ld")
+    roots = "".join(f"EXTERN({name})\n" for name in keep)
+    script.write_text(f"ENTRY({keep[0]})\n{roots}{LINKER_SCRIPT}", encoding="ascii")
+    run_tool(
+        [
+            *(*zig, "build-exe", "-target", "thumb-freestanding-eabi"),
+            *("-mcpu=" + THUMB_CORES[core], "-O", "ReleaseFast", "-fcompiler-rt"),
+            *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
+            *("--script", script, "-cflags", "-std=c99", optimize, "-ffreestanding"),
+            *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", *flags, "--"),
+            *(*sources, f"-femit-bin={program}"),
+        ],
+        folder=program.parent,
+        timeout_s=BUILD_TIMEOUT_S,
+    )
+    return program
+
+
+def _zig_command() -> tuple[str, ...]:
+    if importlib.util.find_spec("ziglang") is not None:
+        return (sys.executable, "-m", "ziglang")
+    if path := shutil.which("zig"):
+        return (path,)
+    return ()
