@@ -1,1 +1,9 @@
-"""Stub."""
+"""The microcontrollers: one YAML file each, named as ``common.target_device`` names them."""
+
+from __future__ import annotations
+
+from tinyml_nas.config.names import device_names
+from tinyml_nas.devices.cores import CORES, CycleModel
+from tinyml_nas.devices.device import Device, NpuRules, load_device
+
+__all__ = ["CORES", "CycleModel", "Device", "NpuRules", "device_names", "load_device"]
