@@ -18,8 +18,7 @@ def plain_logits(space: SearchSpace, x: Tensor, weights: Tensor, mixture: Tensor
     """Logits (N, classes) for x (N, C, L), with every primitive of every edge on its own."""
     fast = Supernet(space)
     parts = iter(
-        part.view(shape)
-        for part, shape in zip(weights.split(fast.sizes), fast.shapes, strict=True)
+        part.view(shape) for part, shape in zip(weights.split(fast.sizes), fast.shapes, strict=True)
     )
 
     def take() -> Tensor:
@@ -54,9 +53,7 @@ def norm(x: Tensor, gain: Tensor | None = None, shift: Tensor | None = None) -> 
     return F.batch_norm(x, None, None, gain, shift, training=True)
 
 
-def split_kernels(
-    flat: Tensor, edges: int, cell: CellPlan, stride: int
-) -> list[dict[str, Tensor]]:
+def split_kernels(flat: Tensor, edges: int, cell: CellPlan, stride: int) -> list[dict[str, Tensor]]:
     """Per edge the kernels (out, in, taps) that the fast supernet keeps in one matrix."""
     sizes = {"conv_bn_relu_3x1": 3, "conv_bn_relu_5x1": 5, "conv_bn_relu_7x1": 7}
     if stride == 2:

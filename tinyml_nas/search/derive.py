@@ -28,7 +28,9 @@ def _append_cell(nodes: list[Node], cell: CellPlan, genotype: Genotype, tensor: 
     prefix = f"cell{cell.index}"
     nodes.append(Node(f"{prefix}_entry", cell.entry, (tensor,)))
     states = [f"{prefix}_entry"]
-    for number, (primitive, source) in enumerate(genotype.reduce if cell.reduction else genotype.normal):
+    for number, (primitive, source) in enumerate(
+        genotype.reduce if cell.reduction else genotype.normal
+    ):
         op, _ = cell.edge(source, primitive)
         if op is None:
             states.append(states[source])

@@ -64,7 +64,7 @@ def discretize(probabilities: Table) -> tuple[Gene, ...]:
 
 
 def one_hot(genes: Sequence[Gene]) -> Table:
-    """The mixture that is the discrete cell: one for each kept edge and operation, zero elsewhere."""
+    """The mixture that is the discrete cell: one at each kept edge and operation, else zero."""
     table = np.zeros((first_edge(len(genes)), len(PRIMITIVES)), np.float32)
     for node, (primitive, source) in enumerate(genes):
         table[first_edge(node) + source, PRIMITIVES.index(primitive)] = 1.0

@@ -1,15 +1,16 @@
 """The mixed operations of all edges that leave one state, as one matrix product.
 
 Plain DARTS computes ``sum_k w_k * op_k(x)`` operation by operation; small one-dimensional nets
-then spend their time in the overhead of hundreds of tiny kernels.  This module computes the very same
-sum with a few large ones.  Tensors are laid out ``(channels, batch, length)``, so that a state is a
-matrix of ``C`` rows and ``N * L`` columns:
+then spend their time in the overhead of hundreds of tiny kernels.  This module computes the very
+same sum with a few large ones.  Tensors are laid out ``(channels, batch, length)``, so that a state
+is a matrix of ``C`` rows and ``N * L`` columns:
 
 1. :func:`columns` stacks, for each channel, its seven shifted copies, then a row of ones, then its
    running maxima: ``8 C + 1`` rows.  Every primitive is now linear in these rows, up to a ReLU.
-2. Batch norm of a linear map needs no pass over its output: mean and variance follow from the second
-   moments of the rows (:func:`moments`, one small Gram matrix).  They are folded into the
-   kernels, and so are the weights of the mixture, for ``w * relu(y) = relu(w * y)`` where ``w >= 0``.
+2. Batch norm of a linear map needs no pass over its output: mean and variance follow from the
+   second moments of the rows (:func:`moments`, one small Gram matrix).  They are folded into the
+   kernels, and so are the weights of the mixture, for ``w * relu(y) = relu(w * y)`` where ``w >=
+   0``.
 3. :func:`mix` multiplies once for the three kernel sizes of all edges (a 3- or 5-tap kernel is a
    7-tap one with masked taps), applies the ReLU, sums over kernel sizes and adds the linear
    primitives (average pool, maximum pool, skip), whose weights are the mixture itself.
@@ -58,10 +59,10 @@ class Mixer:
 
         ``kernels`` has ``kernel_shape``; ``mixture`` is ``(edges, primitives)``, not negative.
         """
-        rows: Tensor = columns(state, self.stride)
-        gram: Tensor = moments(rows, TAPS * self.channels + 1)
+        rows = columns(state, self.stride)
+        gram = moments(rows, TAPS * self.channels + 1)
         rectified, linear = self._fold(kernels * self.mask, mixture, gram)
-        mixed: Tensor = mix(rectified, linear, rows)
+        mixed = mix(rectified, linear, rows)
         return mixed.view(self.edges, self.channels, state.shape[1], -1)
 
     def _fold(self, kernels: Tensor, mixture: Tensor, gram: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +75,7 @@ class Mixer:
         linear = (mixture[:, self.linear] @ self.basis).view(self.edges * self.channels, -1)
         if self.stride == 1:
             return folded, linear
-        rectified, skip = folded.split([3 * len(linear), len(linear)])
+        rectified, skip = torch.split_with_sizes(folded, [3 * len(linear), len(linear)])
         return rectified, linear + F.pad(skip, (0, self.channels))
 
 
@@ -105,9 +106,7 @@ class _Columns(torch.autograd.Function):
         rows[: TAPS * channels].view(shifted.shape).copy_(shifted)
         rows[TAPS * channels] = 1.0
         left, centre, right = _neighbours(x, stride)
-        torch.maximum(
-            torch.maximum(left, centre), right, out=rows[TAPS * channels + 1 :]
-        )
+        torch.maximum(torch.maximum(left, centre), right, out=rows[TAPS * channels + 1 :])
         ctx.save_for_backward(x, rows)
         ctx.stride = stride
         return rows.view(len(rows), -1)
@@ -183,6 +182,19 @@ class _Mix(torch.autograd.Function):
         return through @ rows[:count].t(), grad @ rows.t(), to_rows
 
 
-columns = _Columns.apply
-moments = _Moments.apply
-mix = _Mix.apply
+def columns(state: Tensor, stride: int) -> Tensor:
+    """The ``8 C + 1`` rows of ``state``; see :class:`_Columns`."""
+    rows: Tensor = _Columns.apply(state, stride)  # type: ignore[no-untyped-call]
+    return rows
+
+
+def moments(rows: Tensor, count: int) -> Tensor:
+    """Second moments of the first ``count`` rows; see :class:`_Moments`."""
+    gram: Tensor = _Moments.apply(rows, count)  # type: ignore[no-untyped-call]
+    return gram
+
+
+def mix(rectified: Tensor, linear: Tensor, rows: Tensor) -> Tensor:
+    """The weighted sum of all primitives; see :class:`_Mix`."""
+    mixed: Tensor = _Mix.apply(rectified, linear, rows)  # type: ignore[no-untyped-call]
+    return mixed

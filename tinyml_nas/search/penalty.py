@@ -7,13 +7,14 @@ the distribution
 
 where ``p`` is the softmax of each edge's alphas.  Its largest entry is the very pair that the
 genotype takes, raising ``none`` on every edge leaves it as it is, and for one-hot alphas it is the
-discrete choice.  A node outside the concatenation counts as far as a later node reads it.  The cost of
-each pair is summed over **all** cells of its kind from the exact figures of the graph, and the stem, entry
-convolutions, concatenations and classifier are added, so that at one-hot alphas the expectation *is* the cost
-of the derived network.
+discrete choice.  A node outside the concatenation counts as far as a later node reads it.  The cost
+of each pair is summed over **all** cells of its kind from the exact figures of the graph, and the
+stem, entry convolutions, concatenations and classifier are added, so that at one-hot alphas the
+expectation *is* the cost of the derived network.
 
 ``Memory`` is flash (weights, biases, requantize tables and code), ``Compute`` is MACs; either is
-divided by the cost of the largest network of the space, so the weight means the same in every preset.
+divided by the cost of the largest network of the space, so the weight means the same in every
+preset.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def cost_model(space: SearchSpace) -> CostModel:
         for edge, (source, _) in enumerate(space.edges):
             for column, primitive in enumerate(PRIMITIVES):
                 if column != NONE:
-                    tables[:, int(cell.reduction), edge, column] += _edge_cost(cell, source, primitive)
+                    tables[:, int(cell.reduction), edge, column] += _edge_cost(
+                        cell, source, primitive
+                    )
     table = torch.from_numpy(tables)
     smallest = _uniform(space, "max_pool_3x1")
     pools = torch.from_numpy(np.stack([one_hot(smallest.normal), one_hot(smallest.reduce)]))

@@ -1,10 +1,10 @@
 """The search space as plain numbers: which cells there are, how wide, how long, which strides.
 
-A stem of ``stem_multiplier`` x ``channels`` is followed by ``layers`` one-input cells.  The cells at a
-third and at two thirds of the depth are reduction cells: they double the channels and take
-stride 2 on the edges that leave the cell's input; the cell after one enters with stride 2 as well, so
-that each reduction divides the length by four.  A stride that would leave fewer than ``MIN_LENGTH``
-samples is not taken: short feature vectors keep their length and only grow wider.
+A stem of ``stem_multiplier`` x ``channels`` is followed by ``layers`` one-input cells.  The cells
+at a third and at two thirds of the depth are reduction cells: they double the channels and take
+stride 2 on the edges that leave the cell's input; the cell after one enters with stride 2 as well,
+so that each reduction divides the length by four.  A stride that would leave fewer than
+``MIN_LENGTH`` samples is not taken: short feature vectors keep their length and only grow wider.
 
 A cell's states are numbered from its input (0); node ``i`` is state ``i + 1`` and reads one of the
 states before it.  Edges are ordered by node, then by source.
@@ -39,7 +39,7 @@ class CellPlan:
 
     @property
     def entry(self) -> Conv:
-        """The 1x1 convolution before the states; linear, since a single channel must keep its sign."""
+        """The 1x1 convolution before the states; linear, so that a lone channel keeps its sign."""
         return Conv(self.channels, 1, self.entry_stride, relu=False)
 
     @property

@@ -1,10 +1,10 @@
 """The supernet: every network of the space at once, as a function of weights and mixture.
 
 All weights lie in one flat tensor, so that an optimizer step, a clip or the second-order
-update is one operation, and ``logits`` is a pure function: no module, no hidden state.  Batch norms use
-the statistics of the batch at all times; their running averages would belong to a mixture that the
-alphas leave behind at once.  Those of the mixed operations have no gain of their own, which would do
-the alphas' work; stem and entries have one.
+update is one operation, and ``logits`` is a pure function: no module, no hidden state.  Batch norms
+use the statistics of the batch at all times; their running averages would belong to a mixture that
+the alphas leave behind at once.  Those of the mixed operations have no gain of their own, which
+would do the alphas' work; stem and entries have one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Supernet:
         """
         parts = iter(
             part.view(shape)
-            for part, shape in zip(weights.split(self.sizes), self.shapes, strict=True)
+            for part, shape in zip(
+                torch.split_with_sizes(weights, self.sizes), self.shapes, strict=True
+            )
         )
         x = F.relu(_normalize(_three_taps(x), next(parts), next(parts), next(parts)))
         for cell, mixers in zip(self.space.cells, self.mixers, strict=True):
@@ -90,7 +92,7 @@ class Supernet:
         for source, mixer in enumerate(mixers):
             mixed = mixer(state, next(parts), mixture[self.outgoing[source]])
             pending = mixed if pending is None else pending + mixed
-            complete, pending = pending.split([1, len(pending) - 1])
+            complete, pending = torch.split_with_sizes(pending, [1, len(pending) - 1])
             state = complete[0]
             states.append(state)
         return torch.cat(states[-self.space.fanout :])
