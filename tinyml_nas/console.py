@@ -56,9 +56,8 @@ class Task:
         self._last_line = now
         worked = max(self._done - self._done_before, 1)
         left_s = (now - self._start) / worked * (self._total - self._done)
-        self._console.info(
-            f"{self._description} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip()
-        )
+        count = f"{self._description} {self._done}/{self._total}"
+        self._console.info(f"{count}, {left_s:.0f} s left  {detail}".rstrip())
 
     def close(self) -> None:
         """Take the bar off the screen."""

@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from tinyml_nas.export import export_model
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.folder import RunFolder
-from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
+from tinyml_nas.quantize import quantize, quantize_input, run_reference
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.checkpoint import save_checkpoint
@@ -26,14 +25,6 @@ from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
 from tinyml_nas.train.metrics import IntArray, accuracy, confusion_matrix, macro_f1
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.train.seeding import derive_seed, generator
-
-
-@dataclass(frozen=True)
-class ModelRun:
-    """A finished model and its entry in results.json."""
-
-    quantized: Quantized | None
-    record: dict[str, Any]
 
 
 def run_model(
@@ -44,10 +35,11 @@ def run_model(
     folder: RunFolder,
     seconds: dict[str, float],
     console: Console,
-) -> ModelRun:
-    """Train, quantize, test and export ``network``; ``role`` names its folders.
+) -> dict[str, Any]:
+    """Train, quantize, test and export ``network``; returns its entry in results.json.
 
-    The test split is read here, after every choice is made, and for nothing but the report.
+    ``role`` names its folders.  The test split is read here, after every choice is made, and for
+    nothing but the report.
     """
     title = f"{network.name} ({role})"
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
@@ -79,7 +71,7 @@ def run_model(
     with _timed(f"export {role}", seconds, console, title):
         record |= export_model(role, module, quantized, features, config, folder.path, console)
     record["memory"] = _memory_record(plan_memory(network))
-    return ModelRun(quantized, record)
+    return record
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.pipeline.budget import check_budget
 from tinyml_nas.pipeline.folder import RunFolder, fingerprint
-from tinyml_nas.pipeline.model import ModelRun, run_model
+from tinyml_nas.pipeline.model import run_model
 from tinyml_nas.report import write_report
 from tinyml_nas.report.summary import summary_rows, verdict
 from tinyml_nas.search import search
@@ -61,11 +61,10 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     folder.write_json("features/features.json", results["features"])
     if config.training.enable:
         candidates = _candidates(config, device, features, folder, results, seconds, console)
-        runs = [
+        results["models"] = [
             run_model(role, network, features, config, folder, seconds, console)
             for role, network in candidates
         ]
-        results["models"] = [model.record for model in runs]
     results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
     return _close(folder, results, device, console)
 
@@ -199,7 +198,7 @@ def _judge(model: dict[str, Any], device: Device) -> None:
         details = "; ".join(f"{c['name']}: {c['detail']}" for c in failed)
         raise ParityError(
             f"{model['name']}: not every carrier gives the same bits: {details}",
-            hint="this is a bug in the exporter or a changed file; please report it with the run folder",
+            hint="a changed file or a bug of ours: please report it with the run folder",
         )
     linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
     flash = max(linked, default=model["cost"]["flash_bytes"])

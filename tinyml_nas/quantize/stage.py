@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tinyml_nas.config import Training
+from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.quantize.calibrate import calibrate

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from tinyml_nas.config import Training
+from tinyml_nas.config.training import Training
 from tinyml_nas.train.augment import Augmentation
 
 

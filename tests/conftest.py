@@ -1,0 +1,109 @@
+"""Shared fixtures: a network with every operation, and its integer model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tinyml_nas.features import Normalization
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Shape,
+)
+from tinyml_nas.quantize.calibrate import calibrate
+from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.lower import lower
+from tinyml_nas.quantize.qat import QuantizedModule
+from tinyml_nas.train.builder import NetworkModule, build_module
+from tinyml_nas.train.seeding import generator
+
+CHANNELS, LENGTH, CLASSES = 3, 20, 4
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Two threads on a shared two-core machine are far slower than one."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def every_op() -> Network:
+    """A small network that uses every operation, odd paddings included."""
+    nodes = (
+        Node("stem", Conv(5, 4, 1, (1, 2)), (INPUT,)),
+        Node("max", MaxPool(3, 2, (1, 1)), ("stem",)),
+        Node("avg", AvgPool(3, 2, (1, 1)), ("stem",)),
+        Node("left", Conv(5, 3, 1, (1, 1), relu=False), ("max",)),
+        Node("sum", Add(relu=True), ("left", "avg")),
+        Node("plain_sum", Add(), ("sum", "avg")),
+        Node("cat", Concat(), ("plain_sum", "max", "sum")),
+        Node("narrow", Conv(7, 5, 3, (2, 2)), ("cat",)),
+        Node("hidden", Linear(6, relu=True), ("narrow",)),
+        Node("wide", Conv(8, 1), ("hidden",)),
+        Node("pool", GlobalAvgPool(), ("wide",)),
+        Node("fc", Linear(CLASSES), ("pool",)),
+    )
+    return Network("every_op", Shape(CHANNELS, LENGTH), nodes)
+
+
+@pytest.fixture(scope="session")
+def windows() -> np.ndarray:
+    """Float windows (64, C, L) whose channels differ in offset and spread."""
+    rng = np.random.default_rng(7)
+    spread = np.array([1.0, 30.0, 0.02]).reshape(1, -1, 1)
+    offset = np.array([0.5, -200.0, 9.81]).reshape(1, -1, 1)
+    return (rng.normal(size=(64, CHANNELS, LENGTH)) * spread + offset).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def normalization(windows: np.ndarray) -> Normalization:
+    """Statistics of ``windows``."""
+    return Normalization(windows.mean(axis=(0, 2)), windows.std(axis=(0, 2)))
+
+
+@pytest.fixture(scope="session")
+def normalized(windows: np.ndarray, normalization: Normalization) -> torch.Tensor:
+    """``windows`` with zero mean and unit deviation per channel."""
+    mean, std = normalization.mean.reshape(1, -1, 1), normalization.std.reshape(1, -1, 1)
+    return torch.from_numpy((windows - mean) / std)
+
+
+@pytest.fixture(scope="session")
+def trained(every_op: Network, normalized: torch.Tensor) -> NetworkModule:
+    """``every_op`` with random weights and batch-norm statistics that have seen data."""
+    module = build_module(every_op, generator(3, "test"))
+    module.train()
+    for _ in range(20):
+        module(normalized)
+    return module.eval()
+
+
+@pytest.fixture
+def quantized_module(trained: NetworkModule, normalized: torch.Tensor) -> QuantizedModule:
+    """``trained``, folded and calibrated; a fresh one for each test."""
+    folded = fold_batch_norm(trained)
+    return QuantizedModule(folded, calibrate(folded, normalized, "min_max"))
+
+
+@pytest.fixture
+def integer(quantized_module: QuantizedModule, normalization: Normalization) -> IntNetwork:
+    """The integer model of ``quantized_module``."""
+    return lower(
+        quantized_module.network,
+        quantized_module.parameters_by_node(),
+        quantized_module.scales,
+        normalization,
+        tuple("abcd"),
+        tuple("xyz"),
+    )

@@ -1,0 +1,115 @@
+"""From float weights to the integer model: folding, calibration, QAT and lowering agree."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape
+from tinyml_nas.quantize.calibrate import OBSERVERS, calibrate, scale_groups
+from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.integer import IntConv, IntNetwork, TensorScale
+from tinyml_nas.quantize.lower import lower_node
+from tinyml_nas.quantize.qat import QuantizedModule
+from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.train.builder import NetworkModule
+
+pytestmark = pytest.mark.fast
+
+
+def test_folding_keeps_every_activation(trained: NetworkModule, normalized: torch.Tensor) -> None:
+    folded = fold_batch_norm(trained)
+    assert not any(isinstance(m, torch.nn.BatchNorm1d) for m in folded.modules())
+    before, after = trained.tensors(normalized), folded.tensors(normalized)
+    for name, expected in before.items():
+        torch.testing.assert_close(after[name], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_untouched_int8_values_share_one_scale(every_op: Network) -> None:
+    groups = scale_groups(every_op)
+    assert ("cat", "max", "plain_sum", "stem", "sum") in groups
+    assert sorted(name for group in groups for name in group) == sorted(every_op.shapes)
+
+
+@pytest.mark.parametrize("method", OBSERVERS)
+def test_calibration_never_widens_the_range(
+    method: str, trained: NetworkModule, normalized: torch.Tensor
+) -> None:
+    folded = fold_batch_norm(trained)
+    widest = calibrate(folded, normalized, "min_max")
+    for name, scale in calibrate(folded, normalized, method).items():
+        assert 0 < scale.scale <= widest[name].scale * 1.0001
+
+
+def test_the_qat_forward_pass_is_the_integer_model(
+    quantized_module: QuantizedModule, integer: IntNetwork, windows: np.ndarray
+) -> None:
+    q = quantize_input(integer, windows)
+    expected = run_reference(integer, q)
+    centered = torch.from_numpy(q.astype(np.float32) - integer.input.zero_point)
+    with torch.no_grad():
+        tensors = quantized_module.tensors(centered)
+    for name, value in tensors.items():
+        got = value.numpy() + integer.scales[name].zero_point
+        np.testing.assert_array_equal(got, expected[name], err_msg=name)
+
+
+def test_every_weight_gets_a_gradient(
+    quantized_module: QuantizedModule, normalized: torch.Tensor
+) -> None:
+    quantized_module(normalized).pow(2).sum().backward()
+    for name, parameter in quantized_module.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_integer_model_follows_the_float_model(
+    trained: NetworkModule, integer: IntNetwork, windows: np.ndarray, normalized: torch.Tensor
+) -> None:
+    output = integer.network.output
+    q = run_reference(integer, quantize_input(integer, windows))[output]
+    scale = integer.output_scale
+    real = (q.astype(np.float32) - scale.zero_point) * scale.scale
+    with torch.no_grad():
+        expected = trained.tensors(normalized)[output].numpy()
+    assert np.abs(real - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_normalisation_is_folded_into_the_input(integer: IntNetwork, windows: np.ndarray) -> None:
+    q = quantize_input(integer, windows).astype(np.float32)
+    real = (q - integer.input.zero_point) * integer.input.scale.reshape(1, -1, 1)
+    restored = real + integer.input.mean.reshape(1, -1, 1)
+    half_step = integer.input.scale.reshape(1, -1, 1) * 0.501
+    assert np.all(np.abs(restored - windows) <= half_step)
+
+
+def test_an_accumulator_that_could_overflow_names_its_layer() -> None:
+    channels = 140_000
+    network = Network("wide", Shape(channels, 1), (Node("big", Conv(1, 1, norm=False), (INPUT,)),))
+    parameters = {"big": (np.ones((1, channels, 1), np.float32), np.zeros(1, np.float32))}
+    scales = {name: TensorScale(np.float32(0.1), 0) for name in (INPUT, "big")}
+    with pytest.raises(ConfigError, match=r"'big': its accumulator can reach .* beyond int32"):
+        lower_node(network, network.nodes[0], parameters, scales)
+
+
+def test_the_accumulator_bound_is_reached_by_no_window(
+    integer: IntNetwork, windows: np.ndarray
+) -> None:
+    rng = np.random.default_rng(1)
+    q = rng.choice(np.array([-128, 127], np.int8), (256, *integer.network.input_shape))
+    tensors = run_reference(integer, q)
+    for layer in integer.layers:
+        if isinstance(layer.op, IntConv):
+            loose = dataclasses.replace(layer.op.requantize, lower=-(2**31), upper=2**31 - 1)
+            x = tensors[layer.inputs[0]].astype(np.int64)
+            zero = integer.scales[layer.inputs[0]].zero_point
+            padded = np.pad(x - zero, ((0, 0), (0, 0), layer.op.pad))
+            kernel = layer.op.weight.shape[1]
+            window = padded[:, :, :kernel]
+            acc = np.einsum("nck,okc->no", window, layer.op.weight.astype(np.int64))
+            assert np.abs(acc + layer.op.bias).max() <= layer.op.acc_bound
+            assert loose.upper > layer.op.acc_bound
