@@ -150,6 +150,24 @@ def drop_optional(record: dict[str, Any]) -> None:
         model["accuracy"] = {"float": {}, "int8": {}}
 
 
+def drop_models(record: dict[str, Any]) -> None:
+    record["models"] = []
+
+
+def drop_int8(record: dict[str, Any]) -> None:
+    for model in record["models"]:
+        for key in ("accuracy", "f1", "confusion"):
+            del model[key]["int8"]
+        del model["quantization"]
+
+
+def drop_test(record: dict[str, Any]) -> None:
+    for model in record["models"]:
+        model.update(f1={}, confusion={})
+        for precision in model["accuracy"].values():
+            del precision["test"]
+
+
 def drop_search_details(record: dict[str, Any]) -> None:
     record["search"] = {"strategy": "random", "epochs": 0, "genotype": {}}
 
@@ -183,6 +201,9 @@ def zeros(record: dict[str, Any]) -> None:
     [
         (drop_search, "No search ran"),
         (drop_baseline, "No baseline was trained"),
+        (drop_models, "No model was trained."),
+        (drop_int8, "in float on 611 test windows"),
+        (drop_test, "Without test windows"),
         (drop_optional, "no carrier ran"),
         (drop_search_details, "random"),
         (drop_data_details, "raw samples"),
@@ -204,6 +225,13 @@ def test_synthetic_data_is_called_synthetic(tmp_path: Path) -> None:
     assert "synthetic" not in Page(write(tmp_path, record)).text
     record["data"]["synthetic"] = True
     assert "synthetic data" in Page(write(tmp_path, record)).text
+
+
+def test_a_group_on_two_sides_is_called_out(tmp_path: Path) -> None:
+    record = sample_results()
+    assert "No group is on two sides." in Page(write(tmp_path, record)).text
+    record["data"]["split"]["groups"]["test"].append("s01")
+    assert "On more than one side: s01." in Page(write(tmp_path, record)).text
 
 
 def test_a_broken_budget_stands_out(tmp_path: Path) -> None:

@@ -78,6 +78,20 @@ def test_few_windows_prove_nothing() -> None:
     assert "do not differ beyond noise" in verdict(with_accuracy(19, 18, windows=20))
 
 
+def test_without_quantization_the_float_models_are_compared() -> None:
+    record = sample_results()
+    for model in record["models"]:
+        del model["accuracy"]["int8"], model["confusion"]["int8"]
+    assert "96.4 % against 92.3 % in float on 611 test windows" in verdict(record)
+
+
+def test_no_model_no_verdict() -> None:
+    record = sample_results()
+    record["models"] = []
+    assert verdict(record) == "No model was trained."
+    assert summary_rows(record)[0] == [""]
+
+
 def test_no_baseline_no_verdict() -> None:
     record = sample_results()
     del record["models"][1]
@@ -86,5 +100,5 @@ def test_no_baseline_no_verdict() -> None:
 
 def test_no_test_windows_no_verdict() -> None:
     record = sample_results()
-    record["models"][1]["accuracy"]["int8"]["test"] = None
+    record["models"][1]["accuracy"] = {"float": {"validation": 0.9}}
     assert "cannot be compared" in verdict(record)

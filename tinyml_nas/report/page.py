@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -48,15 +49,16 @@ def render(results: Results, run_folder: str | None) -> str:
         .render(
             results=results,
             stages=STAGES,
+            shared_groups=_shared_groups(results),
             splits=sorted(results.data.windows, key=_split_order),
             main=main,
             models=sorted(results.models, key=lambda model: model is not main),
-            verdict=summary.verdict_of(results),
+            verdict=summary.verdict_of(results).replace(" %", "\u00a0%"),
             cores=summary.measured_cores(results),
             device_core=fmt.code_core(results.device.core),
             flash=lambda model: summary.flash_bytes(model, core),
             flash_origin=summary.flash_origin(core),
-            stages_seconds=sum(results.run.seconds.values()),
+            stage_seconds=_stage_seconds(results),
             search_charts=_search_charts(results.search) if results.search else [],
             cells=draw_cells(results.search) if results.search else [],
             alphas=_alphas(results.search) if results.search else [],
@@ -65,6 +67,21 @@ def render(results: Results, run_folder: str | None) -> str:
             link=lambda path: _link(run_folder, path),
         )
     )
+
+
+def _stage_seconds(results: Results) -> dict[str, float]:
+    """Seconds by stage; "train baseline" counts for "train"."""
+    seconds: dict[str, float] = {}
+    for name, spent in results.run.seconds.items():
+        stage = name.split()[0] if name.split() else name
+        seconds[stage] = seconds.get(stage, 0.0) + spent
+    return seconds
+
+
+def _shared_groups(results: Results) -> list[str]:
+    """Groups that the record lists in more than one split: there should be none."""
+    sides = Counter(str(g) for groups in results.data.split.groups.values() for g in set(groups))
+    return sorted(group for group, count in sides.items() if count > 1)
 
 
 def _split_order(split: str) -> tuple[int, str]:
@@ -138,6 +155,7 @@ def _search_charts(search: Search) -> list[Chart]:
             ],
             _thousands,
         ),
+        ("Score", [Series("compared by the rule", [e.score for e in history], "accent")], _plain),
     ]
     return _charts(epochs, plans, search.best_epoch)
 

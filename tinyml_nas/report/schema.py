@@ -36,7 +36,7 @@ class Product(Record):
 
 
 class Run(Record):
-    """One run of the pipeline; ``seconds`` per stage."""
+    """One run; ``seconds`` by stage ("search") or by stage and model ("train baseline")."""
 
     name: str
     created: str
@@ -101,7 +101,10 @@ class Genotype(Record):
 
 
 class SearchEpoch(Record):
-    """One epoch of the search: supernet losses, expected cost, cost of the derived network."""
+    """One epoch of the search: supernet losses, expected cost, cost of the derived network.
+
+    ``score`` is what the selection rule compared, ``null`` for epochs that took no part.
+    """
 
     epoch: int
     train_loss: float | None = None
@@ -112,6 +115,7 @@ class SearchEpoch(Record):
     expected_macs: float | None = None
     parameters: float | None = None
     macs: float | None = None
+    score: float | None = None
 
 
 class Search(Record):
@@ -202,10 +206,10 @@ class SplitAccuracy(Record):
 
 
 class Accuracy(Record):
-    """Accuracy before and after quantization."""
+    """Accuracy before and after quantization; ``int8`` is empty where none was asked for."""
 
     float: SplitAccuracy
-    int8: SplitAccuracy
+    int8: SplitAccuracy = SplitAccuracy()
 
 
 class MacroF1(Record):
@@ -218,8 +222,8 @@ class MacroF1(Record):
 class Confusion(Record):
     """Test counts; rows are true classes, columns predicted ones."""
 
-    float: Matrix
-    int8: Matrix
+    float: Matrix | None = None
+    int8: Matrix | None = None
 
 
 class Buffer(Record):
@@ -279,7 +283,10 @@ class Model(Record):
 
 
 class Results(Record):
-    """Everything that one run found out."""
+    """Everything that one run found out.
+
+    ``models`` is empty where training was switched off.
+    """
 
     schema_version: Literal[1]
     product: Product
@@ -289,14 +296,15 @@ class Results(Record):
     data: Data
     features: Features
     search: Search | None = None
-    models: Annotated[list[Model], Field(min_length=1)]
+    models: list[Model]
 
     @model_validator(mode="after")
     def _confusions_fit(self) -> Results:
         classes = len(self.data.classes)
         for model in self.models:
-            for matrix in (model.confusion.float, model.confusion.int8) if model.confusion else ():
-                if [len(row) for row in matrix] != [classes] * classes:
+            matrices = (model.confusion.float, model.confusion.int8) if model.confusion else ()
+            for matrix in matrices:
+                if matrix is not None and [len(row) for row in matrix] != [classes] * classes:
                     raise ValueError(f"confusion of {model.name} is not {classes} by {classes}")
         return self
 

@@ -42,10 +42,10 @@ def summary_table(results: Results) -> list[list[str]]:
     return [header, *([label, *map(cell, results.models)] for label, cell in rows)]
 
 
-def main_model(results: Results) -> Model:
+def main_model(results: Results) -> Model | None:
     """The model that the run is about: searched, else chosen, else whatever there is."""
     order = ("searched", "chosen", "baseline")
-    return min(results.models, key=lambda model: order.index(model.role))
+    return min(results.models, key=lambda model: order.index(model.role), default=None)
 
 
 def baseline_model(results: Results) -> Model | None:
@@ -89,9 +89,8 @@ def carriers_text(parity: Parity | None) -> str:
 
 def tested_windows(results: Results, model: Model) -> int:
     """Number of test windows behind the model's accuracy."""
-    if model.confusion is not None:
-        return sum(map(sum, model.confusion.int8))
-    return results.data.windows.get("test", 0)
+    matrix = model.confusion and (model.confusion.int8 or model.confusion.float)
+    return sum(map(sum, matrix)) if matrix else results.data.windows.get("test", 0)
 
 
 def accuracy_error(p: float, q: float, windows: int) -> float:
@@ -102,31 +101,37 @@ def accuracy_error(p: float, q: float, windows: int) -> float:
 def verdict_of(results: Results) -> str:
     """:func:`verdict` of a checked record."""
     main, baseline = main_model(results), baseline_model(results)
+    if main is None:
+        return "No model was trained."
     if baseline is None:
         return (
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
         )
-    p, q = main.accuracy.int8.test, baseline.accuracy.int8.test
     windows = tested_windows(results, main)
-    if p is None or q is None or windows == 0:
-        return f"Without test windows, {main.name} and {baseline.name} cannot be compared."
-    return f"{_accuracy_sentence(main, baseline, p, q, windows)} {_cost_sentence(main, baseline)}"
+    for precision in ("int8", "float"):
+        p, q = getattr(main.accuracy, precision).test, getattr(baseline.accuracy, precision).test
+        if p is not None and q is not None and windows:
+            figures = _figures(p, q, precision, windows)
+            return f"{_opening(main, baseline, p, q, windows)}: {figures}. {_costs(main, baseline)}"
+    return f"Without test windows, {main.name} and {baseline.name} cannot be compared."
 
 
-def _accuracy_sentence(main: Model, baseline: Model, p: float, q: float, windows: int) -> str:
-    error = accuracy_error(p, q, windows)
-    figures = (
-        f"{fmt.percent(p)} against {fmt.percent(q)} in int8 on {windows:,} test windows, "
-        f"a difference of {fmt.points(p - q)} points with a standard error of {100 * error:.1f}"
-    )
+def _opening(main: Model, baseline: Model, p: float, q: float, windows: int) -> str:
     subject = "The searched model" if main.role == "searched" else main.name
-    if p == q or abs(p - q) < 2 * error:
-        return f"{subject} and the baseline {baseline.name} do not differ beyond noise: {figures}."
-    verb = "beats" if p > q else "loses to"
-    return f"{subject} {verb} the baseline {baseline.name}: {figures}."
+    if p == q or abs(p - q) < 2 * accuracy_error(p, q, windows):
+        return f"{subject} and the baseline {baseline.name} do not differ beyond noise"
+    return f"{subject} {'beats' if p > q else 'loses to'} the baseline {baseline.name}"
 
 
-def _cost_sentence(main: Model, baseline: Model) -> str:
+def _figures(p: float, q: float, precision: str, windows: int) -> str:
+    error = 100 * accuracy_error(p, q, windows)
+    return (
+        f"{fmt.percent(p)} against {fmt.percent(q)} in {precision} on {windows:,} test windows, "
+        f"a difference of {fmt.points(p - q)} points with a standard error of {error:.1f}"
+    )
+
+
+def _costs(main: Model, baseline: Model) -> str:
     parts = [
         f"{_relative(mine, theirs)} {unit}"
         for mine, theirs, unit in (
