@@ -3,12 +3,13 @@
 One channel, the current of a DC string feeding a converter, sampled at 250 kHz:
 
 * every recording: a load current of its own, the converter's switching ripple with harmonics,
-  coloured background noise of a level of its own, and slow changes of the load;
+  colored background noise of a level of its own, and slow changes of the load;
 * class ``arc`` adds what a series arc adds: broadband noise whose density falls with frequency, in
   bursts with pauses, a drop of the current by the arc's voltage, and a step at each re-strike.
 
-The arc's strength is drawn relative to the background over a wide range, and the background itself
-varies by a factor of ten, so that no fixed level separates the classes; the spectrum's shape does.
+The arc's noise is drawn at 2 to 20 times the background's and pauses at times, the background
+varies by a factor of 2.5 and in color, and the load's own changes look like an arc's steps: the task is not
+solved by a threshold, and a small network gets 90 to 98 % of the windows right.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ def _record(arc: bool, seed: int, index: int) -> NDArray[np.float32]:
     """Samples [T, 1] in amperes."""
     rng = np.random.default_rng([seed, int(arc), index])
     load_a = rng.uniform(2.0, 12.0)
-    noise_a = 10 ** rng.uniform(-2.3, -1.3)
+    noise_a = 10 ** rng.uniform(-2.0, -1.6)
     current = load_a * _slow_changes(rng) + _ripple(rng, load_a)
-    current += noise_a * coloured_noise(rng, SAMPLES, rng.uniform(0.0, 0.6))
+    current += noise_a * colored_noise(rng, SAMPLES, rng.uniform(0.0, 0.6))
     if arc:
-        current += _arc(rng, load_a, noise_a * 10 ** rng.uniform(-0.55, 0.5))
+        current += _arc(rng, load_a, noise_a * 10 ** rng.uniform(0.3, 1.3))
     return current.astype(np.float32)[:, None]
 
 
-def coloured_noise(rng: np.random.Generator, samples: int, slope: float) -> Signal:
+def colored_noise(rng: np.random.Generator, samples: int, slope: float) -> Signal:
     """Noise of standard deviation 1 with amplitude density f^-slope: 0 is white, 0.5 is pink."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     bins = np.arange(len(spectrum), dtype=np.float64)
@@ -80,7 +81,7 @@ def _arc(rng: np.random.Generator, load_a: float, noise_a: float) -> Signal:
     burning = _bursts(rng)
     strike = np.diff(burning, prepend=0.0)
     steps = np.cumsum(strike * rng.normal(0, 0.003, SAMPLES))
-    noise = noise_a * coloured_noise(rng, SAMPLES, rng.uniform(0.5, 0.9))
+    noise = noise_a * colored_noise(rng, SAMPLES, rng.uniform(0.5, 0.9))
     return np.asarray((0.15 + 0.85 * burning) * noise - load_a * (0.01 * burning + steps))
 
 
