@@ -73,6 +73,7 @@ class Console:
         self.rich_err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
         self.live = self.rich.is_terminal and not quiet
         self._log = logging.Logger("tinyml_nas", logging.INFO)
+        self._log.addHandler(logging.NullHandler())  # without one, warnings would print twice
 
     def log_to(self, path: Path) -> None:
         """Also append every line to ``path``; an earlier log file is left."""
