@@ -1,0 +1,318 @@
+"""The command line: arguments to commands, errors to messages and exit codes.
+
+A command imports what it needs when it runs, so that ``check`` answers before torch is loaded.
+Exit codes are those of ``errors``: 0 done, 1 a bug, 2 configuration or usage, 3 budget, 4 parity,
+5 data, 6 tool or disk, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import io
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tinyml_nas import __version__
+from tinyml_nas.config import Config, InvalidConfig, LoadedConfig, config_schema, load_config, names
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
+
+CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+EXAMPLE_INPUT = (1, 256)
+EXAMPLE_CLASSES = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose usage errors are ``ConfigError``, like every other mistake of the user."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of exiting."""
+        raise ConfigError(f"{message[0].upper()}{message[1:]}.", hint=f"see {self.prog} --help")
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> None:
+    loaded = _load(arguments, console)
+    from tinyml_nas import pipeline
+
+    output = None if arguments.output is None else Path(arguments.output)
+    pipeline.run(loaded, output=output, resume=arguments.resume, console=console)
+
+
+def _check(arguments: argparse.Namespace, console: Console) -> None:
+    loaded = _load(arguments, console)
+    console.info(f"ok  {arguments.config}")
+    for name, text in plan(loaded.config):
+        console.info(f"    {name:<10}{text}")
+
+
+def _schema(arguments: argparse.Namespace, console: Console) -> None:
+    console.plain(json.dumps(config_schema(), indent=2))
+
+
+def _info(arguments: argparse.Namespace, console: Console) -> None:
+    topic: Callable[[Console, str | None], None] = TOPICS[arguments.topic]
+    topic(console, arguments.name)
+
+
+def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
+    loaded = load_config(Path(arguments.config), arguments.set)
+    for warning in loaded.warnings:
+        console.warning(warning)
+    return loaded
+
+
+def plan(config: Config) -> list[tuple[str, str]]:
+    """What a run would do, a few words a stage."""
+    from tinyml_nas.devices import load_device
+
+    device, data = load_device(config.common.target_device), config.dataset
+    features, training = config.data_processing_feature_extraction, config.training
+    source = data.input_data_path or f"synthetic {data.generator}"
+    chain = ", ".join(features.feat_ext_transform) or "the samples as they are"
+    method = training.quantization_method if training.quantization else "none, float only"
+    rows = [
+        ("task", config.common.task_type),
+        (
+            "device",
+            f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
+            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM",
+        ),
+        ("data", f"{source}, split {data.split_type}"),
+        ("features", f"frames of {features.frame_size}: {chain}"),
+        *_model_plan(config),
+        ("quantize", method),
+    ]
+    if training.quantization and config.compilation.enable:
+        vectors = config.testing.parity_vectors
+        rows.append(("export", f"ONNX and C, proven bit for bit on {vectors} windows"))
+    return rows
+
+
+def _model_plan(config: Config) -> list[tuple[str, str]]:
+    training = config.training
+    epochs = f"{training.training_epochs} epochs of {training.optimizer}"
+    if not training.enable:
+        return [("train", "switched off")]
+    if not training.nas_enabled:
+        return [("train", f"{training.model_name}, {epochs}")]
+    size = training.nas_model_size or "of own keys"
+    search = (
+        f"{training.nas_search_strategy}, preset {size}, {training.nas_epochs} epochs, "
+        f"for {training.nas_optimization_mode}"
+    )
+    baseline = training.nas_compare_model
+    beside = f", and {baseline} beside it" if baseline else ""
+    return [("search", search), ("train", f"the searched model{beside}, {epochs}")]
+
+
+def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
+    """``name`` alone, or all of ``known``."""
+    if name is None:
+        return known
+    if name not in known:
+        hint = did_you_mean(name, known) or f"known are {', '.join(list(known)[:8])}"
+        raise ConfigError(f"There is no {what} {name!r}.", hint=hint)
+    return [name]
+
+
+def _info_devices(console: Console, name: str | None) -> None:
+    from tinyml_nas.devices import device_names, load_device
+
+    devices = [load_device(known) for known in _chosen(device_names(), name, "device")]
+    rows = []
+    for device in devices:
+        figures = {
+            "clock": f"{device.clock_hz / 1e6:g}",
+            "flash": f"{device.flash_bytes / 1024:g}",
+            "ram": f"{device.ram_bytes / 1024:g}",
+        }
+        marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
+        rows.append((device.name, device.core, *marked, device.npu.kind if device.npu else ""))
+    header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "NPU")
+    console.table("Devices (~ is assumed, not from a document)", header, rows)
+    if name is not None:
+        console.info(f"vendor: {devices[0].vendor}")
+        console.info(f"source: {devices[0].source}")
+        console.info(f"note:   {devices[0].note or 'none'}")
+
+
+def _info_models(console: Console, name: str | None) -> None:
+    from tinyml_nas.graph import Shape, network_cost
+    from tinyml_nas.zoo import ZOO
+
+    own = names.own_model(name) or name if name else None
+    rows = []
+    for model in (ZOO[key] for key in _chosen(tuple(ZOO), own, "model")):
+        cost = network_cost(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES))
+        figures = (cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes)
+        rows.append((model.name, *map(str, figures), model.description))
+    channels, length = EXAMPLE_INPUT
+    console.table(
+        f"Models, for {channels}x{length} inputs and {EXAMPLE_CLASSES} classes",
+        ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
+        rows,
+    )
+
+
+def _info_features(console: Console, name: str | None) -> None:
+    from tinyml_nas.features import STEPS
+
+    chosen = _chosen(tuple(STEPS), name, "feature step")
+    rows = [(step, STEPS[step].description) for step in chosen]
+    console.table("Steps of feat_ext_transform", ("step", "what it does"), rows)
+
+
+def _info_presets(console: Console, name: str | None) -> None:
+    from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+
+    chosen = _chosen((*names.NAS_PRESETS, *FEATURE_PRESETS), name, "preset")
+    console.stage("nas_model_size and feature_extraction_name")
+    for key in chosen:
+        if key in names.NAS_PRESETS:
+            sizes = zip(names.NAS_KEYS, names.NAS_PRESETS[key], strict=True)
+            console.info(f"{key}: " + ", ".join(f"{k} {v}" for k, v in sizes))
+            continue
+        preset = FEATURE_PRESETS[key]
+        later = f"not in this release; nearest is {preset.instead}"
+        steps = ", ".join(preset.chain) or "the samples as they are"
+        console.info(f"{key}: {later if preset.instead else steps}")
+        if name is not None:
+            for parameter, value in preset.values.items():
+                console.info(f"  {parameter}: {value}")
+
+
+def _info_primitives(console: Console, name: str | None) -> None:
+    from tinyml_nas.search.primitives import DESCRIPTIONS
+
+    chosen = _chosen(tuple(DESCRIPTIONS), name, "primitive")
+    rows = [(primitive, DESCRIPTIONS[primitive]) for primitive in chosen]
+    console.table("Primitives of the search", ("primitive", "what it is"), rows)
+
+
+COMMANDS = {"run": _run, "check": _check, "schema": _schema, "info": _info}
+TOPICS = {
+    "devices": _info_devices,
+    "models": _info_models,
+    "features": _info_features,
+    "presets": _info_presets,
+    "primitives": _info_primitives,
+}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="tinyml_nas",
+        description="One YAML in, a verified int8 model for a microcontroller out.",
+    )
+    parser.add_argument("--version", action="version", version=f"tinyml_nas {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser("run", help="run the whole pipeline (also without the word run)")
+    check = commands.add_parser("check", help="check the YAML and show the plan")
+    for command in (run, check):
+        command.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
+        command.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="SECTION.KEY=VALUE",
+            help="override one value; may be repeated",
+        )
+    run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
+    run.add_argument("--output", metavar="DIR", help="folder of the runs; default: runs")
+    schema = commands.add_parser("schema", help="print the JSON schema of the YAML")
+    info = commands.add_parser("info", help="list what a YAML can name")
+    info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
+    info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
+    for command in (run, check, schema, info):
+        command.add_argument("--quiet", action="store_true", help="errors and warnings only")
+    return parser
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """The arguments with ``run`` in front where the user named a file instead of a command."""
+    if not arguments or arguments[0] in COMMANDS:
+        return arguments
+    word = arguments[0]
+    if not word.startswith("-") and not _names_config(word):
+        hint = did_you_mean(word, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
+        raise ConfigError(f"There is no command {word!r}.", hint=hint)
+    return ["run", *arguments] if any(map(_names_config, arguments)) else arguments
+
+
+def _names_config(argument: str) -> bool:
+    is_option = argument.startswith("-")
+    return not is_option and (argument.endswith(CONFIG_SUFFIXES) or Path(argument).is_file())
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    if arguments[:1] == ["info"] and len(arguments) > 1 and arguments[1] not in TOPICS:
+        topic = arguments[1]
+        if not topic.startswith("-"):
+            hint = did_you_mean(topic, TOPICS) or f"the topics are {', '.join(TOPICS)}"
+            raise ConfigError(f"There is no topic {topic!r}.", hint=hint)
+    return _parser().parse_args(_with_command(arguments))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of one command."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no crash
+            stream.reconfigure(errors="backslashreplace")
+    console = Console(quiet="--quiet" in given)
+    try:
+        parsed = _parse(given)
+        COMMANDS[parsed.command](parsed, console)
+    except InvalidConfig as error:
+        console.rich_err.print(error.message, markup=False)
+        return error.exit_code
+    except TinymlError as error:
+        console.error(error.message, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.error("Stopped.", "finished work is saved; --resume goes on from there")
+        return Interrupted.exit_code
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _os_error(error, console)
+    except Exception:
+        return _bug(console)
+    return 0
+
+
+def _os_error(error: OSError, console: Console) -> int:
+    """Exit code of an error of the file system: the disk's, or ours if it is none of those."""
+    if error.errno not in DISK_ERRORS:
+        return _bug(console)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    where = f" at {error.filename}" if error.filename else ""
+    console.error(
+        f"The disk is full{where}." if full else f"Cannot write or read{where}: {error.strerror}.",
+        "make room, then --resume goes on" if full else "check the permissions of the folder",
+    )
+    return ToolError.exit_code
+
+
+def _bug(console: Console) -> int:
+    """Save the traceback of the exception at hand and say where."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="tinyml_nas-error-", suffix=".txt", text=True)
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"tinyml_nas {__version__}\n{traceback.format_exc()}")
+        hint = f"please report it with the file {name}"
+    except OSError:
+        hint = "the details could not be saved: no room for temporary files"
+    kind = sys.exc_info()[0]
+    console.error(f"Internal error ({kind.__name__ if kind else 'unknown'}): a bug of ours.", hint)
+    return TinymlError.exit_code
