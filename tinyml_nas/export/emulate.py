@@ -24,8 +24,8 @@ from tinyml_nas.quantize.integer import Int8, IntNetwork
 class LinkedSize:
     """Flash of the linked model without start-up code or harness.
 
-    ``text_bytes`` contains ``library_bytes``, the compiler's arithmetic helpers (64-bit multiply on a
-    Cortex-M0).  The optional float quantization of the input is not linked.
+    ``text_bytes`` contains ``library_bytes``, the compiler's arithmetic helpers (a 64-bit
+    multiply on Cortex-M0).  The optional float quantization of the input is not linked.
     """
 
     flash_bytes: int
@@ -48,7 +48,7 @@ class Emulation:
 
 
 def emulate(
-    net: IntNetwork, export: CExport, core: str, inputs: Int8, optimize: str = "-O2"
+    net: IntNetwork, export: CExport, core: str, inputs: Int8, optimize: str = "-Os"
 ) -> Emulation:
     """Instructions, stack and linked flash of ``export`` on ``core``, over windows (N, C, L).
 

@@ -1,7 +1,7 @@
 """Proves that every carrier gives the bits of the NumPy reference, layer by layer.
 
-The vectors are real windows and the worst cases made here.  A carrier that cannot run is reported as
-*not proven*, never as passed; the first difference is named down to the value.
+The vectors are real windows and the worst cases made here.  A carrier that cannot run is
+reported as *not proven*, never as passed; the first difference is named down to the value.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def prove(net: IntNetwork, x: Float32, carriers: Sequence[Carrier]) -> ParityRep
 
 
 def worst_inputs(net: IntNetwork) -> Int8:
-    """Integer windows (N, C, L) that reach the ends of every range: extremes, noise, the zero point."""
+    """Integer windows (N, C, L) at the ends of the range: extremes, noise, the zero point."""
     channels, length = net.network.input_shape
     zero_point = net.scales[INPUT].zero_point
     time, channel = np.arange(length), np.arange(channels)[:, None]
@@ -93,7 +93,7 @@ def worst_inputs(net: IntNetwork) -> Int8:
 
 
 def worst_samples(net: IntNetwork) -> Float32:
-    """Float windows (N, C, L) with every halfway point of the quantizer, its neighbours, extremes."""
+    """Float windows (N, C, L) with the quantizer's halfway points, their neighbors, extremes."""
     channels, length = net.network.input_shape
     steps = np.arange(-130, 130, 0.5, dtype=np.float32)
     points = net.input.mean[:, None] + net.input.scale[:, None] * (steps - net.input.zero_point)

@@ -112,9 +112,9 @@ def build_thumb(
     program: Path,
     keep: Sequence[str],
     flags: Sequence[str] = (),
-    optimize: str = "-O2",
+    optimize: str = "-Os",
 ) -> Path:
-    """A bare-metal ELF of ``sources`` for ``core`` with the functions ``keep`` and what they call."""
+    """A bare-metal ELF for ``core`` with the functions ``keep`` and what they call."""
     zig = _zig_command()
     if not zig:
         raise ToolError("zig was not found", hint="run: pip install ziglang")
@@ -126,9 +126,10 @@ def build_thumb(
             *(*zig, "build-exe", "-target", "thumb-freestanding-eabi"),
             *("-mcpu=" + THUMB_CORES[core], "-O", "ReleaseFast", "-fcompiler-rt"),
             *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
-            *("--script", script, "-cflags", "-std=c99", optimize, "-ffreestanding"),
+            *("--script", str(script), "-cflags", "-std=c99", optimize, "-ffreestanding"),
             *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", *flags, "--"),
-            *(*sources, f"-femit-bin={program}"),
+            *sources,
+            f"-femit-bin={program}",
         ],
         folder=program.parent,
         timeout_s=BUILD_TIMEOUT_S,

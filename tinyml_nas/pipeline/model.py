@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,9 @@ def run_model(
     integer = quantized.integer if quantized else None
     record |= _test(module, integer, features, test=config.testing.enable)
     with _timed(f"export {role}", seconds, console, title):
-        record |= export_model(role, module, quantized, features, config, folder.path, console)
+        where = "export" if role != "baseline" else "export/baseline"
+        record |= export_model(module, quantized, features, config, folder.path / where, console)
+        record["files"] = {label: f"{where}/{name}" for label, name in record["files"].items()}
     record["memory"] = _memory_record(plan_memory(network))
     return record
 
@@ -112,15 +115,15 @@ def _test(
     module: NetworkModule, integer: IntNetwork | None, features: FeatureSet, *, test: bool
 ) -> dict[str, Any]:
     """Accuracy, macro F1 and confusion of the float and the integer model."""
-    splits = {"validation": features.validation} | ({"test": features.test} if test else {})
     record: dict[str, Any] = {"accuracy": {}, "f1": {}, "confusion": {}}
-    predictors = {"float": lambda part: _float_classes(module, features, part)}
+    classify = {"float": partial(_float_classes, module, features)}
     if integer is not None:
-        predictors["int8"] = lambda part: _int8_classes(integer, part)
-    for precision, classes_of in predictors.items():
+        classify["int8"] = partial(_int8_classes, integer)
+    for precision, classes_of in classify.items():
+        parts = {"validation": features.validation} | ({"test": features.test} if test else {})
         matrices = {
             name: confusion_matrix(part.y, classes_of(part), len(features.class_names))
-            for name, part in splits.items()
+            for name, part in parts.items()
         }
         record["accuracy"][precision] = {name: accuracy(m) for name, m in matrices.items()}
         if test:
@@ -138,7 +141,8 @@ def _float_classes(module: NetworkModule, features: FeatureSet, part: Examples) 
 def _int8_classes(integer: IntNetwork, part: Examples) -> IntArray:
     tensors = run_reference(integer, quantize_input(integer, part.x))
     scores = tensors[integer.network.output].reshape(len(part.x), -1)
-    return np.argmax(scores, axis=1)
+    classes: IntArray = np.argmax(scores, axis=1)
+    return classes
 
 
 def _cost_record(network: Network, cost: Cost) -> dict[str, Any]:

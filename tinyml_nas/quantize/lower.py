@@ -36,6 +36,7 @@ from tinyml_nas.quantize.integer import (
     IntLayer,
     IntMaxPool,
     IntNetwork,
+    IntOp,
     Requantize,
     TensorScale,
 )
@@ -85,25 +86,28 @@ def lower(
 
 def lower_node(network: Network, node: Node, parameters: Parameters, scales: Scales) -> IntLayer:
     """The integer layer of one node."""
-    shape = network.input_shapes(node)[0]
+    length = network.input_shapes(node)[0].length
+    op = _integer_op(node, length, parameters, scales)
+    return IntLayer(node.name, node.op.kind, node.inputs, op)
+
+
+def _integer_op(node: Node, length: int, parameters: Parameters, scales: Scales) -> IntOp:
     match node.op:
         case Conv() as op:
-            integer = _conv(node, op.stride, op.pad, op.relu, parameters, scales)
+            return _conv(node, op.stride, op.pad, op.relu, parameters, scales)
         case Linear() as op:
-            integer = _conv(node, 1, (0, 0), op.relu, parameters, scales)
+            return _conv(node, 1, (0, 0), op.relu, parameters, scales)
         case AvgPool() as op:
-            integer = _avg_pool(node, op.kernel, op.stride, op.pad, scales)
+            return _avg_pool(node, op.kernel, op.stride, op.pad, scales)
         case GlobalAvgPool():
-            integer = _avg_pool(node, shape.length, 1, (0, 0), scales)
+            return _avg_pool(node, length, 1, (0, 0), scales)
         case MaxPool() as op:
-            integer = IntMaxPool(op.kernel, op.stride, op.pad)
+            return IntMaxPool(op.kernel, op.stride, op.pad)
         case Add() as op:
-            integer = _add(node, op.relu, scales)
+            return _add(node, op.relu, scales)
         case Concat():
-            integer = IntConcat()
-        case _:
-            raise TypeError(f"no integer layer for {node.op!r}")
-    return IntLayer(node.name, node.op.kind, node.inputs, integer)
+            return IntConcat()
+    raise TypeError(f"no integer layer for {node.op!r}")
 
 
 def _conv(

@@ -37,7 +37,7 @@ class _StraightThrough(torch.autograd.Function):
         return exact.to(soft.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
 
 
@@ -74,11 +74,7 @@ class QuantizedModule(nn.Module):
 
     def parameters_by_node(self) -> Parameters:
         """Folded weights and biases as the lowering takes them."""
-        return {
-            name: (_array(block.conv.weight), _array(block.conv.bias))
-            for name, block in self.folded.named_children()
-            if isinstance(block, ConvBlock)
-        }
+        return folded_parameters(self.folded)
 
     def _layer(self, node: Node, inputs: list[Tensor], parameters: Parameters) -> Tensor:
         op = lower_node(self.network, node, parameters, self.scales).op
@@ -132,6 +128,15 @@ class QuantizedModule(nn.Module):
 
     def _ratio(self, node: Node, source: str) -> float:
         return float(self.scales[source].scale) / float(self.scales[node.name].scale)
+
+
+def folded_parameters(folded: NetworkModule) -> Parameters:
+    """Weight (out, in, kernel) and bias (out,) of every convolution and linear layer."""
+    return {
+        name: (_array(block.conv.weight), _array(block.conv.bias))
+        for name, block in folded.named_children()
+        if isinstance(block, ConvBlock)
+    }
 
 
 def _array(parameter: Tensor | None) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -130,7 +130,8 @@ def predict(module: nn.Module, x: Tensor) -> Tensor:
     module.eval()
     device = next(module.parameters()).device
     with torch.no_grad():
-        return torch.cat([module(part.to(device)).cpu() for part in x.split(EVALUATION_BATCH)])
+        parts = torch.split(x, EVALUATION_BATCH)
+        return torch.cat([module(part.to(device)).cpu() for part in parts])
 
 
 def class_weights(features: FeatureSet) -> Tensor:
@@ -146,7 +147,7 @@ def batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...
     (Batch norm cannot learn from a single value.)
     """
     order = torch.randperm(n, generator=generator(seed, "batches", epoch))
-    parts = list(order.split(batch_size))
+    parts = list(torch.split(order, batch_size))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return tuple(parts)

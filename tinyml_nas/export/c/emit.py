@@ -74,7 +74,7 @@ def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExp
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tinyml_nas.export.c", "templates"),
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

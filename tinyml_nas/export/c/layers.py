@@ -15,7 +15,6 @@ import numpy.typing as npt
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
-    Int8,
     Int32,
     IntAdd,
     IntAvgPool,
@@ -35,7 +34,7 @@ INT32_ADD_SHIFT = 10
 
 @dataclass(frozen=True)
 class Margin:
-    """Bytes of the arena that hold a tensor's zero point for the windows that reach over its end."""
+    """Bytes of the arena with a tensor's zero point, for windows that reach over its ends."""
 
     offset: int
     size_bytes: int
@@ -174,7 +173,8 @@ def folded_bias(op: IntConv, input_zero_point: int) -> Int32:
     correction = op.weight.astype(np.int64).sum(axis=(1, 2)) * input_zero_point
     folded = op.bias.astype(np.int64) - correction
     assert np.all(np.abs(folded) < 1 << 31), "lowering proves that the accumulator fits"
-    return folded.astype(np.int32)
+    result: Int32 = folded.astype(np.int32)
+    return result
 
 
 def _conv_tables(net: IntNetwork, layer: IntLayer, op: IntConv, stem: str) -> tuple[Table, ...]:

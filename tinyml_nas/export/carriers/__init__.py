@@ -5,6 +5,16 @@ A carrier is one file here with one class that answers :class:`Carrier`.
 
 from tinyml_nas.export.carriers.cortex_m import CortexM
 from tinyml_nas.export.carriers.host_c import HostC
+from tinyml_nas.export.carriers.onnx_runtime import OnnxRuntime
 from tinyml_nas.export.carriers.protocol import Carrier, NotAvailable, Quantizer
+from tinyml_nas.export.carriers.torch_module import TorchModule
 
-__all__ = ["Carrier", "CortexM", "HostC", "NotAvailable", "Quantizer"]
+__all__ = [
+    "Carrier",
+    "CortexM",
+    "HostC",
+    "NotAvailable",
+    "OnnxRuntime",
+    "Quantizer",
+    "TorchModule",
+]

@@ -33,8 +33,9 @@ def float_model(
         layer(graph, node, list(node.inputs), node.name, parameters)
     graph.op("Flatten", [network.output], "logits", axis=1)
     classes = network.shapes[network.output].size
-    shape = tuple(network.input_shape)
-    return graph.model(network.name, shape, ("logits", TensorProto.FLOAT, classes), {})
+    return graph.model(
+        network.name, network.input_shape, ("logits", TensorProto.FLOAT, classes), {}
+    )
 
 
 def normalize(graph: GraphBuilder, normalization: Normalization, output: str) -> str:

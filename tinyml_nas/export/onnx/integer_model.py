@@ -50,8 +50,9 @@ def integer_model(net: IntNetwork) -> onnx.ModelProto:
         "score_zero_point": str(net.output_scale.zero_point),
     }
     classes = net.network.shapes[output].size
-    shape = tuple(net.network.input_shape)
-    return graph.model(net.network.name, shape, (SCORES, TensorProto.INT8, classes), metadata)
+    return graph.model(
+        net.network.name, net.network.input_shape, (SCORES, TensorProto.INT8, classes), metadata
+    )
 
 
 def _quantize_input(graph: GraphBuilder, net: IntNetwork) -> str:

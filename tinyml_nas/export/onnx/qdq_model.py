@@ -32,8 +32,9 @@ def qdq_model(
     output = net.network.output
     graph.op("Flatten", [f"{output}.dequantized"], "logits", axis=1)
     classes = net.network.shapes[output].size
-    shape = tuple(net.network.input_shape)
-    return graph.model(net.network.name, shape, ("logits", TensorProto.FLOAT, classes), {})
+    return graph.model(
+        net.network.name, net.network.input_shape, ("logits", TensorProto.FLOAT, classes), {}
+    )
 
 
 def _pair(graph: GraphBuilder, name: str, scale: TensorScale) -> str:

@@ -1,0 +1,133 @@
+"""The export stage: three ONNX files, the C, the proof and the measured cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from tinyml_nas.config import Config
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ToolError
+from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
+from tinyml_nas.export.emulate import Emulation, emulate
+from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
+from tinyml_nas.export.onnx.builder import SAMPLES
+from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.quantize import Quantized, quantize_input, run_reference
+from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.integer import Float32, IntNetwork
+from tinyml_nas.quantize.qat import folded_parameters
+from tinyml_nas.train.builder import NetworkModule
+
+COUNTED_WINDOWS = 4
+"""Windows whose instructions are counted; the C has next to no data-dependent branches."""
+
+
+def export_model(
+    trained: NetworkModule,
+    quantized: Quantized | None,
+    features: FeatureSet,
+    config: Config,
+    folder: Path,
+    console: Console,
+) -> dict[str, Any]:
+    """Write every artefact of a model into ``folder`` and prove that they agree.
+
+    Returns the ``parity``, ``linked``, ``instructions`` and ``files`` of its results record.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folded = fold_batch_norm(trained)
+    model = float_model(folded.network, folded_parameters(folded), features.normalization)
+    files = {"float ONNX": _save(model, folder / "model_float.onnx")}
+    if quantized is None:
+        return {"parity": ParityReport(0, ()).to_json(), "files": _names(files, folder)}
+    net = quantized.integer
+    files["int8 ONNX"] = _save(integer_model(net), folder / "model_int8.onnx")
+    parameters = quantized.module.parameters_by_node()
+    qdq = qdq_model(net, parameters, features.normalization)
+    files["QDQ ONNX"] = _save(qdq, folder / "model_qdq.onnx")
+    windows = _golden_windows(features, config.testing.parity_vectors)
+    carriers: list[Carrier] = [
+        TorchModule(net, quantized.module),
+        OnnxRuntime(net, files["int8 ONNX"], optimized=True),
+        OnnxRuntime(net, files["int8 ONNX"], optimized=False),
+    ]
+    record: dict[str, Any] = {"qdq_agreement": _qdq_agreement(net, files["QDQ ONNX"], windows)}
+    export = None
+    if config.compilation.enable:
+        export = emit_c(net, config.compilation.c_prefix, folder / "c", windows)
+        files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
+        carriers += c_carriers(net, export)
+        record |= _measure(net, export, windows, console)
+    report = _prove(net, windows, carriers, console)
+    return record | {"parity": report.to_json(), "files": _names(files, folder)}
+
+
+def _save(model: onnx.ModelProto, path: Path) -> Path:
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return path
+
+
+def _names(files: dict[str, Path], folder: Path) -> dict[str, str]:
+    return {label: path.relative_to(folder).as_posix() for label, path in files.items()}
+
+
+def _golden_windows(features: FeatureSet, count: int) -> Float32:
+    """Test windows spread evenly over the split, so that every class and file has its share."""
+    x = features.test.x
+    spread: Float32 = x[np.unique(np.linspace(0, len(x) - 1, count).astype(int))]
+    return spread
+
+
+def _qdq_agreement(net: IntNetwork, file: Path, x: Float32) -> float:
+    """Share of windows to which the QDQ file gives the class of the integer model."""
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {SAMPLES: x})
+    scores = run_reference(net, quantize_input(net, x))[net.network.output]
+    return float((logits.argmax(1) == scores[:, :, 0].argmax(1)).mean())
+
+
+def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> dict[str, Any]:
+    """Exact instruction counts, linked flash and stack on every core that can be emulated."""
+    inputs = quantize_input(net, x[:COUNTED_WINDOWS])
+    measured: list[Emulation] = []
+    with console.track("count instructions", len(THUMB_CORES)) as task:
+        for core in THUMB_CORES:
+            try:
+                measured.append(emulate(net, export, core, inputs))
+            except ToolError as error:
+                console.warning(f"{core} was not measured: {error.message}")
+            task.advance(core)
+    return {
+        "linked": {m.core: vars(m.linked) for m in measured},
+        "instructions": {m.core: m.instructions for m in measured},
+        "layer_instructions": {m.core: dict(m.layer_instructions) for m in measured},
+        "stack_bytes": {m.core: m.stack_bytes for m in measured},
+    }
+
+
+def _prove(
+    net: IntNetwork, windows: Float32, carriers: list[Carrier], console: Console
+) -> ParityReport:
+    results: list[CarrierResult] = []
+    vectors = 0
+    with console.track("prove parity", len(carriers)) as task:
+        for carrier in carriers:
+            report = prove(net, windows, [carrier])
+            vectors = report.vectors
+            results += report.carriers
+            task.advance(f"{carrier.name}: {report.carriers[0].status}")
+    for result in results:
+        line = (
+            f"{result.name}: {result.status}, {result.values:,} values, {result.mismatches} differ"
+        )
+        say = console.info if result.status == "proven" else console.warning
+        say(f"{line} ({result.detail})")
+    return ParityReport(vectors, tuple(results))
