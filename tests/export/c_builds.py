@@ -1,0 +1,21 @@
+"""What the tests of the generated C share: the type of a writer, compilers or a skip."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tinyml_nas.export.c import CExport
+from tinyml_nas.quantize.integer import IntNetwork
+
+Emit = Callable[[IntNetwork], CExport]
+
+
+def compiler_or_skip(name: str) -> str:
+    """Path of a compiler; the test is skipped where it is not installed."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path

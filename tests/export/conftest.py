@@ -1,0 +1,33 @@
+"""One generated model with everything that is built of it, shared by the tests of its carriers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from c_builds import Emit
+from random_networks import random_int_network, random_samples
+
+from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.quantize.integer import IntNetwork
+
+
+@pytest.fixture
+def emit(tmp_path: Path) -> Emit:
+    """Writes a network's C into a folder whose name has a space."""
+
+    def write(net: IntNetwork, prefix: str = "model") -> CExport:
+        return emit_c(net, prefix, tmp_path / "generated c", random_samples(net, 2))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def everything() -> IntNetwork:
+    """A network with every kind of layer."""
+    kinds = {"conv", "max_pool", "avg_pool", "add", "concat", "linear"}
+    for seed in range(1000):
+        net = random_int_network(seed, nodes=10)
+        if kinds <= {layer.kind for layer in net.layers}:
+            return net
+    raise AssertionError("no seed gives every kind of layer")

@@ -1,0 +1,112 @@
+"""The text of the generated C: deterministic, stated figures true, golden for one tiny network."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_networks import random_int_network, random_samples
+
+from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape, plan_memory
+from tinyml_nas.quantize.integer import (
+    InputQuantization,
+    IntAvgPool,
+    IntConv,
+    IntLayer,
+    IntNetwork,
+    Requantize,
+    TensorScale,
+)
+
+pytestmark = pytest.mark.fast
+GOLDEN = Path(__file__).parents[1] / "golden" / "c"
+
+
+def requantize(channels: int) -> Requantize:
+    multiplier = np.array([1 << 30, (1 << 31) - 1, 1234567890][:channels], np.int32)
+    return Requantize(multiplier, np.array([33, 34, 35][:channels], np.int8), -128, 127)
+
+
+def tiny_network() -> IntNetwork:
+    """Conv, pooling and a classifier of two classes over 2 channels x 6 samples."""
+    nodes = (
+        Node("stem", Conv(3, 3, 2, (1, 1)), (INPUT,)),
+        Node("pool", GlobalAvgPool(), ("stem",)),
+        Node("classifier", Linear(2), ("pool",)),
+    )
+    weight = (np.arange(18) - 9).astype(np.int8)
+    stem = IntConv(
+        weight.reshape(3, 3, 2), np.array([5, -6, 7], np.int32), 2, (1, 1), requantize(3), 9999
+    )
+    classifier = IntConv(
+        weight[:6].reshape(2, 1, 3), np.array([0, 1], np.int32), 1, (0, 0), requantize(2), 9999
+    )
+    pool = IntAvgPool(3, 1, (0, 0), requantize(1))
+    return IntNetwork(
+        network=Network("tiny", Shape(2, 6), nodes),
+        input=InputQuantization(
+            np.array([0.5, -1.25], np.float32), np.array([0.1, 3.0], np.float32), -3
+        ),
+        scales={
+            INPUT: TensorScale(np.float32(0.1), -3),
+            "stem": TensorScale(np.float32(0.02), -128),
+            "pool": TensorScale(np.float32(0.01), -128),
+            "classifier": TensorScale(np.float32(0.25), 4),
+        },
+        layers=(
+            IntLayer("stem", "conv", (INPUT,), stem),
+            IntLayer("pool", "global_avg_pool", ("stem",), pool),
+            IntLayer("classifier", "linear", ("pool",), classifier),
+        ),
+        class_names=("at rest", "moving"),
+        channel_names=("x", "y"),
+    )
+
+
+def texts(export: CExport) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="ascii") for path in export.files.values()}
+
+
+def test_the_text_is_the_golden_one(tmp_path: Path) -> None:
+    net = tiny_network()
+    samples = np.arange(24, dtype=np.float32).reshape(2, 2, 6) / 4
+    written = texts(emit_c(net, "tiny", tmp_path, samples))
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(parents=True, exist_ok=True)
+        for name, text in written.items():
+            (GOLDEN / name).write_text(text, encoding="ascii", newline="\n")
+    assert written == {path.name: path.read_text() for path in sorted(GOLDEN.iterdir())}
+
+
+def test_the_same_network_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    net = random_int_network(5)
+    x = random_samples(net, 2)
+    first, second = (emit_c(net, "model", tmp_path / name, x) for name in ("a", "b c"))
+    assert texts(first) == texts(second)
+    assert str(tmp_path) not in "".join(texts(first).values())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_macros_state_the_plan_and_the_tables(tmp_path: Path, seed: int) -> None:
+    net = random_int_network(seed)
+    export = emit_c(net, "m", tmp_path, random_samples(net, 1))
+    macros = dict(re.findall(r"#define (M_\w+) (\d+)\n", export.files["header"].read_text()))
+    assert int(macros["M_ARENA_BYTES"]) == plan_memory(net.network).arena_bytes
+    tables = sum(
+        op.weight.nbytes + op.bias.nbytes + op.requantize.multiplier.nbytes + op.bias.size
+        for op in (layer.op for layer in net.layers)
+        if isinstance(op, IntConv)
+    )
+    assert int(macros["M_WEIGHT_BYTES"]) == tables == export.weight_bytes
+    assert int(macros["M_INPUT_BYTES"]) == net.network.input_shape.size
+
+
+def test_only_kernels_that_are_used_are_printed(tmp_path: Path) -> None:
+    net = tiny_network()
+    export = emit_c(net, "tiny", tmp_path, np.zeros((1, 2, 6), np.float32))
+    kernels = re.findall(r"static inline void (\w+)\(", export.files["source"].read_text())
+    assert kernels == ["conv", "avg_pool"]

@@ -1,0 +1,60 @@
+"""Identifiers, literals and comments of the generated C."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.export.c.emit import format_float, format_numbers
+from tinyml_nas.export.c.names import c_comment, c_string, check_prefix, unique_identifiers
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize("prefix", ["model", "net_2", "ArcFault"])
+def test_a_legal_prefix_is_kept(prefix: str) -> None:
+    assert check_prefix(prefix) == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "2net", "my-net", "net ", "int", "class", "a__b", "_net", "net_", "é", "x" * 41]
+)
+def test_an_illegal_prefix_is_named(prefix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_prefix(prefix)
+    assert repr(prefix) in caught.value.message
+
+
+@given(st.lists(st.text(max_size=8), max_size=12))
+def test_identifiers_are_legal_and_distinct(names: list[str]) -> None:
+    parts = unique_identifiers(names)
+    assert len(set(parts)) == len(names)
+    assert all(f"x_{part}".isidentifier() and part.isascii() for part in parts)
+
+
+@given(st.text())
+def test_a_comment_cannot_be_ended_from_inside(text: str) -> None:
+    inside = c_comment(text)
+    assert "*/" not in f"{inside} "
+    assert inside.isascii()
+    assert "\n" not in inside
+
+
+def test_strings_escape_what_c_would_read_otherwise() -> None:
+    assert c_string('a"b\\c??') == '"a\\042b\\134c\\077\\077"'
+    assert c_string("é1") == '"\\303\\2511"'
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_float_literal_reads_back_exactly(value: float) -> None:
+    text = format_float(value)
+    assert text.endswith("f")
+    assert "." in text or "e" in text
+    assert np.float32(text[:-1]).tobytes() == np.float32(value).tobytes()
+
+
+def test_the_smallest_int32_is_not_a_unary_minus_on_a_long() -> None:
+    assert format_numbers([-(1 << 31), 5]) == "    (-2147483647 - 1), 5"

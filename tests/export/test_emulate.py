@@ -1,0 +1,61 @@
+"""Instruction counts, stack and linked flash on the emulated cores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from c_builds import Emit
+from random_networks import random_int_network, random_windows
+
+from tinyml_nas.errors import ParityError
+from tinyml_nas.export.emulate import emulate, linked_size
+from tinyml_nas.export.machine import thumb_instructions
+from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
+from tinyml_nas.graph import Conv, network_cost
+from tinyml_nas.quantize.integer import IntNetwork
+
+pytestmark = pytest.mark.c
+
+
+@pytest.mark.fast
+def test_thumb_decoding_counts_16_and_32_bit_encodings() -> None:
+    movs, ldr_w, bl = b"\x01\x20", b"\xd1\xf8\x04\x20", b"\x00\xf0\x01\xf8"
+    assert thumb_instructions(movs + ldr_w + bl + movs) == 4
+    assert thumb_instructions(b"") == 0
+
+
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) -> None:
+    export = emit(everything)
+    windows = random_windows(everything, 2)
+    first, again = (emulate(everything, export, core, windows) for _ in range(2))
+    assert first == again  # counts are exact
+    cost = network_cost(everything.network)
+    assert set(first.layer_instructions) == {layer.name for layer in everything.layers}
+    assert 0.9 * first.instructions < sum(first.layer_instructions.values())
+    assert sum(first.layer_instructions.values()) <= first.instructions + 64
+    assert cost.macs < first.instructions
+    assert 32 <= first.stack_bytes < 512
+    assert first.linked.flash_bytes == first.linked.text_bytes + first.linked.rodata_bytes
+    assert export.weight_bytes < first.linked.rodata_bytes < export.weight_bytes + 1500
+    assert (first.linked.library_bytes > 0) == (core == "cortex-m0")
+
+
+def test_more_work_takes_more_instructions(emit: Emit) -> None:
+    net = random_int_network(1)
+    result = emulate(net, emit(net), "cortex-m4", random_windows(net, 1))
+    macs = {
+        node.name: node.op.macs(net.network.input_shapes(node))
+        for node in net.network.nodes
+        if isinstance(node.op, Conv)
+    }
+    assert all(result.layer_instructions[name] > count for name, count in macs.items())
+
+
+def test_variables_outside_the_arena_are_refused(tmp_path: Path) -> None:
+    source = tmp_path / "state.c"
+    source.write_text("static volatile int calls = 3;\nint f_run(void) { return calls++; }\n")
+    program = build_thumb("cortex-m0", [source], tmp_path / "state.elf", ["f_run"])
+    with pytest.raises(ParityError, match="4 bytes of variables outside its arena"):
+        linked_size(program)

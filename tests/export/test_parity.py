@@ -1,0 +1,167 @@
+"""Every carrier gives the reference's bits, and a carrier that does not is caught by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from c_builds import Emit, compiler_or_skip
+from random_networks import random_int_network, random_samples
+
+from tinyml_nas.errors import ParityError, ToolError
+from tinyml_nas.export import toolchain
+from tinyml_nas.export.carriers import CortexM, HostC
+from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
+from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
+from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
+from tinyml_nas.quantize.reference import run_reference
+
+SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference as a carrier, with one value changed in ``layer``."""
+
+    net: IntNetwork
+    layer: str = ""
+    name: str = "reference"
+
+    def run(self, inputs: Int8) -> Mapping[str, Int8]:
+        tensors = dict(run_reference(self.net, inputs))
+        if self.layer:
+            tensors[self.layer] = tensors[self.layer].copy()
+            tensors[self.layer][1, 0, 0] ^= 1
+        return tensors
+
+
+@pytest.mark.fast
+def test_a_carrier_with_the_right_bits_is_proven(everything: IntNetwork) -> None:
+    report = prove(everything, random_samples(everything, 3), [Reference(everything)])
+    assert [result.status for result in report.carriers] == ["proven"]
+    assert report.vectors == 3 + len(worst_inputs(everything))
+    assert json.loads(json.dumps(report.to_json()))["carriers"][0]["mismatches"] == 0
+    report.require()
+
+
+@pytest.mark.fast
+def test_the_first_difference_is_named(everything: IntNetwork) -> None:
+    layer = everything.layers[3].name
+    carrier = Reference(everything, layer)
+    report = prove(everything, random_samples(everything, 3), [carrier])
+    (result,) = report.failed
+    assert result.mismatches == 1
+    assert result.detail.startswith(f"layer {layer}, vector 1, channel 0, time 0: ")
+    with pytest.raises(ParityError, match=f"reference: layer {layer}"):
+        report.require()
+
+
+@pytest.mark.fast
+def test_the_worst_cases_reach_every_end(everything: IntNetwork) -> None:
+    inputs = worst_inputs(everything)
+    assert inputs.dtype == np.int8
+    assert (inputs.min(), inputs.max()) == (-128, 127)
+    samples = worst_samples(everything)
+    assert samples.dtype == np.float32
+    assert not np.isnan(samples).any()
+    samples = np.where(np.abs(samples) < 1e6, samples, 0)
+    ratio = (samples - everything.input.mean[:, None]) / everything.input.scale[:, None]
+    halves = np.isclose(np.abs(ratio % 1), 0.5, atol=1e-3)
+    assert halves.sum() > 100
+
+
+@pytest.mark.fast
+def test_a_missing_compiler_leaves_a_carrier_unproven(
+    emit: Emit, everything: IntNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "HOST_COMPILERS", ())
+    monkeypatch.setattr(toolchain, "_zig_command", tuple)
+    report = prove(
+        everything, random_samples(everything, 1), c_carriers(everything, emit(everything))
+    )
+    assert {result.status for result in report.carriers} == {"not proven"}
+    assert "no C compiler was found" in report.carriers[0].detail
+    assert "zig was not found" in report.carriers[1].detail
+    report.require()  # not proven is no failure, and no success either
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_host_c_matches_the_reference_under_sanitizers(emit: Emit, seed: int) -> None:
+    net = random_int_network(seed, nodes=9)
+    clang = Compiler("clang", (compiler_or_skip("clang"),))
+    carrier = HostC(net, emit(net), clang, SANITIZE)
+    (result,) = prove(net, random_samples(net, 3), [carrier]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
+    net = random_int_network(seed, nodes=9)
+    report = prove(net, random_samples(net, 2), c_carriers(net, emit(net)))
+    assert [r.name for r in report.carriers] == ["host C", "cortex-m0", "cortex-m4", "cortex-m33"]
+    assert {r.status for r in report.carriers} == {"proven"}, report
+    assert (
+        report.carriers[0].detail
+        == f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
+    )
+
+
+@pytest.mark.c
+def test_zig_serves_as_host_compiler(emit: Emit, everything: IntNetwork) -> None:
+    zig = next((c for c in toolchain.host_compilers() if c.name == "zig cc"), None)
+    if zig is None:
+        pytest.skip("ziglang is not installed")
+    carrier = HostC(everything, emit(everything), zig)
+    (result,) = prove(everything, random_samples(everything, 2), [carrier]).carriers
+    assert result.status == "proven", result.detail
+
+
+@pytest.mark.c
+def test_a_flipped_weight_in_the_c_names_its_layer(emit: Emit, everything: IntNetwork) -> None:
+    export = emit(everything)
+    tensors = run_reference(everything, worst_inputs(everything))
+    convs = [layer for layer in everything.layers if isinstance(layer.op, IntConv)]
+    layer = max(convs, key=lambda layer: len(np.unique(tensors[layer.name])))
+    symbol = export.symbols[everything.layers.index(layer)]
+    path = export.files["weights"]
+    head, body, tail = re.split(rf"(?<=_{symbol}_weight\[)(\d+\] = {{\n +-?\d+)", path.read_text())
+    start, weight = re.fullmatch(r"(.* )(-?\d+)", body, re.DOTALL).groups()
+    path.write_text(f"{head}{start}{-int(weight) or 77}{tail}")
+    carriers = [HostC(everything, export), CortexM(everything, export, "cortex-m4")]
+    report = prove(everything, random_samples(everything, 4), carriers)
+    assert [result.status for result in report.carriers] == ["failed", "failed"]
+    assert all(f"layer {layer.name}," in result.detail for result in report.failed)
+
+
+@pytest.mark.c
+def test_c_that_does_not_compile_is_not_proven(emit: Emit, everything: IntNetwork) -> None:
+    export = emit(everything)
+    export.files["source"].write_text("#error broken on purpose\n")
+    report = prove(everything, random_samples(everything, 1), c_carriers(everything, export))
+    assert {result.status for result in report.carriers} == {"not proven"}
+    assert all("broken on purpose" in result.detail for result in report.carriers)
+
+
+@pytest.mark.c
+def test_a_crash_is_a_failure(emit: Emit, everything: IntNetwork) -> None:
+    export = emit(everything)
+    source = export.files["source"]
+    text = source.read_text()
+    source.write_text(
+        text.replace("return MODEL_OK;", "*(volatile int *)0xF0000000u = 1;\n    return 1;")
+    )
+    report = prove(everything, random_samples(everything, 1), c_carriers(everything, export))
+    assert {result.status for result in report.carriers} == {"failed"}, report
+
+
+@pytest.mark.fast
+def test_every_core_has_a_name_for_the_compiler() -> None:
+    assert set(THUMB_CORES) == {"cortex-m0", "cortex-m4", "cortex-m33"}
+    with pytest.raises(ToolError, match="cannot be started"):
+        toolchain.run_tool(["a compiler that is not here"])
