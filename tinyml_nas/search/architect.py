@@ -57,10 +57,11 @@ def second_order_gradient(
     norm = vector.norm()
     if not norm > 0:
         return direct
-    radius = norm.reciprocal() * 0.01
+    radius = 0.01 / norm
     above = _gradient(train_loss, weights + radius * vector, alphas, 1)
     below = _gradient(train_loss, weights - radius * vector, alphas, 1)
-    return direct - descent.learning_rate * (above - below) / (2 * radius)
+    curvature: Tensor = (above - below) / (2 * radius)
+    return direct - descent.learning_rate * curvature
 
 
 def _gradient(loss: Loss, weights: Tensor, alphas: Tensor, argument: int) -> Tensor:
