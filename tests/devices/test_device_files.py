@@ -43,5 +43,5 @@ def test_cycles_grow_with_work_and_instructions() -> None:
 
 def test_unknown_device_names_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_device("F28P56")
-    assert caught.value.hint == "did you mean 'F28P55'?"
+        load_device("MSPM0G5186")
+    assert caught.value.hint == "did you mean 'MSPM0G5187'?"

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 CUTOFF = 0.6
+LONGEST = 100
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like ``word``, letter case aside; None when nothing is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(word.lower()[:100], by_lower, n=1, cutoff=CUTOFF)
-    return by_lower[near[0]] if near else None
+    wanted = word.lower()[:LONGEST]
+    near = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=CUTOFF)
+
+    def likeness(candidate: str) -> tuple[float, int]:
+        # of two that are equally like it, the one that begins like it
+        ratio = difflib.SequenceMatcher(None, candidate, wanted).ratio()
+        return ratio, len(os.path.commonprefix([candidate, wanted]))
+
+    return by_lower[max(near, key=likeness)] if near else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -22,6 +22,7 @@ from tinyml_nas.config.problems import Place, Problem
 from tinyml_nas.config.suggest import closest, did_you_mean
 
 WRONG = {
+    "missing": "has too few values",
     "int": "is not a whole number",
     "float": "is not a number",
     "finite": "is not a number that can be used",
@@ -175,7 +176,7 @@ def _shown(tree: Tree) -> str:
 
 def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
     location = error["loc"]
-    if error["type"] == "missing":
+    if error["type"] == "missing" and len(location) == 1:
         return Problem(tree.place, f"{section}: the key {location[0]!r} is missing.")
     if error["type"] == "extra_forbidden":
         parent, word = _find(tree, location[:-1])[0], str(location[-1])

@@ -1,0 +1,189 @@
+"""Commands, exit codes, and messages instead of tracebacks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tinyml_nas import cli, errors
+
+pytestmark = pytest.mark.fast
+
+GOOD = """\
+common: {task_type: arc_fault, target_device: F28P55}
+dataset: {generator: arc_fault}
+data_processing_feature_extraction: {frame_size: 64}
+training: {model_name: CLS_1k, training_epochs: 7}
+"""
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def run_with(monkeypatch: pytest.MonkeyPatch, outcome: object) -> list[dict[str, object]]:
+    """Put a pipeline in place that records how it is called, then raises ``outcome`` if it can."""
+    calls: list[dict[str, object]] = []
+
+    def run(loaded: object, **options: object) -> None:
+        calls.append({"loaded": loaded, **options})
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+    module = ModuleType("tinyml_nas.pipeline")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tinyml_nas.pipeline", module)
+    monkeypatch.setattr("tinyml_nas.pipeline", module, raising=False)
+    return calls
+
+
+def test_check_says_ok_and_shows_the_plan(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", str(good), "--set", "training.training_epochs=9"]) == 0
+    shown = capsys.readouterr().out
+    assert f"ok  {good}" in shown
+    for words in ("F28P55: c28x at 150 MHz", "synthetic arc_fault", "CLS_1k, 9 epochs", "QAT"):
+        assert words in shown
+
+
+def test_plan_of_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    override = ["--set", "training.nas_enabled=yes", "--set", "training.nas_model_size=m"]
+    assert cli.main(["check", str(good), *override]) == 0
+    assert "darts, preset m, 10 epochs, for Memory" in capsys.readouterr().out
+
+
+def test_check_reports_errors_and_exits_2(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good.write_text(GOOD.replace("arc_fault, t", "arc_falt, t"), encoding="utf-8")
+    assert cli.main(["check", str(good)]) == 2
+    captured = capsys.readouterr()
+    assert f"{good}:1:21: error:" in captured.err
+    assert "did you mean 'arc_fault'?" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("order", [["run", "{}"], ["{}"], ["--quiet", "{}"], ["{}", "--resume"]])
+def test_a_file_alone_means_run(
+    good: Path, monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> None:
+    calls = run_with(monkeypatch, None)
+    assert cli.main([part.format(good) for part in order]) == 0
+    assert calls[0]["resume"] is ("--resume" in order)
+    assert calls[0]["output"] is None
+
+
+def test_output_and_overrides_reach_the_pipeline(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = run_with(monkeypatch, None)
+    arguments = [str(good), "--output", str(tmp_path / "out"), "--set", "common.seed=7"]
+    assert cli.main(arguments) == 0
+    assert calls[0]["output"] == tmp_path / "out"
+    assert calls[0]["loaded"].config.common.seed == 7  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        (errors.BudgetError("Too large."), 3, "Too large."),
+        (errors.ParityError("Other bits."), 4, "Other bits."),
+        (errors.DataError("No rows.", hint="add some"), 5, "hint: add some"),
+        (errors.ToolError("No compiler."), 6, "No compiler."),
+        (OSError(errno.ENOSPC, "No space left on device"), 6, "disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), 6, "Cannot write or read at /x"),
+        (KeyboardInterrupt(), 130, "--resume goes on"),
+        (errors.Interrupted("Stopped in epoch 3."), 130, "Stopped in epoch 3."),
+    ],
+)
+def test_errors_become_messages_and_exit_codes(
+    good: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcome: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    run_with(monkeypatch, outcome)
+    assert cli.main([str(good)]) == code
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert "Traceback" not in shown
+
+
+def test_a_bug_is_saved_to_a_file_that_is_named(
+    good: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run_with(monkeypatch, ZeroDivisionError("by zero"))
+    assert cli.main([str(good)]) == 1
+    shown = capsys.readouterr().err
+    (saved,) = tmp_path.glob("tinyml_nas-error-*.txt")
+    assert str(saved) in shown
+    assert "Traceback" not in shown
+    assert "ZeroDivisionError: by zero" in saved.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chek", "a.yaml"], "did you mean 'check'?"),
+        (["frobnicate"], "the commands are run, check"),
+        (["info", "device"], "did you mean 'devices'?"),
+        (["info", "devices", "F28P5"], "did you mean 'F28P55"),
+        (["info", "models", "CLS_1"], "did you mean 'CLS_1"),
+        (["check"], "required: CONFIG"),
+        (["schema", "--sett"], "Unrecognized arguments: --sett"),
+        ([], "required: COMMAND"),
+        (["nothere.yaml"], "There is no file nothere.yaml"),
+    ],
+)
+def test_usage_errors_exit_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert cli.main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("topic", cli.TOPICS)
+def test_info_lists_every_topic(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["info", topic]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "words"),
+    [
+        ("devices", "F28P55", "vendor: Texas Instruments"),
+        ("models", "CLS_1k_NPU", "CLS_1k"),
+        ("features", "ABS", "ABS"),
+        ("presets", "m", "nas_layers 10"),
+        ("presets", "Generic_256Input_FFT_128Feature_1Frame", "frame_size: 256"),
+        ("primitives", "skip_connect", "skip_connect"),
+    ],
+)
+def test_info_about_one_name(
+    topic: str, name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", topic, name]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema"]) == 0
+    assert "training" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("tinyml_nas ")

@@ -1,0 +1,134 @@
+"""Keys that need, contradict or silence each other, in one section or in two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.fast
+
+BASE = """\
+common: {{task_type: arc_fault}}
+dataset: {{{dataset}}}
+data_processing_feature_extraction: {{{features}}}
+training: {{{training}}}
+"""
+
+
+def text(
+    dataset: str = "generator: arc_fault",
+    features: str = "frame_size: 64",
+    training: str = "model_name: CLS_1k",
+) -> str:
+    return BASE.format(dataset=dataset, features=features, training=training)
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "words", "notes"),
+    [
+        ("dataset", "split_type: by_group, generator: arc_fault", "needs group_by", 0),
+        ("dataset", "split_type: by_group", "needs group_by", 0),
+        ("dataset", "generator: arc_fault, input_data_path: x.zip", "exclude each other", 1),
+        ("dataset", "dataset_name: x", "nothing to learn from", 0),
+        (
+            "dataset",
+            "generator: arc_fault, split_type: within_files, annotation_prefix: x",
+            "whole files",
+            1,
+        ),
+        (
+            "dataset",
+            "generator: arc_fault, split_type: by_group, group_by: (x), "
+            "split_groups: {train: [1, 2], test: [2]}",
+            "is in train and in test",
+            0,
+        ),
+        ("dataset", "generator: arc_fault, group_by: '(x'", "not a regular expression", 0),
+        ("features", "data_proc_transforms: [SimpleWindow]", "needs a frame_size", 1),
+        ("features", "feat_ext_transform: [FFT_FE, ABS]", "needs a frame_size", 1),
+        (
+            "features",
+            "frame_size: 64, data_proc_transforms: [Downsample], sampling_rate: 10, new_sr: 50",
+            "cannot go from 10 Hz up to 50 Hz",
+            1,
+        ),
+        ("features", "frame_size: 64, feat_ext_transform: [FFT_FE]", "no ABS comes after", 0),
+        ("features", "frame_size: 64, feat_ext_transform: [DC_REMOVE]", "put FFT_FE before", 0),
+        (
+            "features",
+            "frame_size: 64, feat_ext_transform: [FFT_FE, ABS, BINNING]",
+            "needs feature_size_per_frame",
+            2,
+        ),
+        (
+            "features",
+            "frame_size: 64, feature_size_per_frame: 5, feat_ext_transform: [FFT_FE, ABS, BINNING]",
+            "5 features do not divide the 32 bins",
+            1,
+        ),
+        ("training", "batch_size: 4", "model_name is missing", 0),
+        (
+            "training",
+            "nas_enabled: true, nas_nodes_per_layer: 2",
+            "2 nodes cannot concatenate 4",
+            1,
+        ),
+        (
+            "training",
+            "model_name: CLS_1k, quantization_method: PTQ, qat_epochs: 3",
+            "contradicts quantization_method: PTQ",
+            1,
+        ),
+        ("training", "model_name: CLS_1k, augmentation: {rotation: 5}", "needs rotation_groups", 0),
+        (
+            "training",
+            "model_name: CLS_1k, augmentation: {rotation: 5, rotation_groups: [[0, 1, 2]]}",
+            "channel 2 does not exist",
+            0,
+        ),
+    ],
+)
+def test_contradictions_are_errors(
+    errors: Callable[..., Any], section: str, content: str, words: str, notes: int
+) -> None:
+    found = [line for line in errors(text(**{section: content})) if words in line]
+    assert found, errors(text(**{section: content}))
+    related = found[0].rsplit("| ", 1)[1]
+    assert len([place for place in related.split("; ") if place]) == notes
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "words"),
+    [
+        ("training", "model_name: CLS_1k, nas_epochs: 3", "Without nas_enabled"),
+        ("training", "model_name: CLS_1k, quantization: 0, qat_epochs: 3", "no effect with"),
+        ("training", "model_name: CLS_1k, quantization_weight_bitwidth: 4", "8 bits"),
+        ("dataset", "input_data_path: 'https://example.org/a.zip'", "is a URL"),
+        ("dataset", "input_data_path: nowhere.zip", "there is no 'nowhere.zip'"),
+        ("dataset", "generator: arc_fault, group_by: (x)", "no effect without split_type"),
+        (
+            "features",
+            "feature_extraction_name: Input128_RAW_128Feature_1Frame_3InputChannel_removeDC_2D1, "
+            "variables: 2",
+            "made for 3 variables; the 2 that are written win (line 3)",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(
+    load: Callable[..., Any], section: str, content: str, words: str
+) -> None:
+    (warning,) = load(text(**{section: content})).warnings
+    assert words in warning
+
+
+def test_no_gpus_means_the_cpu(load: Callable[..., Any]) -> None:
+    training = load(text(training="model_name: CLS_1k, num_gpus: 0")).config.training
+    assert training.training_device == "cpu"
+    assert load(text()).config.training.training_device == "auto"
+
+
+def test_a_wrong_key_is_reported_once(errors: Callable[..., Any]) -> None:
+    (found,) = errors(text(features="frame_size: x, data_proc_transforms: [SimpleWindow]"))
+    assert "not a whole number" in found

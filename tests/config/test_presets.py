@@ -1,0 +1,152 @@
+"""Presets resolve to the documented values; keys that are written win, and it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tinyml_nas.config import names
+from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.processing import DataProcessing
+
+pytestmark = pytest.mark.fast
+
+SEARCH = """\
+common:
+  task_type: generic_timeseries_classification
+dataset:
+  generator: arc_fault
+data_processing_feature_extraction:
+  frame_size: 64
+training:
+  nas_enabled: true
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("s", (3, 4, 1, 3, 4)),
+        ("m", (10, 4, 1, 3, 4)),
+        ("l", (12, 4, 4, 3, 4)),
+        ("xl", (20, 4, 4, 3, 4)),
+        ("xxl", (20, 6, 8, 3, 4)),
+    ],
+)
+def test_search_presets(load: Callable[..., Any], size: str, expected: tuple[int, ...]) -> None:
+    loaded = load(SEARCH + f"  nas_model_size: {size}\n")
+    assert tuple(getattr(loaded.config.training, key) for key in names.NAS_KEYS) == expected
+    assert loaded.provenance["training.nas_layers"] == f"preset {size}"
+    assert loaded.warnings == []
+
+
+def test_written_key_wins_over_the_preset_and_it_is_said(load: Callable[..., Any]) -> None:
+    loaded = load(SEARCH + "  nas_model_size: m\n  nas_layers: 5\n")
+    assert loaded.config.training.nas_layers == 5
+    (warning,) = loaded.warnings
+    assert "nas_layers = 5 wins over 10 of nas_model_size m (line 10 and line 9)" in warning
+
+
+def test_name_of_a_search_names_its_preset(
+    load: Callable[..., Any], errors: Callable[..., Any]
+) -> None:
+    assert load(SEARCH + "  model_name: NAS_l\n").config.training.nas_layers == 12
+    assert load(SEARCH + "  model_name: NAS\n").config.training.nas_layers == 3
+    (found,) = errors(SEARCH.replace("true", "false") + "  model_name: NAS_m\n")
+    assert "add nas_enabled: true" in found
+    assert found.endswith("8:16")
+
+
+@pytest.mark.parametrize("name", ["CLS_500", "CLS_1k", "CLS_4k", "CLS_13k"])
+def test_own_models_with_and_without_suffix(load: Callable[..., Any], name: str) -> None:
+    for written in (name, f"{name}_NPU"):
+        loaded = load(SEARCH.replace("nas_enabled: true", f"model_name: {written}"))
+        assert loaded.config.training.model_name == name
+        assert loaded.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("CLS_6k_NPU", "CLS_4k"),
+        ("CLS_55k_NPU", "CLS_13k"),
+        ("ArcFault_model_200_t", "CLS_500"),
+        ("CLS_ResCat_3k", "CLS_4k"),
+    ],
+)
+def test_other_zoos_models_map_to_the_nearest_size(
+    load: Callable[..., Any], name: str, near: str
+) -> None:
+    loaded = load(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
+    assert loaded.config.training.model_name == near
+    assert loaded.provenance["training.model_name"] == f"line 8, for {name}"
+    assert near in loaded.warnings[0]
+
+
+def test_models_of_later_tasks_are_refused(errors: Callable[..., Any]) -> None:
+    for name in ("REGR_2k", "AD_17k", "FCST_LSTM8", "Lenet5"):
+        (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
+        assert "later release" in found
+
+
+def test_there_are_forty_feature_presets() -> None:
+    assert len(FEATURE_PRESETS) == 40
+    assert all(p.instead in FEATURE_PRESETS for p in FEATURE_PRESETS.values() if p.instead)
+
+
+@pytest.mark.parametrize("name", FEATURE_PRESETS)
+def test_every_preset_holds_valid_values(name: str) -> None:
+    values = dict(FEATURE_PRESETS[name].values)
+    assert DataProcessing.model_validate(values).model_dump(include=set(values)) == values
+
+
+@pytest.mark.parametrize("name", [n for n in FEATURE_PRESETS if not n.startswith("Custom_")])
+def test_every_preset_resolves_or_says_what_works(
+    load: Callable[..., Any], errors: Callable[..., Any], minimal: str, name: str
+) -> None:
+    text = minimal.replace("  frame_size: 64", f"  feature_extraction_name: {name}")
+    preset = FEATURE_PRESETS[name]
+    if preset.instead:
+        (found,) = errors(text)
+        assert "not in this release" in found
+        assert preset.instead in found
+        return
+    loaded = load(text)
+    features = loaded.config.data_processing_feature_extraction
+    assert features.feat_ext_transform == preset.chain
+    assert features.frame_size == preset.values["frame_size"]
+    assert [w for w in loaded.warnings if "float chain" in w] == loaded.warnings
+    assert bool(loaded.warnings) == (preset.family == "Q15")
+
+
+def test_arc_chain_is_in_execution_order(load: Callable[..., Any], minimal: str) -> None:
+    name = "FFT1024Input_64Feature_4Frame_Half_Bandwidth"
+    features = load(
+        minimal.replace("  frame_size: 64", f"  feature_extraction_name: {name}\n  min_bin: 2")
+    ).config.data_processing_feature_extraction
+    assert " ".join(features.feat_ext_transform) == (
+        "WINDOWING FFT_FE NORMALIZE FFT_POS_HALF ABS BINNING LOG_DB CONCAT"
+    )
+    assert (features.feature_size_per_frame, features.num_frame_concat) == (64, 4)
+    assert (features.log_mul, features.log_base, features.log_threshold) == (10.0, "e", 1e-12)
+    assert (features.analysis_bandwidth, features.min_bin) == (2, 2)
+
+
+def test_written_chain_keeps_its_order_and_wins(load: Callable[..., Any], minimal: str) -> None:
+    chain = "[FFT_FE, FFT_POS_HALF, ABS, LOG_DB, CONCAT]"
+    text = minimal.replace(
+        "  frame_size: 64",
+        "  feature_extraction_name: Generic_256Input_FFT_128Feature_1Frame\n"
+        f"  feat_ext_transform: {chain}",
+    )
+    features = load(text).config.data_processing_feature_extraction
+    assert f"[{', '.join(features.feat_ext_transform)}]" == chain
+    assert features.frame_size == 256
+
+
+def test_mistyped_preset(errors: Callable[..., Any], minimal: str) -> None:
+    name = "Generic_256Input_FTT_128Feature_1Frame"
+    (found,) = errors(minimal.replace("  frame_size: 64", f"  feature_extraction_name: {name}"))
+    assert "did you mean 'Generic_256Input_FFT_128Feature_1Frame'?" in found
