@@ -16,7 +16,7 @@ from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
 from tinyml_nas.data.tables import SUFFIXES, Table, decode, read_table
-from tinyml_nas.data.tree import Tree, ZipTree, open_tree
+from tinyml_nas.data.tree import Tree, open_tree
 from tinyml_nas.errors import DataError
 
 PICKLES = (".pkl", ".pickle")
@@ -47,7 +47,7 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
             group = find_group(config, name)
             recordings.append(Recording(name, label, samples, group, sides.get(name)))
     problems.raise_any()
-    if isinstance(tree, ZipTree):
+    if path.is_file():
         data = path.read_bytes()
         sources.insert(0, Source(path.name, sha256(data), len(data)))
     notes = _unlisted_note(recordings) if sides else ()

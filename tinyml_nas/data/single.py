@@ -111,7 +111,7 @@ def _read_npz(path: Path, data: bytes, config: Config) -> Parts:
         groups = [str(value) for value in found]
     classes, labels = _classes(arrays, y, path.name)
     width = blocks[0].shape[1]
-    header = tuple(str(n) for n in arrays["channels"]) if "channels" in arrays else None
+    header = _channels(arrays, width, path.name)
     variables = config.data_processing_feature_extraction.variables
     picked = pick_columns(variables, header, width, path.name)
     scale = _scale(arrays, width, path.name)
@@ -190,6 +190,18 @@ def _classes(arrays: dict[str, Array], y: Array, where: str) -> tuple[tuple[str,
             hint="With an array classes, y holds numbers from 0 on.",
         )
     return tuple(names), [names[value] for value in y]
+
+
+def _channels(arrays: dict[str, Array], width: int, where: str) -> tuple[str, ...] | None:
+    """The names of the channels, if there are any."""
+    if "channels" not in arrays:
+        return None
+    if arrays["channels"].shape != (width,):
+        raise DataError(
+            f"channels in {where} has the shape {arrays['channels'].shape}.",
+            hint=f"It needs {width} names, one per column of X.",
+        )
+    return tuple(str(name) for name in arrays["channels"])
 
 
 def _scale(arrays: dict[str, Array], width: int, where: str) -> Array:

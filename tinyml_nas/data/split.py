@@ -50,7 +50,8 @@ def seeded(seed: int, purpose: str) -> np.random.Generator:
 def allocate(count: int, shares: Sequence[float]) -> list[int]:
     """``count`` divided by ``shares``, nobody without one if there are enough.
 
-    The largest remainders are rounded up; a side left empty takes one from the largest side.
+    The largest remainders are rounded up; an empty side takes one from whoever has most over
+    its share.
     """
     exact = [count * share / sum(shares) for share in shares]
     sizes = [int(value) for value in exact]
@@ -58,7 +59,8 @@ def allocate(count: int, shares: Sequence[float]) -> list[int]:
     for index in by_rest[: count - sum(sizes)]:
         sizes[index] += 1
     while 0 in sizes and max(sizes) > 1:
-        sizes[sizes.index(max(sizes))] -= 1
+        givers = [i for i in range(len(shares)) if sizes[i] > 1]
+        sizes[max(givers, key=lambda i: sizes[i] - exact[i])] -= 1
         sizes[sizes.index(0)] += 1
     return sizes
 

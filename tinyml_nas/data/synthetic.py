@@ -8,8 +8,8 @@ One channel, the current of a DC string feeding a converter, sampled at 250 kHz:
   bursts with pauses, a drop of the current by the arc's voltage, and a step at each re-strike.
 
 The arc's noise is drawn at 2 to 20 times the background's and pauses at times, the background
-varies by a factor of 2.5 and in color, and the load's own changes look like an arc's steps: the task is not
-solved by a threshold, and a small network gets 90 to 98 % of the windows right.
+varies by a factor of 2.5 and in color, and the load's own changes look like an arc's steps: no
+threshold solves the task, and a small network gets 90 to 98 % of the windows right.
 """
 
 from __future__ import annotations
