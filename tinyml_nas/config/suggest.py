@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterable
+from itertools import takewhile
 
 CUTOFF = 0.6
 LONGEST = 100
@@ -19,7 +19,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     def likeness(candidate: str) -> tuple[float, int]:
         # of two that are equally like it, the one that begins like it
         ratio = difflib.SequenceMatcher(None, candidate, wanted).ratio()
-        return ratio, len(os.path.commonprefix([candidate, wanted]))
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(candidate, wanted, strict=False))
+        return ratio, len(list(same))
 
     return by_lower[max(near, key=likeness)] if near else None
 
