@@ -42,13 +42,17 @@ def _hidden(name: str) -> bool:
 
 
 class FolderTree(Tree):
-    """A folder of the user's disk."""
+    """A folder of the user's disk, walked once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._names, self._folders = self._walk(files=True), self._walk(files=False)
 
     def names(self) -> list[str]:
-        return self._walk(files=True)
+        return self._names
 
     def folders(self) -> list[str]:
-        return self._walk(files=False)
+        return self._folders
 
     def _walk(self, *, files: bool) -> list[str]:
         found = (p for p in self.path.rglob("*") if (p.is_file() if files else p.is_dir()))
@@ -71,13 +75,13 @@ class ZipTree(Tree):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
+            self._archive = zipfile.ZipFile(path)  # one open file: members are read one by one
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(
                 f"{path} cannot be opened as a zip: {error}.",
                 hint="Copy or download the archive again.",
             ) from None
+        members = self._archive.infolist()
         for member in members:
             self._check(member)
         if sum(member.file_size for member in members) > LARGEST_UNPACKED_BYTES:
@@ -120,8 +124,7 @@ class ZipTree(Tree):
 
     def read(self, name: str) -> bytes:
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.read(name)
+            return self._archive.read(name)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
             raise DataError(
                 f"{name} in {self.path} is damaged: {error}.",

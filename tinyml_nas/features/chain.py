@@ -33,6 +33,8 @@ _IN_STANDARD_ORDER: tuple[Step, ...] = (
 STEPS = MappingProxyType({step.name: step for step in _IN_STANDARD_ORDER})
 """Every step by its name, in the order that always works."""
 
+USUAL_ORDER = f"A chain is a selection from {', '.join(STEPS)}."
+
 TI_ARC_LIST = (
     "FFT_FE",
     "FFT_POS_HALF",
@@ -58,7 +60,7 @@ def resolve_chain(
     except ConfigError as error:
         ordered = sorted(steps, key=_IN_STANDARD_ORDER.index)
         if ordered == steps:
-            raise
+            raise ConfigError(error.message, hint=error.hint or USUAL_ORDER) from None
         check_chain(ordered, shape, settings)
         order = ", ".join(step.name for step in ordered)
         if tuple(names) not in TI_LISTS:

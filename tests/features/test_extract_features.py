@@ -1,0 +1,124 @@
+"""The features stage as a whole: presets by name, joined frames, the normalization."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from tinyml_nas.config import load_config
+from tinyml_nas.console import Console
+from tinyml_nas.data import DataSplits, WindowSet, prepare_data
+from tinyml_nas.errors import DataError
+from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.features.extract import BLOCK, fit_normalization
+
+pytestmark = pytest.mark.fast
+QUIET = Console(quiet=True)
+
+
+def extract(folder: Path, samples: int, channels: int, **processing: Any) -> FeatureSet:
+    """Features of twelve random recordings of two classes."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(12, samples, channels)) + np.arange(channels)
+    np.savez(folder / "set.npz", X=x, y=np.arange(12) % 2)
+    return extract_from(folder, **processing)
+
+
+def extract_from(folder: Path, **processing: Any) -> FeatureSet:
+    content = {
+        "common": {"task_type": "generic_timeseries_classification"},
+        "dataset": {"input_data_path": "set.npz"},
+        "data_processing_feature_extraction": processing,
+        "training": {"model_name": "CLS_1k"},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    config = load_config(folder / "config.yaml").config
+    return extract_features(prepare_data(config, QUIET), config, QUIET)
+
+
+@pytest.mark.parametrize(
+    ("preset", "samples", "channels", "shape"),
+    [
+        ("FFT1024Input_256Feature_1Frame_Full_Bandwidth", 1024, 1, (1, 256)),
+        ("FFT1024Input_256Feature_1Frame_Half_Bandwidth", 1024, 1, (1, 256)),
+        ("FFT1024Input_64Feature_4Frame_Half_Bandwidth", 4096, 1, (1, 256)),
+        ("FFT1024Input_32Feature_8Frame_Quarter_Bandwidth", 8192, 1, (1, 256)),
+        ("Generic_256Input_FFTBIN_16Feature_8Frame", 2048, 1, (1, 128)),
+        ("Generic_32Input_FFTBIN_4Feature_8Frame", 256, 1, (1, 32)),
+        ("Input256_FFTBIN_16Feature_8Frame_3InputChannel_removeDC_1D", 2048, 3, (1, 384)),
+        ("Input256_FFTBIN_16Feature_8Frame_3InputChannel_removeDC_2D1", 2048, 3, (3, 128)),
+        ("Input256_FFT_128Feature_1Frame_3InputChannel_removeDC_2D1", 256, 3, (3, 128)),
+        ("Generic_512Input_FFT_256Feature_1Frame", 512, 1, (1, 256)),
+        ("Generic_128Input_RAW_128Feature_1Frame", 128, 1, (1, 128)),
+        ("Generic_8Input_ABS_8Feature_1Frame", 8, 11, (11, 8)),
+    ],
+)
+def test_presets_give_the_documented_shapes(
+    tmp_path: Path, preset: str, samples: int, channels: int, shape: tuple[int, int]
+) -> None:
+    features = extract(tmp_path, samples, channels, feature_extraction_name=preset)
+    assert features.train.x.shape[1:] == shape
+    assert features.train.x.dtype == np.float32
+    assert features.normalization.mean.shape == (shape[0],)
+    assert len(features.channel_names) == shape[0]
+
+
+def test_joined_frames_stay_within_recording_and_side(tmp_path: Path) -> None:
+    x = np.repeat(np.arange(12.0), 64).reshape(12, 64, 1)
+    x += np.arange(64)[None, :, None] / 1000
+    np.savez(tmp_path / "set.npz", X=x, y=np.arange(12) % 2)
+    keys = {"frame_size": 8, "num_frame_concat": 3, "feat_ext_transform": ["CONCAT"]}
+    features = extract_from(tmp_path, **keys)
+    for side in (features.train, features.validation, features.test):
+        values = side.x[:, 0]
+        assert (np.floor(values).max(axis=1) == np.floor(values).min(axis=1)).all()
+        assert np.allclose(np.diff(values, axis=1), 0.001, atol=1e-4)
+        assert len(side) == 6 * len(np.unique(np.floor(values)))
+
+
+def test_the_normalization_knows_the_training_side_only(tmp_path: Path) -> None:
+    features = extract(tmp_path, 64, 2, variables=2, frame_size=16)
+    wide = features.train.x.astype(np.float64)
+    assert np.allclose(features.normalization.mean, wide.mean(axis=(0, 2)), atol=1e-6)
+    assert np.allclose(features.normalization.std, wide.std(axis=(0, 2)), atol=1e-6)
+    everything = np.concatenate([wide, features.test.x, features.validation.x])
+    assert not np.allclose(features.normalization.mean, everything.mean(axis=(0, 2)), atol=1e-6)
+
+
+def test_a_constant_channel_gets_the_deviation_one() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2, 9)).astype(np.float32)
+    x[:, 1] = 9.81
+    normalization = fit_normalization(x)
+    assert normalization.std[1] == 1
+    assert normalization.std[0] == pytest.approx(1, abs=0.1)
+    assert normalization.mean.dtype == normalization.std.dtype == np.float32
+
+
+def test_blocks_do_not_change_the_features(tmp_path: Path) -> None:
+    extract(tmp_path, 16, 1, frame_size=16)  # writes the configuration
+    text = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(
+        text.replace("frame_size: 16", "frame_size: 16\n  feat_ext_transform: [FFT_FE, ABS]")
+    )
+    config = load_config(tmp_path / "config.yaml").config
+    count = BLOCK + 3
+    x = np.random.default_rng(5).normal(size=(count, 1, 16)).astype(np.float32)
+    index = np.arange(count)
+    many = WindowSet(x, index % 2, index, np.zeros(count, dtype=np.int64))
+    few = WindowSet(x[-4:], index[-4:] % 2, index[-4:], np.zeros(4, dtype=np.int64))
+    features = extract_features(DataSplits(many, few, few, ("a", "b"), ("c",)), config, QUIET)
+    assert np.array_equal(features.train.x[-4:], features.test.x)
+    want = np.abs(np.fft.fft(x.astype(np.float64)))
+    assert np.allclose(features.train.x, want, rtol=1e-5, atol=1e-5)
+
+
+def test_too_few_frames_to_join(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="takes 192 samples"):
+        extract(tmp_path, 64, 1, frame_size=16, num_frame_concat=12, feat_ext_transform=["CONCAT"])
+    keys = {"num_frame_concat": 2, "frame_skip": 9, "feat_ext_transform": ["CONCAT"]}
+    with pytest.raises(DataError, match="left after joining"):
+        extract(tmp_path, 64, 1, frame_size=16, **keys)
