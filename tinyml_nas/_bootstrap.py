@@ -326,7 +326,7 @@ def logged_runner(log: str, environ: Mapping[str, str]) -> Runner:
             env=environ,
         )
         lines = []
-        with process, open(log, "a", encoding="utf-8") as file:
+        with process, open(log, "a", encoding="utf-8", buffering=1) as file:
             assert process.stdout is not None
             for line in process.stdout:
                 file.write(line)
@@ -367,8 +367,13 @@ def create_environment(machine: Machine, run: Runner) -> None:
             "free space on that disk, or name another Python with TINYML_PYTHON",
         )
     site = next(iter(venv.glob("lib/python3*/site-packages")), venv / "Lib" / "site-packages")
+    write_path_file(site, machine.root)
+
+
+def write_path_file(site: Path, root: str) -> None:
+    """Make the package importable from ``site``, the environment's site-packages."""
     # Code in ASCII rather than a bare path: a .pth file is read in the locale's encoding.
-    line = f"import sys; sys.path.append({machine.root!a})\n"
+    line = f"import sys; sys.path.append({root!a})\n"
     (site / "tinyml_nas.pth").write_text(line, encoding="ascii")
 
 
@@ -475,9 +480,10 @@ def install_torch(machine: Machine, version: str, common: Sequence[str], run: Ru
 
 
 def tail(output: str) -> str:
-    """The end of a command's output, enough to see why it failed."""
+    """The lines of a command's output that say why it failed: its errors, else its end."""
     lines = [line for line in output.splitlines() if line.strip()]
-    return "\n".join("  " + line for line in lines[-8:])
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return "\n".join("  " + line for line in (errors or lines)[-8:])
 
 
 def prepare(machine: Machine, *, dev: bool) -> None:
@@ -563,7 +569,10 @@ def start(arguments: list[str]) -> int:
         environ = {**machine.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
         return hand_over(machine, [sys.executable, *module], environ)
     prepare(machine, dev=checks)
-    return hand_over(machine, [machine.python, *module], clean_environ(machine))
+    environ = clean_environ(machine)
+    if not checks:
+        environ["PYTHONSAFEPATH"] = "1"  # a json.py in the user's folder is none of ours
+    return hand_over(machine, [machine.python, *module], environ)
 
 
 def main() -> int:
