@@ -144,3 +144,27 @@ def test_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     path.write_bytes(b"common:\n  run_name: caf\xe9\n")
     with pytest.raises(ConfigError, match=r":2: error: the file is not UTF-8"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("common:\n\ttask_type: arc_fault\n", "spaces: YAML takes no tabs"),
+        ("{minimal}testing: [1]\n", "9:10 The section 'testing' must be a group of keys"),
+        ("{minimal}compilation:\n  c_prefix: 3x\n", "a letter, then letters"),
+        ("{minimal}  batch_size: [4]\n", "this list is not a whole number"),
+        ("{minimal}  augmentation: 5\n", "'5' is not a group of keys"),
+        ("{minimal}  weight_decay: .inf\n", "'.inf' is not a number"),
+        ("{minimal}  calibration: mean\n", "is not one of min_max, percentile, mse"),
+    ],
+)
+def test_each_kind_of_wrong_value(
+    errors: Callable[..., Any], minimal: str, text: str, words: str
+) -> None:
+    (found,) = errors(text.replace("{minimal}", minimal))
+    assert words in found
+
+
+def test_column_numbers_are_not_negative(errors: Callable[..., Any], minimal: str) -> None:
+    (found,) = errors(minimal.replace("  frame_size", "  variables: [0, -2]\n  frame_size"))
+    assert found.startswith("6:18 ")

@@ -29,7 +29,8 @@ class Compilation(Section):
 
     enable: bool = Field(default=True, description="False leaves out the generated C.")
     c_prefix: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")] = Field(
-        default="model", description="Start of every name in the generated C."
+        default="model",
+        description="Start of every name in the C: a letter, then letters, digits or _.",
     )
     compile_preset_name: Ignored = None
     keep_libc_files: Ignored = None

@@ -155,11 +155,17 @@ def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
             draft.problems.append(
                 Problem(entry.value.place, f"The section {name!r} must be a group of keys.")
             )
+            _leave_alone(draft, name)
     for name in REQUIRED_SECTIONS:
         if name not in tree.entries:
             draft.problems.append(Problem(tree.place, f"The section {name!r} is missing."))
-            draft.wrong |= {f"{name}.{key}" for key in SECTIONS[name].model_fields}
+            _leave_alone(draft, name)
     return sections
+
+
+def _leave_alone(draft: Draft, name: str) -> None:
+    """Nothing more is said about a section that could not be read at all."""
+    draft.wrong |= {f"{name}.{key}" for key in SECTIONS[name].model_fields}
 
 
 def _add_section(draft: Draft, name: str, tree: Mapping) -> None:

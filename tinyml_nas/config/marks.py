@@ -169,7 +169,8 @@ def _syntax_problem(source: Source, text: str, error: yaml.YAMLError) -> Problem
         before = LINE_BREAK.split(text[: getattr(error, "position", 0)])
         line, column = len(before) - 1, len(before[-1])
         message = "this character is not allowed in YAML"
-    return Problem(Place(source, line + 1, column + 1), f"This is not valid YAML: {message}.")
+    hint = "indent with spaces: YAML takes no tabs" if r"\t" in message else None
+    return Problem(Place(source, line + 1, column + 1), f"This is not valid YAML: {message}.", hint)
 
 
 def parse(text: str, name: str, *, numbered: bool = True) -> tuple[Tree | None, list[Problem]]:

@@ -35,7 +35,10 @@ def _log_base(value: Any) -> Any:
 
 Variables = Annotated[
     Annotated[int, Field(ge=1, le=10_000)]
-    | Annotated[tuple[Annotated[int, Field(ge=0)] | str, ...], Field(min_length=1)],
+    | Annotated[
+        tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+        Field(min_length=1),
+    ],
     BeforeValidator(
         lambda value: (value,) if isinstance(value, str) and not value.isdigit() else value
     ),

@@ -67,7 +67,7 @@ class Training(Section):
         default="balanced", description="Whether rare classes weigh more in the loss."
     )
     early_stopping_patience: Count | None = Field(
-        default=None, description="Stop after so many epochs without a better validation loss."
+        default=None, description="Stop after so many epochs without a better validation accuracy."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Share of the target that is spread over all classes."

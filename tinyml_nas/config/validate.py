@@ -27,7 +27,8 @@ WRONG = {
     "float": "is not a number",
     "finite": "is not a number that can be used",
     "bool": "is not true or false",
-    "string": "is not text",
+    "string_type": "is not text",
+    "string_unicode": "is not text",
     "tuple": "is not a list",
     "model": "is not a group of keys",
 }
@@ -193,6 +194,17 @@ def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
     return Problem(found.place, f"{path}: {reason}.", hint or field.description)
 
 
+def _one_per_key(tree: Mapping, section: str, errors: list[ErrorDetails]) -> tuple[Problem, ...]:
+    """A problem for each wrong key: a union reports each of its arms, the nearest place counts."""
+    problems: dict[str, Problem] = {}
+    for error in errors:
+        problem = _problem(section, tree, error)
+        key = _find(tree, error["loc"])[1]
+        if key not in problems or problem.place.length < problems[key].place.length:
+            problems[key] = problem
+    return tuple(problems.values())
+
+
 def check_section(section: str, tree: Mapping) -> Checked:
     """The model of ``section`` with everything that is right, and a problem for the rest."""
     model = SECTIONS[section]
@@ -202,17 +214,11 @@ def check_section(section: str, tree: Mapping) -> Checked:
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
     dropped = frozenset(str(error["loc"][0]) for error in errors if error["loc"])
-    problems: dict[tuple[int, int, str], Problem] = {}
-    for error in errors:
-        problem = _problem(section, tree, error)
-        # a union reports each of its arms: the first one speaks for all
-        problems.setdefault(
-            (problem.place.line, problem.place.column, problem.place.source.name), problem
-        )
+    problems = _one_per_key(tree, section, errors)
     kept = {key: value for key, value in values.items() if key not in dropped}
     if section == "common":
         kept.setdefault("task_type", "generic_timeseries_classification")
-    return Checked(model.model_validate(kept), tuple(problems.values()), dropped)
+    return Checked(model.model_validate(kept), problems, dropped)
 
 
 def nearest_section(name: str) -> str | None:
