@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.search.primitives import PRIMITIVES
-from tinyml_nas.search.space import CellPlan, SearchSpace
+from tinyml_nas.search.space import CellPlan
 from tinyml_nas.search.supernet import Supernet
 
 
-def plain_logits(space: SearchSpace, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+def plain_logits(net: Supernet, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
     """Logits (N, classes) for x (N, C, L), with every primitive of every edge on its own."""
-    fast = Supernet(space)
+    space = net.space
     parts = iter(
-        part.view(shape) for part, shape in zip(weights.split(fast.sizes), fast.shapes, strict=True)
+        part.view(shape) for part, shape in zip(weights.split(net.sizes), net.shapes, strict=True)
     )
 
     def take() -> Tensor:

@@ -40,7 +40,7 @@ def test_fused_mixture_equals_the_plain_one(shape, dims):
         if fused:
             logits = net.logits(x.transpose(0, 1).contiguous(), weights, mixture)
         else:
-            logits = plain_logits(space, x, weights, mixture)
+            logits = plain_logits(net, x, weights, mixture)
         loss = F.cross_entropy(logits, y)
         outcomes.append((logits, *torch.autograd.grad(loss, [weights, alphas])))
     for fused_value, plain_value in zip(*outcomes, strict=True):

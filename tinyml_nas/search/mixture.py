@@ -5,17 +5,17 @@ then spend their time in the overhead of hundreds of tiny kernels.  This module 
 same sum with a few large ones.  Tensors are laid out ``(channels, batch, length)``, so that a state
 is a matrix of ``C`` rows and ``N * L`` columns:
 
-1. :func:`columns` stacks, for each channel, its seven shifted copies, then a row of ones, then its
-   running maxima: ``8 C + 1`` rows.  Every primitive is now linear in these rows, up to a ReLU.
+1. The *rows* of a state are, for each channel, its seven shifted copies, then a row of ones, then
+   its running maxima: ``8 C + 1`` rows.  Every primitive is linear in them, up to a ReLU.
 2. Batch norm of a linear map needs no pass over its output: mean and variance follow from the
-   second moments of the rows (:func:`moments`, one small Gram matrix).  They are folded into the
-   kernels, and so are the weights of the mixture, for ``w * relu(y) = relu(w * y)`` where ``w >=
-   0``.
-3. :func:`mix` multiplies once for the three kernel sizes of all edges (a 3- or 5-tap kernel is a
-   7-tap one with masked taps), applies the ReLU, sums over kernel sizes and adds the linear
-   primitives (average pool, maximum pool, skip), whose weights are the mixture itself.
+   second moments of the rows, one small Gram matrix.  They are folded into the kernels, and so are
+   the weights of the mixture, for ``w * relu(y) = relu(w * y)`` where ``w >= 0``.
+3. One product serves the three kernel sizes of all edges (a 3- or 5-tap kernel is a 7-tap one with
+   masked taps); after the ReLU the kernel sizes are summed and the linear primitives (average
+   pool, maximum pool, skip) added, whose matrix is the mixture itself.
 
-The functions with a ``backward`` of their own are those where generic autograd would copy.
+All of it is one autograd function with a backward written out, since at these sizes autograd's own
+bookkeeping would cost as much as the arithmetic.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONVS = [PRIMITIVES.index(name) for name in CONV_KERNELS]
 
 
 class Mixer:
-    """Folds kernels and mixture weights of ``edges`` edges of one state into matrices.
+    """The ``edges`` edges that leave one state of ``channels`` channels.
 
     At stride 2 a skip is a convolution with one tap and batch norm, without ReLU: a fourth kernel
     size.
@@ -48,35 +48,27 @@ class Mixer:
         sizes = [*CONV_KERNELS.values(), *([1] if stride == 2 else [])]
         centre = torch.arange(TAPS) - TAPS // 2
         masks = torch.stack([(centre.abs() <= size // 2).float() for size in sizes])
-        self.kernel_shape = (len(sizes) * edges * channels, TAPS * channels)
         self.mask = masks.repeat_interleave(edges * channels, dim=0).repeat(1, channels)
         self.convs = _CONVS if stride == 1 else [*_CONVS, _SKIP]
         self.linear = [_AVERAGE, _MAXIMUM] if stride == 2 else [_AVERAGE, _MAXIMUM, _SKIP]
         self.basis = _linear_basis(channels)[: len(self.linear)].flatten(1)
 
-    def __call__(self, state: Tensor, kernels: Tensor, mixture: Tensor) -> Tensor:
+    def spread(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights ``(edges, primitives)`` laid out for :meth:`__call__`.
+
+        One factor for each row of the kernels, and the matrix of the linear primitives.
+        """
+        shares = mixture[:, self.convs].t().flatten().repeat_interleave(self.channels)
+        linear = mixture[:, self.linear] @ self.basis
+        return shares, linear.view(self.edges * self.channels, -1)
+
+    def __call__(self, state: Tensor, kernels: Tensor, shares: Tensor, linear: Tensor) -> Tensor:
         """Mixed operations ``(edges, C, N, L')`` of ``state`` ``(C, N, L)``.
 
-        ``kernels`` has ``kernel_shape``; ``mixture`` is ``(edges, primitives)``, not negative.
+        ``kernels`` has the shape of ``mask`` and is zero where that is; no share is negative.
         """
-        rows = columns(state, self.stride)
-        gram = moments(rows, TAPS * self.channels + 1)
-        rectified, linear = self._fold(kernels * self.mask, mixture, gram)
-        mixed = mix(rectified, linear, rows)
+        mixed: Tensor = _Mix.apply(state, kernels, shares, linear, self.stride)  # type: ignore[no-untyped-call]
         return mixed.view(self.edges, self.channels, state.shape[1], -1)
-
-    def _fold(self, kernels: Tensor, mixture: Tensor, gram: Tensor) -> tuple[Tensor, Tensor]:
-        mean = gram[-1, :-1]
-        covariance = gram[:-1, :-1] - torch.outer(mean, mean)
-        variance = ((kernels @ covariance) * kernels).sum(1).clamp_min(0)
-        shares = mixture[:, self.convs].t().flatten().repeat_interleave(self.channels)
-        scaled = kernels * (shares * torch.rsqrt(variance + NORM_EPSILON))[:, None]
-        folded = torch.cat([scaled, -(scaled @ mean)[:, None]], dim=1)
-        linear = (mixture[:, self.linear] @ self.basis).view(self.edges * self.channels, -1)
-        if self.stride == 1:
-            return folded, linear
-        rectified, skip = torch.split_with_sizes(folded, [3 * len(linear), len(linear)])
-        return rectified, linear + F.pad(skip, (0, self.channels))
 
 
 def _linear_basis(channels: int) -> Tensor:
@@ -90,47 +82,113 @@ def _linear_basis(channels: int) -> Tensor:
     return basis
 
 
-class _Columns(torch.autograd.Function):
-    """``(C, N, L)`` to ``(8 C + 1, N * L')``: shifted copies, ones, running maxima of three."""
+class _Mix(torch.autograd.Function):
+    """State, kernels, shares and linear matrix to ``(edges * C, N * L')``.
+
+    Names below: ``taps`` are the rows that convolutions read (shifted copies and ones), ``through``
+    is the gradient that passed the ReLU, ``d_x`` the gradient of ``x``.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, stride: int) -> Tensor:
-        channels, batch, length = x.shape
-        out_length, half = -(-length // stride), TAPS // 2
-        padded = F.pad(x, (half, half))
-        rows = x.new_empty(8 * channels + 1, batch, out_length)
-        shifted = padded.as_strided(
-            (channels, TAPS, batch, out_length),
-            (padded.stride(0), 1, padded.stride(1), stride),
-        )
-        rows[: TAPS * channels].view(shifted.shape).copy_(shifted)
-        rows[TAPS * channels] = 1.0
-        left, centre, right = _neighbours(x, stride)
-        torch.maximum(torch.maximum(left, centre), right, out=rows[TAPS * channels + 1 :])
-        ctx.save_for_backward(x, rows)
+    def forward(
+        ctx: Any, state: Tensor, kernels: Tensor, shares: Tensor, linear: Tensor, stride: int
+    ) -> Tensor:
+        rows = _rows(state, stride)
+        taps = rows[: kernels.shape[1] + 1]
+        gram = (taps @ taps.t()) / taps.shape[1]
+        mean = gram[-1, :-1]
+        by_covariance = kernels @ (gram[:-1, :-1] - torch.outer(mean, mean))
+        variance = (by_covariance * kernels).sum(1).clamp_min_(0)
+        inverse = torch.rsqrt(variance + NORM_EPSILON)
+        scaled = kernels * (shares * inverse)[:, None]
+        folded = torch.cat([scaled, -(scaled @ mean)[:, None]], dim=1)
+        rectified = folded[: 3 * len(linear)]
+        if stride == 2:
+            linear = linear.clone()
+            linear[:, : folded.shape[1]] += folded[3 * len(linear) :]
+        positive = (rectified @ taps).relu_()
+        result = positive.view(3, len(linear), -1).sum(0).addmm_(linear, rows)
         ctx.stride = stride
-        return rows.view(len(rows), -1)
+        ctx.save_for_backward(
+            state, kernels, shares, rows, mean, by_covariance, inverse, rectified, linear, positive
+        )
+        return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        x, rows = ctx.saved_tensors
-        stride: int = ctx.stride
-        channels, batch, length = x.shape
-        grad = grad.view(rows.shape)
-        by_tap = grad[: TAPS * channels].view(channels, TAPS, batch, -1)
-        of_maximum, maximum = grad[TAPS * channels + 1 :], rows[TAPS * channels + 1 :]
-        left, centre, _ = _neighbours(x, stride)
-        from_centre = of_maximum * (centre == maximum)
-        from_left = (of_maximum - from_centre) * (left == maximum)
-        shares = {2: from_left, 3: from_centre, 4: of_maximum - from_centre - from_left}
-        result = x.new_zeros(channels, batch, length + TAPS - 1)
-        span = (rows.shape[2] - 1) * stride + 1
-        for tap in range(TAPS):
-            window = result[:, :, tap : tap + span : stride]
-            window += by_tap[:, tap]
-            if tap in shares:
-                window += shares[tap]
-        return result[:, :, TAPS // 2 : TAPS // 2 + length], None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        state, kernels, shares, rows, mean, by_covariance, inverse, rectified, linear, positive = (
+            ctx.saved_tensors
+        )
+        taps = rows[: rectified.shape[1]]
+        through = torch.ops.aten.threshold_backward(
+            grad.expand(3, *grad.shape), positive.view(3, *grad.shape), 0
+        ).view(positive.shape)
+        d_folded = through @ taps.t()
+        d_linear = None
+        if ctx.needs_input_grad[3] or ctx.stride == 2:
+            d_linear = grad @ rows.t()
+            if ctx.stride == 2:
+                d_folded = torch.cat([d_folded, d_linear[:, : len(taps)]])
+
+        d_bias = d_folded[:, -1]
+        d_scaled = torch.addr(d_folded[:, :-1], d_bias, mean, alpha=-1)
+        scale = shares * inverse
+        d_scale = (d_scaled * kernels).sum(1)
+        d_variance = -0.5 * inverse**3 * shares * d_scale
+        weighted = kernels * d_variance[:, None]
+        d_kernels = None
+        if ctx.needs_input_grad[1]:
+            d_kernels = d_scaled * scale[:, None] + 2 * d_variance[:, None] * by_covariance
+
+        d_gram = torch.zeros(len(taps), len(taps))  # already plus its transpose
+        d_covariance = torch.mm(kernels.t(), weighted, out=d_gram[:-1, :-1])
+        d_mean = -(kernels.t() @ (scale * d_bias)) - 2 * (d_covariance @ mean)
+        d_covariance *= 2
+        d_gram[-1, :-1] = d_gram[:-1, -1] = d_mean
+        d_rows = linear.t() @ grad
+        d_rows[: len(taps)].addmm_(rectified.t(), through)
+        d_rows[: len(taps)].addmm_(d_gram, taps, alpha=1 / taps.shape[1])
+        d_state = _rows_backward(d_rows, rows, state, ctx.stride)
+        return d_state, d_kernels, d_scale * inverse, d_linear, None
+
+
+def _rows(x: Tensor, stride: int) -> Tensor:
+    """``(C, N, L)`` to ``(8 C + 1, N * L')``: shifted copies, ones, running maxima of three."""
+    channels, batch, length = x.shape
+    out_length = -(-length // stride)
+    padded = F.pad(x, (TAPS // 2, TAPS // 2))
+    rows = x.new_empty(8 * channels + 1, batch, out_length)
+    shifted = padded.as_strided(
+        (channels, TAPS, batch, out_length), (padded.stride(0), 1, padded.stride(1), stride)
+    )
+    rows[: TAPS * channels].view(shifted.shape).copy_(shifted)
+    rows[TAPS * channels] = 1.0
+    left, centre, right = _neighbours(x, stride)
+    torch.maximum(torch.maximum(left, centre), right, out=rows[TAPS * channels + 1 :])
+    return rows.view(len(rows), -1)
+
+
+def _rows_backward(d_rows: Tensor, rows: Tensor, x: Tensor, stride: int) -> Tensor:
+    """Gradient of ``x``: each copy shifted back, each maximum's given to the sample that won."""
+    channels, batch, length = x.shape
+    d_taps, _, d_maximum = d_rows.view(len(rows), batch, -1).split_with_sizes(
+        [TAPS * channels, 1, channels]
+    )
+    maximum = rows[TAPS * channels + 1 :].view(d_maximum.shape)
+    left, centre, _ = _neighbours(x, stride)
+    to_centre = torch.where(centre == maximum, d_maximum, 0.0)
+    d_maximum = d_maximum - to_centre
+    to_left = torch.where(left == maximum, d_maximum, 0.0)
+    shares = {2: to_left, 3: to_centre, 4: d_maximum - to_left}
+    result = x.new_zeros(channels, batch, length + TAPS - 1)
+    span = (maximum.shape[2] - 1) * stride + 1
+    by_tap = d_taps.view(channels, TAPS, batch, -1).unbind(1)
+    for tap in range(TAPS):
+        window = result[:, :, tap : tap + span : stride]
+        window += by_tap[tap]
+        if tap in shares:
+            window += shares[tap]
+    return result[:, :, TAPS // 2 : TAPS // 2 + length]
 
 
 def _neighbours(x: Tensor, stride: int) -> list[Tensor]:
@@ -138,63 +196,3 @@ def _neighbours(x: Tensor, stride: int) -> list[Tensor]:
     padded = F.pad(x, (1, 1), value=-torch.inf)
     span = (-(-x.shape[2] // stride) - 1) * stride + 1
     return [padded[:, :, shift : shift + span : stride] for shift in range(3)]
-
-
-class _Moments(torch.autograd.Function):
-    """Second moments of the first ``count`` rows, the row of ones (so the means) included."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, count: int) -> Tensor:
-        ctx.save_for_backward(rows)
-        ctx.count = count
-        return (rows[:count] @ rows[:count].t()) / rows.shape[1]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        count: int = ctx.count
-        result = torch.empty_like(rows)
-        torch.mm((grad + grad.t()) / rows.shape[1], rows[:count], out=result[:count])
-        result[count:] = 0.0
-        return result, None
-
-
-class _Mix(torch.autograd.Function):
-    """``sum over kernel sizes of relu(rectified @ rows) + linear @ rows``."""
-
-    @staticmethod
-    def forward(ctx: Any, rectified: Tensor, linear: Tensor, rows: Tensor) -> Tensor:
-        taps = rows[: rectified.shape[1]]
-        positive = (rectified @ taps).relu_()
-        result = positive.view(3, len(linear), -1).sum(0).addmm_(linear, rows)
-        ctx.save_for_backward(rectified, linear, rows, positive)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rectified, linear, rows, positive = ctx.saved_tensors
-        count = rectified.shape[1]
-        through = torch.ops.aten.threshold_backward(
-            grad.expand(3, *grad.shape), positive.view(3, *grad.shape), 0
-        ).view(positive.shape)
-        to_rows = linear.t() @ grad
-        to_rows[:count].addmm_(rectified.t(), through)
-        return through @ rows[:count].t(), grad @ rows.t(), to_rows
-
-
-def columns(state: Tensor, stride: int) -> Tensor:
-    """The ``8 C + 1`` rows of ``state``; see :class:`_Columns`."""
-    rows: Tensor = _Columns.apply(state, stride)  # type: ignore[no-untyped-call]
-    return rows
-
-
-def moments(rows: Tensor, count: int) -> Tensor:
-    """Second moments of the first ``count`` rows; see :class:`_Moments`."""
-    gram: Tensor = _Moments.apply(rows, count)  # type: ignore[no-untyped-call]
-    return gram
-
-
-def mix(rectified: Tensor, linear: Tensor, rows: Tensor) -> Tensor:
-    """The weighted sum of all primitives; see :class:`_Mix`."""
-    mixed: Tensor = _Mix.apply(rectified, linear, rows)  # type: ignore[no-untyped-call]
-    return mixed

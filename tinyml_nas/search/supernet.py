@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +27,10 @@ class Supernet:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
+        shared = lru_cache(maxsize=None)(Mixer)
         self.mixers = tuple(
             tuple(
-                Mixer(space.nodes - source, cell.channels, cell.stride if source == 0 else 1)
+                shared(space.nodes - source, cell.channels, cell.stride if source == 0 else 1)
                 for source in range(space.nodes)
             )
             for cell in space.cells
@@ -37,21 +39,23 @@ class Supernet:
             [first_edge(node) + source for node in range(source, space.nodes)]
             for source in range(space.nodes)
         )
-        self.shapes = tuple(self._shapes())
-        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.shapes = tuple(mask.shape for mask in self._masks())
+        self.sizes = [mask.numel() for mask in self._masks()]
+        self.mask = torch.cat([mask.flatten() for mask in self._masks()])
 
-    def _shapes(self) -> Iterator[tuple[int, ...]]:
-        """Shapes of the weights, in the order in which :meth:`logits` uses them.
+    def _masks(self) -> Iterator[Tensor]:
+        """One tensor of ones per weight, in the order in which :meth:`logits` uses them.
 
-        Kernels are matrices ``(outputs, inputs)``; gain, shift and bias are vectors.
+        Zeros stand where a short kernel has no tap.  Kernels are matrices ``(outputs, inputs)``;
+        gain, shift and bias are vectors.
         """
         space = self.space
         yield from _normalized(space.stem.out_channels, 3 * space.input_shape.channels)
         for cell, mixers in zip(space.cells, self.mixers, strict=True):
             yield from _normalized(cell.channels, cell.input_shape.channels)
-            yield from (mixer.kernel_shape for mixer in mixers)
-        yield space.classes, space.output_shape.channels
-        yield (space.classes,)
+            yield from (mixer.mask for mixer in mixers)
+        yield torch.ones(space.classes, space.output_shape.channels)
+        yield torch.ones(space.classes)
 
     def initial_weights(self, generator: torch.Generator) -> Tensor:
         """Random kernels of about unit output variance, zero vectors, in one flat tensor."""
@@ -73,36 +77,42 @@ class Supernet:
         parts = iter(
             part.view(shape)
             for part, shape in zip(
-                torch.split_with_sizes(weights, self.sizes), self.shapes, strict=True
+                torch.split_with_sizes(weights * self.mask, self.sizes), self.shapes, strict=True
             )
         )
+        spread = self._spread(mixture)
         x = F.relu(_normalize(_three_taps(x), next(parts), next(parts), next(parts)))
         for cell, mixers in zip(self.space.cells, self.mixers, strict=True):
             x = x[:, :, :: cell.entry_stride]
             state = _normalize(x, next(parts), next(parts), next(parts))
-            x = self._cell(state, mixers, parts, mixture[int(cell.reduction)])
+            states: list[Tensor] = []
+            pending: Tensor | None = None  # sums of the nodes that are not yet complete
+            for mixer in mixers:
+                mixed = mixer(state, next(parts), *spread[mixer, cell.reduction])
+                pending = mixed if pending is None else pending + mixed
+                complete, pending = torch.split_with_sizes(pending, [1, len(pending) - 1])
+                state = complete[0]
+                states.append(state)
+            x = torch.cat(states[-self.space.fanout :])
         return F.linear(x.mean(2).t(), next(parts), next(parts))
 
-    def _cell(
-        self, state: Tensor, mixers: tuple[Mixer, ...], parts: Iterator[Tensor], mixture: Tensor
-    ) -> Tensor:
-        """Output of one cell: each state feeds all later nodes at once."""
-        states: list[Tensor] = []
-        pending: Tensor | None = None  # sums of the nodes not yet complete
-        for source, mixer in enumerate(mixers):
-            mixed = mixer(state, next(parts), mixture[self.outgoing[source]])
-            pending = mixed if pending is None else pending + mixed
-            complete, pending = torch.split_with_sizes(pending, [1, len(pending) - 1])
-            state = complete[0]
-            states.append(state)
-        return torch.cat(states[-self.space.fanout :])
+    def _spread(self, mixture: Tensor) -> dict[tuple[Mixer, bool], tuple[Tensor, Tensor]]:
+        """The mixture as each mixer of each kind of cell takes it; equal cells share it."""
+        return {
+            (mixer, cell.reduction): mixer.spread(mixture[int(cell.reduction), rows])
+            for cell, mixers in {
+                (cell.reduction, mixers): (cell, mixers)
+                for cell, mixers in zip(self.space.cells, self.mixers, strict=True)
+            }.values()
+            for mixer, rows in zip(mixers, self.outgoing, strict=True)
+        }
 
 
-def _normalized(channels: int, inputs: int) -> Iterator[tuple[int, ...]]:
-    """Shapes of a convolution without bias and of its batch norm's gain (less one) and shift."""
-    yield channels, inputs
-    yield (channels,)
-    yield (channels,)
+def _normalized(channels: int, inputs: int) -> Iterator[Tensor]:
+    """A convolution without bias and its batch norm's gain (less one) and shift."""
+    yield torch.ones(channels, inputs)
+    yield torch.ones(channels)
+    yield torch.ones(channels)
 
 
 def _three_taps(x: Tensor) -> Tensor:
