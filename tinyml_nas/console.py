@@ -115,10 +115,11 @@ class Console:
         sys.stdout.write(text + "\n")
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table; the first column is left-aligned, the others right-aligned."""
+        """A table; columns of figures are right-aligned."""
         table = Table(title=title or None, title_justify="left")
-        for index, name in enumerate(header):
-            table.add_column(escape(name), justify="left" if index == 0 else "right")
+        for name, *cells in zip(header, *rows, strict=True):
+            figures = all(cell.lstrip("~-−")[:1].isdigit() or cell == "–" for cell in cells)
+            table.add_column(escape(name), justify="right" if figures else "left")
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
             self._log.info("%s | %s", title, " | ".join(row))

@@ -10,10 +10,11 @@ def check_budget(model: str, flash_bytes: int, ram_bytes: int, device: Device) -
     """Raise ``BudgetError`` when the model alone is larger than a memory of the device."""
     for memory, need, limit in (
         ("flash", flash_bytes, device.flash_bytes),
-        ("RAM", ram_bytes, device.ram_bytes),
+        ("ram", ram_bytes, device.ram_bytes),
     ):
         if need > limit:
+            source = ", an assumed figure" if memory in device.assumed else ""
             raise BudgetError(
-                f"{model} needs {need:,} B of {memory}, and {device.name} has {limit:,} B",
+                f"{model} needs {need:,} B of {memory}; {device.name} has {limit:,} B{source}",
                 hint="choose a smaller nas_model_size or model_name, or a larger target_device",
             )

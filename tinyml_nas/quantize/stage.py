@@ -24,6 +24,7 @@ from tinyml_nas.train.seeding import generator
 
 QAT_LEARNING_RATE = 0.1
 """Fine-tuning starts at this share of the training rate."""
+MIN_QAT_EPOCHS = 10
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def quantize(
             console=console, title=title,
         )  # fmt: skip
         record |= _choose(module, state, result, record["ptq_validation_accuracy"])
+        console.info(_comparison(record))
     module.cpu().eval()
     integer = lower(
         folded.network,
@@ -86,6 +88,7 @@ def _choose(
     module.load_state_dict(result.state if keep_qat else ptq)
     return {
         "method": "QAT" if keep_qat else "PTQ",
+        "requested": "QAT",
         "qat_validation_accuracy": qat_accuracy,
         "qat_epochs": len(result.history),
         "qat_best_epoch": result.best_epoch,
@@ -94,10 +97,16 @@ def _choose(
     }
 
 
+def _comparison(record: dict[str, Any]) -> str:
+    before, after = record["ptq_validation_accuracy"], record["qat_validation_accuracy"]
+    kept = "fine-tuned" if record["method"] == "QAT" else "calibrated"
+    return f"validation: {before:.1%} calibrated, {after:.1%} fine-tuned; the {kept} model is kept"
+
+
 def _fine_tuning(recipe: Recipe, epochs: int | None) -> Recipe:
     return dataclasses.replace(
         recipe,
-        epochs=epochs or max(3, recipe.epochs // 5),
+        epochs=epochs or max(MIN_QAT_EPOCHS, recipe.epochs // 5),
         learning_rate=recipe.learning_rate * QAT_LEARNING_RATE,
         warmup_epochs=0,
     )

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyml_nas.console import Console
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
@@ -60,9 +60,20 @@ class _Progress:
     seconds: float = 0.0
 
 
-def device_for_training() -> torch.device:
-    """CUDA where it is present, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def training_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is CUDA where it is present, else the CPU.
+
+    Raises ``ToolError`` when the named device is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not present[name]:
+        raise ToolError(
+            f"training.training_device is {name}, which this machine or this torch does not have",
+            hint="use training_device: auto",
+        )
+    return torch.device(name)
 
 
 class Normalizer:
@@ -92,7 +103,7 @@ def fit(
     ``checkpoint`` is read first when ``resume`` is set and the file exists.  Raises ``DataError``
     when the loss stops being a number.
     """
-    device = device_for_training()
+    device = training_device(recipe.device)
     module.to(device)
     normalize = Normalizer(features)
     optimizer = make_optimizer(recipe, module.parameters())

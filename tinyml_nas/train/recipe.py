@@ -28,6 +28,7 @@ class Recipe:
     balance_classes: bool
     early_stopping_patience: int | None
     augmentation: Augmentation
+    device: str = "auto"
 
 
 def recipe_from_config(training: Training) -> Recipe:
@@ -52,6 +53,7 @@ def recipe_from_config(training: Training) -> Recipe:
             augmentation.rotation,
             groups,
         ),
+        device=training.training_device,
     )
 
 
