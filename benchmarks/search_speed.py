@@ -64,7 +64,7 @@ def load_features(path: Path | None) -> FeatureSet:
     else:
         with np.load(path, allow_pickle=False) as arrays:
             x, y = arrays["X_train"].astype(np.float32), arrays["y_train"]
-    examples = Examples(x, y.astype(np.int64))
+    examples = Examples(x, y.astype(np.int64), np.arange(len(y)) // 8)
     scale = Normalization(x.mean((0, 2)), x.std((0, 2)))
     classes = tuple(str(label) for label in range(int(y.max()) + 1))
     channels = tuple(str(channel) for channel in range(x.shape[1]))

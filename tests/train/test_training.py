@@ -45,7 +45,8 @@ def _examples(n: int, seed: int) -> Examples:
     y = np.arange(n) % 3
     t = np.arange(32)
     tone = np.sin(2 * np.pi * (y[:, None, None] + 1) * t / 32 + rng.uniform(0, 6, (n, 3, 1)))
-    return Examples((tone + rng.normal(0, 0.3, tone.shape)).astype(np.float32), y.astype(np.int64))
+    x = (tone + rng.normal(0, 0.3, tone.shape)).astype(np.float32)
+    return Examples(x, y.astype(np.int64), np.arange(n) // 5)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_every_epoch_shuffles_anew_and_sees_every_window_once() -> None:
 
 def test_rare_classes_weigh_more(features: FeatureSet) -> None:
     y = np.array([0] * 6 + [1] * 3, np.int64)
-    lopsided = dataclasses.replace(features, train=Examples(features.train.x[:9], y))
+    lopsided = dataclasses.replace(features, train=Examples(features.train.x[:9], y, y))
     assert class_weights(dataclasses.replace(lopsided, class_names=("a", "b"))).tolist() == [
         0.75,
         1.5,

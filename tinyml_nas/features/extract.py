@@ -22,10 +22,11 @@ BLOCK = 2048
 
 @dataclass(frozen=True)
 class Examples:
-    """Model inputs x [N, C, F], not yet normalized, and their labels."""
+    """Model inputs x [N, C, F], not yet normalized, their labels and their source recordings."""
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
+    recording: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -76,7 +77,8 @@ def run_chain(steps: tuple[Step, ...], windows: WindowSet, settings: Settings) -
     joined = Frames(_in_blocks(alone, windows, settings), windows.y, windows.recording)
     for step in steps[len(alone) :]:
         joined = step.apply(joined, settings)
-    return Examples(np.ascontiguousarray(joined.x, dtype=np.float32), joined.y)
+    x = np.ascontiguousarray(joined.x, dtype=np.float32)
+    return Examples(x, joined.y, joined.recording)
 
 
 def _in_blocks(

@@ -1,9 +1,9 @@
 """Two streams out of the training split: one trains the weights, the other the alphas.
 
 The validation split only chooses among genotypes and the test split is never read.  Whole
-recordings go to one side where the examples say which recording they come from; otherwise each
-class is cut into contiguous blocks of its windows, in the order of the data set, so that
-overlapping windows meet only where two blocks of different sides touch.
+recordings go to one side.  Where a side would lack a class, each class is cut into contiguous blocks
+of its windows instead, in the order of the data set, so that overlapping windows meet only where
+two blocks of different sides touch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BLOCKS_PER_CLASS = 4
 
 
 def training_halves(
-    labels: Indices, recordings: Indices | None, seed: int
+    labels: Indices, recordings: Indices, seed: int
 ) -> tuple[Indices, Indices]:
     """Indices of the weights' and of the alphas' examples: disjoint, and together all of them.
 
@@ -29,7 +29,7 @@ def training_halves(
     """
     if len(labels) == 1:
         return np.zeros(1, np.int64), np.zeros(1, np.int64)
-    side = None if recordings is None else _by_recording(labels, recordings, seed)
+    side = _by_recording(labels, recordings, seed)
     if side is None:
         side = _by_block(labels, seed)
     return np.flatnonzero(side == 0), np.flatnonzero(side == 1)

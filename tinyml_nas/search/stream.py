@@ -66,7 +66,7 @@ class Streams:
 def make_streams(features: FeatureSet, *, balanced: bool, seed: int) -> Streams:
     """Streams from the training split (cut in two) and the validation split of ``features``."""
     train = features.train
-    halves = training_halves(train.y, getattr(train, "recording", None), seed)
+    halves = training_halves(train.y, train.recording, seed)
     weights, alphas = (
         _stream(name, features, train, half)
         for name, half in zip(("weights", "alphas"), halves, strict=True)
