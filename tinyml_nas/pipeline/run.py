@@ -19,8 +19,9 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
-from tinyml_nas.devices import Device, load_device
+from tinyml_nas.devices import CORES, Device, load_device
 from tinyml_nas.errors import ConfigError, ParityError
+from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.pipeline.budget import check_budget
@@ -102,6 +103,9 @@ def _head(
             "clock_hz": device.clock_hz,
             "flash_bytes": device.flash_bytes,
             "ram_bytes": device.ram_bytes,
+            "cycles_per_instruction": {
+                core: CORES[core].cycles_per_instruction for core in THUMB_CORES
+            },
         },
         "data": data.manifest,
         "features": {

@@ -53,9 +53,9 @@ def seconds(value: float | None) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def milliseconds(instructions: int, clock_hz: int) -> str:
-    """Time of ``instructions`` at one per clock: ``1.24 ms``."""
-    value = 1e3 * instructions / clock_hz
+def milliseconds(cycles: float, clock_hz: int) -> str:
+    """Time of ``cycles``: ``1.24 ms``."""
+    value = 1e3 * cycles / clock_hz
     decimals = max(0, 2 - math.floor(math.log10(value))) if value >= 1e-4 else 4
     return f"{value:,.{decimals}f} ms"
 

@@ -52,6 +52,7 @@ class Device(Record):
     clock_hz: Annotated[int, Field(gt=0)]
     flash_bytes: Annotated[int, Field(gt=0)]
     ram_bytes: Annotated[int, Field(gt=0)]
+    cycles_per_instruction: dict[str, Annotated[float, Field(gt=0)]] = {}
 
 
 class Split(Record):

@@ -203,7 +203,7 @@ class Darts:
             record["score"] = scores[genotypes[epoch]] if late else None
         best = select([record["score"] for record in state.history])
         return SearchResult(
-            network=derive(genotypes[best], self.supernet.space),
+            network=derive(genotypes[best], self.supernet.space, self.settings.name),
             genotype=genotypes[best],
             best_epoch=best,
             rule=RULE,

@@ -12,7 +12,7 @@ from tinyml_nas.search.genotype import Genotype
 from tinyml_nas.search.space import CellPlan, SearchSpace
 
 
-def derive(genotype: Genotype, space: SearchSpace, name: str = "searched") -> Network:
+def derive(genotype: Genotype, space: SearchSpace, name: str = "darts") -> Network:
     """The discrete network of ``genotype`` in ``space``."""
     nodes = [Node("stem", space.stem, (INPUT,))]
     tensor = "stem"

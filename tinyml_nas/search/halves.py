@@ -1,9 +1,9 @@
 """Two streams out of the training split: one trains the weights, the other the alphas.
 
 The validation split only chooses among genotypes and the test split is never read.  Whole
-recordings go to one side.  Where a side would lack a class, each class is cut into contiguous blocks
-of its windows instead, in the order of the data set, so that overlapping windows meet only where
-two blocks of different sides touch.
+recordings go to one side.  Where a side would lack a class, each class is cut into contiguous
+blocks of its windows instead, in the order of the data set, so that overlapping windows meet only
+where two blocks of different sides touch.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ Indices = npt.NDArray[np.int64]
 BLOCKS_PER_CLASS = 4
 
 
-def training_halves(
-    labels: Indices, recordings: Indices, seed: int
-) -> tuple[Indices, Indices]:
+def training_halves(labels: Indices, recordings: Indices, seed: int) -> tuple[Indices, Indices]:
     """Indices of the weights' and of the alphas' examples: disjoint, and together all of them.
 
     A class with a single window is seen by the weights alone; a lone example serves both.

@@ -26,6 +26,11 @@ class SearchSettings:
     preset: str | None = None
     strategy: str = "darts"
 
+    @property
+    def name(self) -> str:
+        """Name of the network that the search finds."""
+        return "_".join(filter(None, (self.strategy, self.preset)))
+
 
 def settings_from_config(config: Config) -> SearchSettings:
     """The settings that the YAML's ``common`` and ``training`` sections ask for."""
