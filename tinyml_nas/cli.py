@@ -47,6 +47,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     pipeline.run(loaded, output=output, resume=arguments.resume, console=console)
 
 
+def _prove(arguments: argparse.Namespace, console: Console) -> None:
+    from tinyml_nas import pipeline
+
+    pipeline.prove_run(Path(arguments.run), console)
+
+
 def _check(arguments: argparse.Namespace, console: Console) -> None:
     loaded = _load(arguments, console)
     console.info(f"ok  {arguments.config}")
@@ -198,7 +204,13 @@ def _info_primitives(console: Console, name: str | None) -> None:
     console.table("Primitives of the search", ("primitive", "what it is"), rows)
 
 
-COMMANDS = {"run": _run, "check": _check, "schema": _schema, "info": _info}
+COMMANDS = {
+    "run": _run,
+    "check": _check,
+    "prove": _prove,
+    "schema": _schema,
+    "info": _info,
+}
 TOPICS = {
     "devices": _info_devices,
     "models": _info_models,
@@ -228,11 +240,13 @@ def _parser() -> Parser:
         )
     run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
     run.add_argument("--output", metavar="DIR", help="folder of the runs; default: runs")
+    prove = commands.add_parser("prove", help="prove the files of a finished run again")
+    prove.add_argument("run", metavar="RUN", help="its folder, such as runs/my_model/latest")
     schema = commands.add_parser("schema", help="print the JSON schema of the YAML")
     info = commands.add_parser("info", help="list what a YAML can name")
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
     info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
-    for command in (run, check, schema, info):
+    for command in (run, check, prove, schema, info):
         command.add_argument("--quiet", action="store_true", help="errors and warnings only")
     return parser
 

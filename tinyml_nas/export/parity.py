@@ -52,13 +52,18 @@ class ParityReport:
         """The record of ``results.json``."""
         return {"vectors": self.vectors, "carriers": [asdict(result) for result in self.carriers]}
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> ParityReport:
+        """The report that :meth:`to_json` described."""
+        return cls(record["vectors"], tuple(CarrierResult(**c) for c in record["carriers"]))
+
     def require(self) -> None:
         """Raise ``ParityError`` when any carrier gave other bits."""
         if self.failed:
             raise ParityError(
                 "; ".join(f"{result.name}: {result.detail}" for result in self.failed),
-                hint="the exported files do not compute the trained model: do not ship them, "
-                "and please report this with the run folder",
+                hint="these files do not compute the trained model, so do not ship them; "
+                "if nobody edited them, please report it with the run folder",
             )
 
 

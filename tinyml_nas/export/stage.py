@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def export_model(
     parameters = quantized.module.parameters_by_node()
     qdq = qdq_model(net, parameters, features.normalization)
     files["QDQ ONNX"] = _save(qdq, folder / "model_qdq.onnx")
-    windows = _golden_windows(features, config.testing.parity_vectors)
+    windows = golden_windows(features, config.testing.parity_vectors)
     carriers: list[Carrier] = [
         TorchModule(net, quantized.module),
         OnnxRuntime(net, files["int8 ONNX"], optimized=True),
@@ -66,7 +67,7 @@ def export_model(
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)
-    report = _prove(net, windows, carriers, console)
+    report = prove_carriers(net, windows, carriers, console)
     return record | {"parity": report.to_json(), "files": _names(files, folder)}
 
 
@@ -79,7 +80,7 @@ def _names(files: dict[str, Path], folder: Path) -> dict[str, str]:
     return {label: path.relative_to(folder).as_posix() for label, path in files.items()}
 
 
-def _golden_windows(features: FeatureSet, count: int) -> Float32:
+def golden_windows(features: FeatureSet, count: int) -> Float32:
     """Test windows spread evenly over the split, so that every class and file has its share."""
     x = features.test.x
     spread: Float32 = x[np.unique(np.linspace(0, len(x) - 1, count).astype(int))]
@@ -113,9 +114,10 @@ def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> 
     }
 
 
-def _prove(
-    net: IntNetwork, windows: Float32, carriers: list[Carrier], console: Console
+def prove_carriers(
+    net: IntNetwork, windows: Float32, carriers: Sequence[Carrier], console: Console
 ) -> ParityReport:
+    """Run ``carriers`` one by one over ``windows`` (N, C, L) and say how each one fared."""
     results: list[CarrierResult] = []
     vectors = 0
     with console.track("prove parity", len(carriers)) as task:

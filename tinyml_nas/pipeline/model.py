@@ -15,11 +15,13 @@ import torch
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.export import export_model
+from tinyml_nas.export.stage import golden_windows
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.folder import RunFolder
 from tinyml_nas.quantize import quantize, quantize_input, run_reference
 from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
@@ -67,6 +69,8 @@ def run_model(
                 title=f"fine-tune {network.name}",
             )
         record["quantization"] = quantized.record
+        golden = golden_windows(features, config.testing.parity_vectors)
+        save_integer(folder.path / "quantize" / role / "integer.npz", quantized.integer, golden)
     integer = quantized.integer if quantized else None
     record |= _test(module, integer, features, test=config.testing.enable)
     with _timed(f"export {role}", seconds, console, title):

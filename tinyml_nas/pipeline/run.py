@@ -20,7 +20,8 @@ from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import CORES, Device, load_device
-from tinyml_nas.errors import ConfigError, ParityError
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network, Shape, network_cost
@@ -197,13 +198,7 @@ def _close(folder: RunFolder, results: dict[str, Any], device: Device, console: 
 
 
 def _judge(model: dict[str, Any], device: Device) -> None:
-    failed = [c for c in model["parity"]["carriers"] if c["status"] == "failed"]
-    if failed:
-        details = "; ".join(f"{c['name']}: {c['detail']}" for c in failed)
-        raise ParityError(
-            f"{model['name']}: not every carrier gives the same bits: {details}",
-            hint="a changed file or a bug of ours: please report it with the run folder",
-        )
+    ParityReport.from_json(model["parity"]).require()
     linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
     flash = max(linked, default=model["cost"]["flash_bytes"])
     check_budget(model["name"], flash, model["cost"]["ram_bytes"], device)

@@ -56,16 +56,20 @@ def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExp
     environment = _environment()
     context = _context(net, prefix, model, vectors)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for template, pattern in TEMPLATES.items():
-        path = folder / pattern.format(prefix=prefix)
+    export = describe(net, prefix, folder)
+    for template, path in export.files.items():
         text = environment.get_template(f"{template}.j2").render(context)
         path.write_text(text, encoding="ascii", newline="\n")
-        files[template] = path
+    return export
+
+
+def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
+    """Where the C of ``net`` lies in ``folder`` and what its macros state; writes nothing."""
+    model = resolve(net, prefix)
     return CExport(
         prefix=prefix,
         folder=folder,
-        files=files,
+        files={t: folder / pattern.format(prefix=prefix) for t, pattern in TEMPLATES.items()},
         arena_bytes=model.plan.arena_bytes,
         weight_bytes=model.table_bytes,
         symbols=tuple(layer.symbol for layer in model.layers),

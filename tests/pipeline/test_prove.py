@@ -1,0 +1,57 @@
+"""``prove``: a finished run stands; one flipped weight in the C is found and its layer named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tinyml_nas.cli import main
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hello_arc_fault" / "config.yaml"
+SHORT = ("training.training_epochs=2", "training.qat_epochs=1", "testing.parity_vectors=2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("prove")
+    sets = [part for item in SHORT for part in ("--set", item)]
+    assert main(["run", str(EXAMPLE), *sets, "--output", str(output), "--quiet"]) == 0
+    (final,) = output.glob("hello_arc_fault/2*")
+    return final
+
+
+def test_an_untouched_run_is_proven_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", str(run)]) == 0
+    shown = capsys.readouterr().out
+    for carrier in ("ONNX Runtime", "host C", "cortex-m0", "cortex-m4", "cortex-m33"):
+        assert f"{carrier}: proven" in shown
+
+
+def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = run / "export" / "c" / "arc_weights.c"
+    whole = weights.read_text()
+
+    def flip(match: re.Match[str]) -> str:
+        return f"{match[1]}{-int(match[2]) or 1}"
+
+    broken, count = re.subn(r"(arc_conv3_weight\[\d+\] = \{\s*)(-?\d+)", flip, whole)
+    assert count == 1
+    weights.write_text(broken)
+    try:
+        assert main(["prove", str(run)]) == 4
+    finally:
+        weights.write_text(whole)
+    shown = capsys.readouterr()
+    assert "ONNX Runtime: proven" in shown.out
+    for carrier in ("host C", "cortex-m0", "cortex-m4", "cortex-m33"):
+        assert f"{carrier}: failed" in shown.err
+    assert "layer conv3, vector 0" in shown.err
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", str(tmp_path)]) == 6
+    assert "is no finished run" in capsys.readouterr().err

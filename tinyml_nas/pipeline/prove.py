@@ -1,0 +1,44 @@
+"""Prove a finished run again: the files as they lie there now, edited or not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ToolError
+from tinyml_nas.export.c import describe
+from tinyml_nas.export.carriers import Carrier, OnnxRuntime
+from tinyml_nas.export.parity import c_carriers
+from tinyml_nas.export.stage import prove_carriers
+from tinyml_nas.quantize.storage import load_integer
+
+INT8 = "int8 ONNX"
+SOURCE = "C source"
+
+
+def prove_run(run: Path, console: Console) -> None:
+    """Compare every shipped file of ``run`` with its integer model, layer by layer.
+
+    Raises ``ParityError`` for a file that computes something else, ``ToolError`` for a folder that
+    is no finished run.
+    """
+    try:
+        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ToolError(
+            f"{run} is no finished run: {error}",
+            hint="name the folder of a run, such as runs/watch_exercise/latest",
+        ) from error
+    for model in results["models"]:
+        if INT8 not in model["files"]:
+            console.warning(f"{model['name']}: float only, there is nothing to prove")
+            continue
+        console.stage(f"prove: {model['name']} ({model['role']})")
+        net, windows = load_integer(run / "quantize" / model["role"] / "integer.npz")
+        file = run / model["files"][INT8]
+        carriers: list[Carrier] = [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
+        if SOURCE in model["files"]:
+            source = run / model["files"][SOURCE]
+            carriers += c_carriers(net, describe(net, source.stem, source.parent))
+        prove_carriers(net, windows, carriers, console).require()
