@@ -17,14 +17,15 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from tinyml_nas import __version__
+from tinyml_nas import __version__, interrupts
 from tinyml_nas.config import Config, InvalidConfig, LoadedConfig, config_schema, load_config, names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 
+OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 EXAMPLE_INPUT = (1, 256)
@@ -34,15 +35,24 @@ EXAMPLE_CLASSES = 2
 class Parser(argparse.ArgumentParser):
     """A parser whose usage errors are ``ConfigError``, like every other mistake of the user."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting."""
-        raise ConfigError(f"{message[0].upper()}{message[1:]}.", hint=f"see {self.prog} --help")
+        unknown = message.removeprefix("unrecognized arguments: ")
+        near = (
+            None if unknown == message else did_you_mean(unknown.split("=")[0].split()[0], OPTIONS)
+        )
+        hint = near or f"see {self.prog} --help"
+        raise ConfigError(f"{message[0].upper()}{message[1:].rstrip('.')}.", hint=hint)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     loaded = _load(arguments, console)
     from tinyml_nas import pipeline
 
+    interrupts.stop_tidily()
     output = None if arguments.output is None else Path(arguments.output)
     pipeline.run(loaded, output=output, resume=arguments.resume, console=console)
 
@@ -50,6 +60,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
 def _prove(arguments: argparse.Namespace, console: Console) -> None:
     from tinyml_nas import pipeline
 
+    interrupts.stop_tidily()
     pipeline.prove_run(Path(arguments.run), console)
 
 
@@ -220,6 +231,13 @@ TOPICS = {
 }
 
 
+def _folder(text: str) -> str:
+    """The folder that an option names; an unset variable of a script is no folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return text
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="tinyml_nas",
@@ -239,7 +257,9 @@ def _parser() -> Parser:
             help="override one value; may be repeated",
         )
     run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
-    run.add_argument("--output", metavar="DIR", help="folder of the runs; default: runs")
+    run.add_argument(
+        "--output", type=_folder, metavar="DIR", help="folder of the runs; default: runs"
+    )
     prove = commands.add_parser("prove", help="prove the files of a finished run again")
     prove.add_argument("run", metavar="RUN", help="its folder, such as runs/my_model/latest")
     schema = commands.add_parser("schema", help="print the JSON schema of the YAML")

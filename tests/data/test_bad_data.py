@@ -53,7 +53,7 @@ def test_rows_and_files_with_other_columns(tmp_path: Path) -> None:
     write_csv(root / "classes" / "up" / "s3_r0.csv", signal(5, channels=1), header="time,a")
     message = refused(tmp_path)
     assert "s2_r0.csv, line 102: 4 columns where the first line has 3" in message
-    assert "s3_r0.csv has 1 columns of samples, but variables asks for 2" in message
+    assert "s3_r0.csv has 1 column of samples, but variables asks for 2" in message
     assert "2 problems" in message
 
 
@@ -91,7 +91,7 @@ def test_a_class_with_one_file(tmp_path: Path) -> None:
 
 def test_one_class_is_no_classification(tmp_path: Path) -> None:
     write_folder(tmp_path, labels=("up",))
-    assert "1 class folders" in refused(tmp_path)
+    assert "only one class folder" in refused(tmp_path)
 
 
 def test_a_frame_longer_than_the_recording(tmp_path: Path) -> None:

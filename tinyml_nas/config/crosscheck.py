@@ -46,7 +46,7 @@ def _check_device(draft: Draft) -> None:
 
 def _check_source(draft: Draft, folder: Path) -> None:
     data, path = draft.get("dataset", Dataset), "dataset.input_data_path"
-    if data.input_data_path is None and data.generator is None:
+    if not (data.input_data_path or "").strip() and data.generator is None:
         draft.error(
             path,
             "dataset: input_data_path is missing: there is nothing to learn from.",

@@ -19,6 +19,7 @@ from tinyml_nas.config.validate import check_section, nearest_section, without_e
 from tinyml_nas.errors import ConfigError
 
 MAX_BYTES = 1_000_000
+SET_HINT = "write it like training.training_epochs=5"
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ def _read(path: Path) -> tuple[Mapping, list[Problem]]:
         problems.append(
             Problem(tree.place, "The file must be sections with keys, not a single value or list.")
         )
-    if problems:
-        raise InvalidConfig(str(path), problems)
-    return Mapping({}, start), []
+    elif not problems:
+        missing = ", ".join(REQUIRED_SECTIONS)
+        hint = "start from one of the files in examples/"
+        problems.append(Problem(start, f"The file is empty; missing are {missing}.", hint))
+    raise InvalidConfig(str(path), problems)
 
 
 def _text(path: Path) -> str:
@@ -83,16 +86,30 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         beside = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, beside)
+        hint = did_you_mean(path.name, beside) or f"the folder here is {Path.cwd()}"
         raise ConfigError(f"There is no file {path}.", hint=hint) from None
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            f"{path}:{line}: error: the file is not UTF-8 text.", hint="save it as UTF-8"
-        ) from None
+        raise InvalidConfig(str(path), [_not_utf8(path, error)]) from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and path.is_dir():
+            raise _is_folder(path) from None
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
+
+
+def _is_folder(path: Path) -> ConfigError:
+    """The error for a folder where a file was expected; it names a YAML inside."""
+    inside = sorted(file.name for file in path.glob("*.yaml"))
+    hint = f"did you mean {str(path / inside[0])!r}?" if inside else "give the path of a YAML file"
+    return ConfigError(f"{path} is a folder, not a file.", hint=hint)
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> Problem:
+    """The first byte that is not UTF-8, shown in its line."""
+    before = error.object[: error.start].split(b"\n")
+    lines = error.object.decode("utf-8", "replace").split("\n")
+    place = Place(Source(str(path), tuple(lines)), len(before), len(before[-1].decode()) + 1)
+    return Problem(place, "The file is not UTF-8 text.", "save it as UTF-8")
 
 
 def _override(tree: Mapping, override: str, problems: list[Problem]) -> Mapping:
@@ -102,7 +119,7 @@ def _override(tree: Mapping, override: str, problems: list[Problem]) -> Mapping:
     name = f"--set {override}"
     place = Place(Source(name, (override,), numbered=False), 1, 1, max(1, len(key)))
     if not equals or len(steps) < 2 or not all(steps):
-        problems.append(Problem(place, "This is not section.key=value."))
+        problems.append(Problem(place, "This is not section.key=value.", SET_HINT))
         return tree
     value, found = parse(" " * (len(key) + 1) + text, name, numbered=False)
     problems += found
@@ -141,11 +158,14 @@ def _with(tree: Tree | None, steps: list[str], value: Tree, key: Place) -> Mappi
 def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
     """The sections as mappings, each place noted; unknown and missing ones reported."""
     sections: dict[str, Mapping] = {}
+    misspelt = ""
     for name, entry in tree.entries.items():
         if name in IGNORED_SECTIONS:
             continue
         if name not in SECTIONS:
-            hint = nearest_section(name) or f"the sections are {', '.join(SECTIONS)}"
+            near = nearest_section(name)
+            misspelt += near or ""
+            hint = near or f"the sections are {', '.join(SECTIONS)}"
             draft.problems.append(Problem(entry.key, f"{name!r} is not a known section.", hint))
             continue
         draft.places[name] = entry.key
@@ -153,13 +173,21 @@ def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
             sections[name] = entry.value
         elif not isinstance(entry.value, Scalar) or entry.value.value not in (None, ""):
             draft.problems.append(
-                Problem(entry.value.place, f"The section {name!r} must be a group of keys.")
+                Problem(
+                    entry.value.place,
+                    f"The section {name!r} must be a group of keys.",
+                    "write each of its keys on a line below it, indented, as key: value",
+                )
             )
             _leave_alone(draft, name)
     for name in REQUIRED_SECTIONS:
         if name not in tree.entries:
-            draft.problems.append(Problem(tree.place, f"The section {name!r} is missing."))
             _leave_alone(draft, name)
+            if f"{name!r}" not in misspelt:  # that one is reported at its wrong name
+                hint = f"add {name}: with its keys; the files in examples/ show how"
+                draft.problems.append(
+                    Problem(tree.place, f"The section {name!r} is missing.", hint)
+                )
     return sections
 
 

@@ -170,7 +170,17 @@ def _syntax_problem(source: Source, text: str, error: yaml.YAMLError) -> Problem
         line, column = len(before) - 1, len(before[-1])
         message = "this character is not allowed in YAML"
     hint = "indent with spaces: YAML takes no tabs" if r"\t" in message else None
-    return Problem(Place(source, line + 1, column + 1), f"This is not valid YAML: {message}.", hint)
+    place = Place(source, line + 1, column + 1)
+    return Problem(place, f"This is not valid YAML: {message}.", hint, _begun(source, error, line))
+
+
+def _begun(source: Source, error: yaml.YAMLError, line: int) -> tuple[tuple[Place, str], ...]:
+    """Where the bracket, quote or group was opened that the error is in, if in another line."""
+    start = getattr(error, "context_mark", None)
+    if start is None or start.line == line or not source.numbered:
+        return ()
+    place = Place(source, start.line + 1, start.column + 1)
+    return ((place, f"{error.context} that begins here"),)  # type: ignore[attr-defined]
 
 
 def parse(text: str, name: str, *, numbered: bool = True) -> tuple[Tree | None, list[Problem]]:

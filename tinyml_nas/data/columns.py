@@ -15,9 +15,10 @@ def pick_columns(
     """Indices of the wanted columns among ``width``; time, label and group columns do not count."""
     if isinstance(variables, int):
         if variables > width:
+            columns = f"{width} column" + "s" * (width != 1)
             raise DataError(
-                f"{where} has {width} columns of samples, but variables asks for {variables}.",
-                hint="Lower data_processing_feature_extraction.variables.",
+                f"{where} has {columns} of samples, but variables asks for {variables}.",
+                hint="Lower data_processing_feature_extraction.variables, or add the column.",
             )
         return list(range(variables))
     return [_pick_one(wanted, names, width, where) for wanted in variables]

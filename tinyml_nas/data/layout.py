@@ -65,8 +65,9 @@ def _labels(tree: Tree, classes: str, problems: Problems) -> list[str]:
         if not any(name.startswith(prefix) for name in tree.names()):
             problems.add(f"Class folder {prefix} is empty.", "Add recordings or remove the folder.")
     if len(labels) < 2:
+        found = f"only one class folder, {labels[0]!r}," if labels else "no class folders"
         problems.add(
-            f"{tree.path} has {len(labels)} class folders in {classes}/.",
+            f"{tree.path} has {found} in {classes}/.",
             "A classification needs at least two classes, one folder each.",
         )
     return labels

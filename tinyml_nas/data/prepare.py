@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -87,8 +88,11 @@ def _existing(text: str, folder: Path) -> Path:
         )
     path = folder / Path(text).expanduser()
     if not path.exists():
+        beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
-            f"There is no {path}.",
+            f"There is no data at {path.absolute()}.{guess}",
             hint="dataset.input_data_path is relative to the folder of the YAML file.",
         )
     return path

@@ -144,10 +144,10 @@ def _cell_error(cells: Cells, name: str, columns: list[int]) -> DataError:
                 continue
             title = f" ({cells.header[column]})" if cells.header else ""
             kind = "is empty" if not text else f"holds {text!r}, which is not a finite number"
-            return DataError(
-                f"{name}, line {line}, column {column + 1}{title} {kind}.",
-                hint="Repair or remove that line; missing values cannot be guessed.",
-            )
+            hint = "Repair or remove that line; missing values cannot be guessed."
+            if "," in text and is_number(text.replace(",", ".")):
+                hint = "Write decimals with a point."
+            return DataError(f"{name}, line {line}, column {column + 1}{title} {kind}.", hint=hint)
     return DataError(f"{name} cannot be read as numbers.", hint="Check its quotes and delimiters.")
 
 

@@ -7,6 +7,7 @@ runs/<name>/latest                 the newest finished run (a link; a text file 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyml_nas.console import Console
+from tinyml_nas.errors import ToolError
 
 PARTIAL = ".partial"
 FINGERPRINT = "fingerprint.txt"
@@ -38,12 +40,9 @@ class RunFolder:
         cls, root: Path, name: str, fingerprint: str, *, resume: bool, console: Console
     ) -> RunFolder:
         """The newest stopped run of this very configuration if ``resume``, else a fresh folder."""
-        parent = root / re.sub(r"[^\w.+-]+", "_", name).strip("._")
-        stopped = [
-            path
-            for path in sorted(parent.glob(f"*{PARTIAL}"), reverse=True)
-            if _read(path / FINGERPRINT) == fingerprint
-        ]
+        parent = root / (re.sub(r"[^\w.+-]+", "_", name).strip("._") or "run")
+        partial = sorted(parent.glob(f"*{PARTIAL}"), reverse=True)
+        stopped = [path for path in partial if _read(path / FINGERPRINT) == fingerprint]
         if stopped and resume:
             console.info(f"resuming {stopped[0]}")
             return cls(stopped[0])
@@ -51,6 +50,8 @@ class RunFolder:
             console.info(
                 f"a stopped run of this file exists, --resume goes on with it: {stopped[0]}"
             )
+        elif resume and partial:
+            console.info(f"file or data changed since {partial[0]} was stopped: starting anew")
         elif resume:
             console.info("nothing to resume for this file and data: starting anew")
         folder = cls(_make_fresh(parent))
@@ -99,7 +100,19 @@ class RunFolder:
 
 
 def _make_fresh(parent: Path) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return _make_numbered(parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ToolError(
+            f"No folder for the run can be made in {parent}: {error.strerror or error}.",
+            hint="move away what is there, or name another folder with --output",
+        ) from error
+
+
+def _make_numbered(parent: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1, 1000):
         name = stamp if attempt == 1 else f"{stamp}-{attempt}"

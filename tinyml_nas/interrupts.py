@@ -1,0 +1,40 @@
+"""Ctrl-C: an end at once while modules load, a tidy one while there is work to save.
+
+A ``KeyboardInterrupt`` in the middle of loading a compiled library can come out as any other error,
+or abort the process; nothing is lost then, so there the process ends without raising anything.
+Whoever presses Ctrl-C a second time, while the first is being dealt with, is obeyed at once too:
+every file that counts is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+from tinyml_nas.errors import Interrupted
+
+STDERR = 2
+
+
+def stop_at_once() -> None:
+    """From now on Ctrl-C ends the process; not where Ctrl-C is already ignored or handled."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+
+def stop_tidily() -> None:
+    """From now on the first Ctrl-C raises ``KeyboardInterrupt``; only after ``stop_at_once``."""
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, _raise_once)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    os.write(STDERR, b"error: Stopped.\n")
+    os._exit(Interrupted.exit_code)
+
+
+def _raise_once(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, _end)
+    raise KeyboardInterrupt
