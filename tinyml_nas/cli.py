@@ -313,16 +313,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error(error.message, error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        console.error("Stopped.", "finished work is saved; --resume goes on from there")
-        return Interrupted.exit_code
+        return _stopped(console)
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         return _os_error(error, console)
     except Exception:
-        return _bug(console)
+        return _stopped(console) if interrupts.was_asked() else _bug(console)
     return 0
+
+
+def _stopped(console: Console) -> int:
+    console.error("Stopped.", "finished work is saved; --resume goes on from there")
+    return Interrupted.exit_code
 
 
 def _os_error(error: OSError, console: Console) -> int:

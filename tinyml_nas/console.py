@@ -18,6 +18,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tinyml_nas import interrupts
+
 PLAIN_INTERVAL_S = 10.0
 
 
@@ -46,6 +48,7 @@ class Task:
 
     def advance(self, detail: str = "", steps: int = 1) -> None:
         """Count finished steps; ``detail`` is a few words such as ``loss 0.31``."""
+        interrupts.check()
         self._done += steps
         if self._progress is not None:
             self._progress.update(self._id, completed=self._done, detail=detail)
@@ -90,6 +93,7 @@ class Console:
 
     def stage(self, title: str) -> None:
         """Head a stage of the pipeline."""
+        interrupts.check()
         self.rich.print(f"[bold]{escape(title)}[/]")
         self._log.info("== %s", title)
 
