@@ -1,5 +1,6 @@
 """``python -m tinyml_nas``."""
 
+import os
 import sys
 
 from tinyml_nas import interrupts
@@ -10,7 +11,11 @@ def main() -> int:
     interrupts.stop_at_once()
     from tinyml_nas.cli import main as command_line
 
-    return command_line()
+    code = command_line()
+    if interrupts.was_asked():  # an ordinary exit may end by the signal instead of with our code
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":
