@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from tinyml_nas import interrupts
 
@@ -13,7 +14,8 @@ def main() -> int:
 
     code = command_line()
     if interrupts.was_asked():  # an ordinary exit may end by the signal instead of with our code
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever read our output may be gone
+            sys.stdout.flush()
         os._exit(code)
     return code
 

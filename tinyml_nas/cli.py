@@ -325,7 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stopped(console: Console) -> int:
-    console.error("Stopped.", "finished work is saved; --resume goes on from there")
+    console.error("Stopped.", interrupts.SAVED)
     return Interrupted.exit_code
 
 

@@ -18,6 +18,7 @@ from typing import NoReturn
 from tinyml_nas.errors import Interrupted
 
 STDERR = 2
+SAVED = "finished work is saved; --resume goes on from there"
 
 
 def stop_at_once() -> None:
@@ -50,7 +51,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end_again(number: int, frame: FrameType | None) -> NoReturn:
-    _end(number, frame)
+    os.write(STDERR, f"error: Stopped.\n  hint: {SAVED}\n".encode())
+    os._exit(Interrupted.exit_code)
 
 
 def _raise_once(number: int, frame: FrameType | None) -> NoReturn:
@@ -61,5 +63,5 @@ def _raise_once(number: int, frame: FrameType | None) -> NoReturn:
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
     """Python drops what a destructor raises; a Ctrl-C that hits one still ends the process."""
     if what.exc_type is KeyboardInterrupt:
-        _end(signal.SIGINT, None)
+        _end_again(signal.SIGINT, None)
     sys.__unraisablehook__(what)

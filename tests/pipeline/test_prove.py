@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -19,9 +20,17 @@ SHORT = ("training.training_epochs=2", "training.qat_epochs=1", "testing.parity_
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("prove")
     sets = [part for item in SHORT for part in ("--set", item)]
-    assert main(["run", str(EXAMPLE), *sets, "--output", str(output), "--quiet"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(output)  # a relative folder, as most users name it
+        assert main(["run", str(EXAMPLE), *sets, "--output", ".", "--quiet"]) == 0
     (final,) = output.glob("hello_arc_fault/2*")
     return final
+
+
+def test_a_relative_folder_leaves_nothing_unproven(run: Path) -> None:
+    (model,) = json.loads((run / "results.json").read_text())["models"]
+    assert {carrier["status"] for carrier in model["parity"]["carriers"]} == {"proven"}
+    assert set(model["instructions"]) == {"cortex-m0", "cortex-m4", "cortex-m33"}
 
 
 def test_an_untouched_run_is_proven_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,10 +128,10 @@ def build_thumb(
             *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
             *("--script", str(script), "-cflags", "-std=c99", optimize, "-ffreestanding"),
             *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", *flags, "--"),
-            *sources,
+            *(source.absolute() for source in sources),
             f"-femit-bin={program}",
         ],
-        folder=program.parent,
+        folder=program.parent,  # zig leaves files where it runs
         timeout_s=BUILD_TIMEOUT_S,
     )
     return program
