@@ -53,7 +53,7 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     identity = fingerprint(
         config.model_dump(mode="json", exclude={"path"}), data.manifest, __version__
     )
-    name = config.common.run_name or config.dataset.dataset_name or config.path.stem
+    name = run_name(config)
     root = output or Path("runs")
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     console.log_to(folder.path / "run.log")
@@ -69,6 +69,17 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
         ]
     results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
     return _close(folder, results, device, console)
+
+
+def run_name(config: Config) -> str:
+    """Name of the run: what the YAML says, with TI's ``{model_name}`` filled in.
+
+    ``{date-time}`` is dropped, for every run has a folder of its own below its name.
+    """
+    name = config.common.run_name or config.dataset.dataset_name or config.path.stem
+    model = config.training.model_name or config.training.nas_search_strategy
+    filled = name.replace("{date-time}", "").replace("{model_name}", model)
+    return filled.strip("/_- ") or config.path.stem
 
 
 def _make_deterministic() -> None:
@@ -148,6 +159,7 @@ def _candidates(
             resume=True,
             console=console,
         )
+        console.info(f"genotype of epoch {found.best_epoch + 1} taken: {found.genotype}")
         results["search"] = found.to_json()
         folder.write_json("search/search.json", results["search"])
         folder.write_json("search/network.json", found.network.to_json())

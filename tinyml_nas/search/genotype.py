@@ -25,6 +25,15 @@ class Genotype:
     reduce: tuple[Gene, ...]
     concat: tuple[int, ...]
 
+    def __str__(self) -> str:
+        """As a person reads it: primitive and source of each node."""
+        cells = {"normal": self.normal, "reduce": self.reduce}
+        parts = (
+            f"{kind} " + " ".join(f"{primitive}({source})" for primitive, source in genes)
+            for kind, genes in cells.items()
+        )
+        return ", ".join(parts)
+
     def to_json(self) -> dict[str, Any]:
         """A plain record that :meth:`from_json` reads back."""
         return {

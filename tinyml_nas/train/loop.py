@@ -131,6 +131,10 @@ def fit(
             progress.seconds += time.monotonic() - start
             _save(checkpoint, module, optimizer, progress)
             task.advance(f"loss {loss:.3f}  validation {record['validation_accuracy']:.1%}")
+    best = progress.history[progress.best_epoch]["validation_accuracy"]
+    console.info(
+        f"{title}: epoch {progress.best_epoch + 1} of {progress.epoch} kept, validation {best:.1%}"
+    )
     return FitResult(
         progress.best_state, progress.best_epoch, tuple(progress.history), progress.seconds
     )
