@@ -213,12 +213,27 @@ def check_section(section: str, tree: Mapping) -> Checked:
         return Checked(model.model_validate(values), (), frozenset())
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
-    dropped = frozenset(str(error["loc"][0]) for error in errors if error["loc"])
+    meant = _meant(section, errors) - set(values)
+    dropped = meant | {str(error["loc"][0]) for error in errors if error["loc"]}
+    errors = [
+        error for error in errors if error["type"] != "missing" or error["loc"][0] not in meant
+    ]
     problems = _one_per_key(tree, section, errors)
     kept = {key: value for key, value in values.items() if key not in dropped}
     if section == "common":
         kept.setdefault("task_type", "generic_timeseries_classification")
     return Checked(model.model_validate(kept), problems, dropped)
+
+
+def _meant(section: str, errors: list[ErrorDetails]) -> frozenset[str]:
+    """The keys that misspelt ones stand for: one typo is one mistake, the key is not missing."""
+    known = _known_keys(section, ())
+    misspelt = [
+        str(error["loc"][0])
+        for error in errors
+        if error["type"] == "extra_forbidden" and len(error["loc"]) == 1
+    ]
+    return frozenset(near for word in misspelt if (near := closest(word, known)) is not None)
 
 
 def nearest_section(name: str) -> str | None:
