@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape
+from tinyml_nas.graph import INPUT, Add, Conv, GlobalAvgPool, Linear, Network, Node, Shape
 from tinyml_nas.quantize.calibrate import OBSERVERS, calibrate, scale_groups
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntConv, IntNetwork, TensorScale
-from tinyml_nas.quantize.lower import lower_node
+from tinyml_nas.quantize.integer import IntNetwork, TensorScale
+from tinyml_nas.quantize.lower import accumulator_bound, lower_node
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.reference import quantize_input, run_reference
-from tinyml_nas.train.builder import NetworkModule
+from tinyml_nas.train.builder import NetworkModule, build_module
+from tinyml_nas.train.seeding import generator
 
 pytestmark = pytest.mark.fast
 
@@ -96,20 +99,40 @@ def test_an_accumulator_that_could_overflow_names_its_layer() -> None:
         lower_node(network, network.nodes[0], parameters, scales)
 
 
-def test_the_accumulator_bound_is_reached_by_no_window(
-    integer: IntNetwork, windows: np.ndarray
+@given(
+    st.lists(st.integers(-127, 127), min_size=1, max_size=7),
+    st.integers(-(1 << 22), 1 << 22),
+    st.integers(-128, 127),
+)
+def test_no_partial_sum_exceeds_the_accumulator_bound(
+    weights: list[int], bias: int, zero_point: int
 ) -> None:
-    rng = np.random.default_rng(1)
-    q = rng.choice(np.array([-128, 127], np.int8), (256, *integer.network.input_shape))
-    tensors = run_reference(integer, q)
-    for layer in integer.layers:
-        if isinstance(layer.op, IntConv):
-            loose = dataclasses.replace(layer.op.requantize, lower=-(2**31), upper=2**31 - 1)
-            x = tensors[layer.inputs[0]].astype(np.int64)
-            zero = integer.scales[layer.inputs[0]].zero_point
-            padded = np.pad(x - zero, ((0, 0), (0, 0), layer.op.pad))
-            kernel = layer.op.weight.shape[1]
-            window = padded[:, :, :kernel]
-            acc = np.einsum("nck,okc->no", window, layer.op.weight.astype(np.int64))
-            assert np.abs(acc + layer.op.bias).max() <= layer.op.acc_bound
-            assert loose.upper > layer.op.acc_bound
+    w = np.array(weights, np.int8)
+    bound = accumulator_bound(w.reshape(1, -1, 1), np.array([bias], np.int32), zero_point)
+    ends = np.array(list(itertools.product((-128, 127), repeat=len(w))))
+    in_data = bias + np.cumsum(w * (ends - zero_point), axis=1)
+    in_bias = bias - zero_point * int(w.astype(int).sum()) + np.cumsum(w * ends, axis=1)
+    worst = max(np.abs(in_data).max(), np.abs(in_bias).max(), abs(bias))
+    assert worst <= bound <= abs(bias) + 383 * int(np.abs(w.astype(int)).sum())
+
+
+def test_a_layer_that_calibration_saw_dead_still_has_a_ratio(normalized: torch.Tensor) -> None:
+    nodes = (
+        Node("left", Conv(3, 1, relu=False), (INPUT,)),
+        Node("sum", Add(relu=True), ("left", INPUT)),
+        Node("fc", Linear(2), ("sum",)),
+    )
+    network = Network("dead", Shape(*normalized.shape[1:]), nodes)
+    folded = fold_batch_norm(build_module(network, generator(1, "test")).eval())
+    with torch.no_grad():
+        folded.get_submodule("left").conv.bias.fill_(-1000)
+    module = QuantizedModule(folded, calibrate(folded, 8 * normalized, "min_max"))
+    with torch.no_grad():
+        assert torch.isfinite(module(normalized)).all()
+
+
+def test_a_mean_over_more_than_float32_carries_names_its_layer() -> None:
+    network = Network("long", Shape(1, 70_000), (Node("mean", GlobalAvgPool(), (INPUT,)),))
+    scales = {name: TensorScale(np.float32(0.1), 0) for name in (INPUT, "mean")}
+    with pytest.raises(ConfigError, match=r"'mean': a mean over 70,000 values"):
+        lower_node(network, network.nodes[0], {}, scales)

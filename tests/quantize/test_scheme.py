@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tinyml_nas.quantize.scheme import (
     BIAS_LIMIT,
+    MAX_RATIO,
     add_multipliers,
     multiplier_and_shift,
     quantize_bias,
@@ -41,7 +42,14 @@ def test_a_vanishing_ratio_takes_the_smallest_pair() -> None:
     assert (int(multiplier[0]), int(shift[0])) == (1 << 30, 62)
 
 
-@pytest.mark.parametrize("ratio", [0.0, -1.0, 2.0**30, float("nan"), float("inf")])
+def test_the_largest_ratio_keeps_a_shift_of_one() -> None:
+    multiplier, shift = multiplier_and_shift(np.nextafter(MAX_RATIO, 0))
+    assert (int(multiplier[0]), int(shift[0])) == ((1 << 31) - 1, 1)
+
+
+@pytest.mark.parametrize(
+    "ratio", [0.0, -1.0, MAX_RATIO, np.nextafter(2.0**30, 0), 2.0**30, float("nan"), float("inf")]
+)
 def test_an_impossible_ratio_is_refused(ratio: float) -> None:
     with pytest.raises(ValueError, match="outside"):
         multiplier_and_shift(ratio)

@@ -26,6 +26,7 @@ from tinyml_nas.graph import (
     Node,
 )
 from tinyml_nas.quantize.integer import (
+    FLOAT32_EXACT,
     InputQuantization,
     Int8,
     Int32,
@@ -67,7 +68,7 @@ def lower(
 ) -> IntNetwork:
     """The integer model of a folded ``network``.
 
-    Raises ``ConfigError`` naming the layer whose int32 accumulator could overflow.
+    Raises ``ConfigError`` naming the layer whose accumulator could overflow.
     """
     entry = scales[INPUT]
     return IntNetwork(
@@ -153,6 +154,11 @@ def _avg_pool(
     node: Node, kernel: int, stride: int, pad: tuple[int, int], scales: Scales
 ) -> IntAvgPool:
     entry, leave = scales[node.inputs[0]], scales[node.name]
+    if kernel * (QMAX - QMIN) >= FLOAT32_EXACT:
+        raise ConfigError(
+            f"layer {node.name!r}: a mean over {kernel:,} values can lose bits",
+            hint="use a shorter frame, or strides before this layer",
+        )
     ratio = np.float64(entry.scale) / (kernel * np.float64(leave.scale))
     r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
     return IntAvgPool(kernel, stride, pad, r1)

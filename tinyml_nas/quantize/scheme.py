@@ -23,6 +23,11 @@ QMIN, QMAX = -128, 127
 WEIGHT_MAX = 127
 BIAS_LIMIT = 1 << 22
 """A bias stays this small, so that it leaves room below 2^24 for the products."""
+MIN_RANGE = 1e-5
+"""A tensor that calibration never saw off zero gets this range: narrower, and the ratio of an
+addition or a layer that writes it would leave Q31."""
+MAX_RATIO = 2.0**30 - 0.25
+"""From here on the mantissa rounds up to the next power of two, and the shift down to 0."""
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -31,7 +36,7 @@ Int64 = npt.NDArray[np.int64]
 def tensor_scale(low: float, high: float) -> TensorScale:
     """Scale and zero point that cover [low, high] and represent 0 exactly."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32(max(high - low, 1e-8) / (QMAX - QMIN))
+    scale = np.float32(max(high - low, MIN_RANGE) / (QMAX - QMIN))
     zero_point = int(np.clip(np.rint(QMIN - low / float(scale)), QMIN, QMAX))
     return TensorScale(scale, zero_point)
 
@@ -65,10 +70,10 @@ def multiplier_and_shift(real: npt.ArrayLike) -> tuple[Int32, Int8]:
     """Q31 multiplier m in [2^30, 2^31) and shift S in [1, 62] with m * 2^-S nearest to ``real``.
 
     A ratio below 2^-32 rounds every accumulator to zero; it takes the smallest pair.  Raises
-    ``ValueError`` for a ratio of 2^30 or more, or one that is not positive.
+    ``ValueError`` for a ratio of ``MAX_RATIO`` or more, or one that is not positive.
     """
     ratio = np.atleast_1d(np.asarray(real, np.float64))
-    if not np.all((ratio > 0) & (ratio < 2.0**30)):
+    if not np.all((ratio > 0) & (ratio < MAX_RATIO)):
         raise ValueError(f"requantization ratio {ratio.max():g} is outside (0, 2^30)")
     mantissa, exponent = np.frexp(ratio)
     m = np.floor(mantissa * 2.0**31 + 0.5).astype(np.int64)
