@@ -50,6 +50,8 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
         data = prepare_data(config, console)
     with _stage("features", seconds, console):
         features = extract_features(data, config, console)
+    fixed = _fixed_networks(config, features)
+    _plan(fixed, device, console)
     identity = fingerprint(
         config.model_dump(mode="json", exclude={"path"}), data.manifest, __version__
     )
@@ -57,18 +59,27 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     root = output or Path("runs")
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     console.log_to(folder.path / "run.log")
-    folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
-    folder.write_json("data/manifest.json", data.manifest)
-    results = _head(config, device, data, features, name)
-    folder.write_json("features/features.json", results["features"])
-    if config.training.enable:
-        candidates = _candidates(config, device, features, folder, results, seconds, console)
+    try:
+        folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
+        folder.write_json("data/manifest.json", data.manifest)
+        results = _head(config, device, data, features, name)
+        folder.write_json("features/features.json", results["features"])
+        searched = []
+        if config.training.enable and config.training.nas_enabled:
+            with _stage("search", seconds, console):
+                network, results["search"] = _search(features, config, folder, console)
+            searched = [("searched", network)]
+            _plan(searched, device, console)
         results["models"] = [
             run_model(role, network, features, config, folder, seconds, console)
-            for role, network in candidates
+            for role, network in (*searched, *fixed)
         ]
-    results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
-    return _close(folder, results, device, console)
+        results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
+        console.stage("report")
+        write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
+    finally:
+        console.close_log()
+    return _close(folder.finish(), results, device, console)
 
 
 def run_name(config: Config) -> str:
@@ -131,40 +142,26 @@ def _head(
     }
 
 
-def _candidates(
-    config: Config,
-    device: Device,
-    features: FeatureSet,
-    folder: RunFolder,
-    results: dict[str, Any],
-    seconds: dict[str, float],
-    console: Console,
-) -> list[tuple[str, Network]]:
-    """The network that the run is about, and the baseline beside a search."""
+def _fixed_networks(config: Config, features: FeatureSet) -> list[tuple[str, Network]]:
+    """The zoo model that the run is about, or the baseline beside a search."""
     training = config.training
-    if not training.nas_enabled:
-        assert training.model_name is not None
-        chosen = _zoo_network(training.model_name, features)
-        _plan([("chosen", chosen)], device, console)
-        return [("chosen", chosen)]
-    baseline = []
-    if training.nas_compare_model is not None:
-        baseline = [("baseline", _zoo_network(training.nas_compare_model, features))]
-        _plan(baseline, device, console)
-    with _stage("search", seconds, console):
-        found = search(
-            features,
-            config,
-            folder=folder.path / "search",
-            resume=True,
-            console=console,
-        )
-        console.info(f"genotype of epoch {found.best_epoch + 1} taken: {found.genotype}")
-        results["search"] = found.to_json()
-        folder.write_json("search/search.json", results["search"])
-        folder.write_json("search/network.json", found.network.to_json())
-    _plan([("searched", found.network)], device, console)
-    return [("searched", found.network), *baseline]
+    role = "baseline" if training.nas_enabled else "chosen"
+    name = training.nas_compare_model if training.nas_enabled else training.model_name
+    if not training.enable or name is None:
+        return []
+    return [(role, _zoo_network(name, features))]
+
+
+def _search(
+    features: FeatureSet, config: Config, folder: RunFolder, console: Console
+) -> tuple[Network, dict[str, Any]]:
+    """The network that the search found, and the record of the search."""
+    found = search(features, config, folder=folder.path / "search", resume=True, console=console)
+    console.info(f"genotype of epoch {found.best_epoch + 1} taken: {found.genotype}")
+    record = found.to_json()
+    folder.write_json("search/search.json", record)
+    folder.write_json("search/network.json", found.network.to_json())
+    return found.network, record
 
 
 def _zoo_network(name: str, features: FeatureSet) -> Network:
@@ -189,13 +186,8 @@ def _plan(candidates: list[tuple[str, Network]], device: Device, console: Consol
         check_budget(network.name, cost.flash_bytes, cost.ram_bytes, device)
 
 
-def _close(folder: RunFolder, results: dict[str, Any], device: Device, console: Console) -> Path:
-    """Write results and report, name the folder, print the closing table; then judge."""
-    console.stage("report")
-    file = folder.write_json(RESULTS, results)
-    write_report(file, folder.path / "report" / "index.html")
-    console.close_log()
-    final = folder.finish()
+def _close(final: Path, results: dict[str, Any], device: Device, console: Console) -> Path:
+    """Print the closing table, then judge."""
     if not results["models"]:
         console.info(f"training is off: data and features are in {final}")
         return final
