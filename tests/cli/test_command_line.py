@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,9 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
-def run_with(monkeypatch: pytest.MonkeyPatch, outcome: object) -> list[dict[str, object]]:
+def run_with(monkeypatch: pytest.MonkeyPatch, outcome: object) -> list[dict[str, Any]]:
     """Put a pipeline in place that records how it is called, then raises ``outcome`` if it can."""
-    calls: list[dict[str, object]] = []
+    calls: list[dict[str, Any]] = []
 
     def run(loaded: object, **options: object) -> None:
         calls.append({"loaded": loaded, **options})
@@ -39,7 +40,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, outcome: object) -> list[dict[str,
             raise outcome
 
     module = ModuleType("tinyml_nas.pipeline")
-    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "run", run, raising=False)
     monkeypatch.setitem(sys.modules, "tinyml_nas.pipeline", module)
     monkeypatch.setattr("tinyml_nas.pipeline", module, raising=False)
     return calls
@@ -85,7 +86,7 @@ def test_output_and_overrides_reach_the_pipeline(
     arguments = [str(good), "--output", str(tmp_path / "out"), "--set", "common.seed=7"]
     assert cli.main(arguments) == 0
     assert calls[0]["output"] == tmp_path / "out"
-    assert calls[0]["loaded"].config.common.seed == 7  # type: ignore[attr-defined]
+    assert calls[0]["loaded"].config.common.seed == 7
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyml_nas.console import Console
-from tinyml_nas.data import SIDES, DataSplits, prepare_data
+from tinyml_nas.data import SIDES, DataSplits, Side, prepare_data
 from tinyml_nas.data.checks import check_no_leak
 from tinyml_nas.data.records import Recording, RecordingSet, Segment
 from tinyml_nas.data.split import allocate, split
@@ -29,13 +29,13 @@ def prepare(root: Path, **keys: dict[str, Any]) -> DataSplits:
     return prepare_data(write_config(root, **keys), QUIET)
 
 
-def names(data: DataSplits, side: str) -> set[str]:
+def names(data: DataSplits, side: Side) -> set[str]:
     return {r["name"] for r in data.manifest["recordings"] if r["side"] == side}
 
 
-def sample_keys(data: DataSplits, side: str) -> set[tuple[int, int]]:
+def sample_keys(data: DataSplits, side: Side) -> set[tuple[int, int]]:
     """(recording, sample) of every sample in the windows of a side."""
-    windows = data.side(side)  # type: ignore[arg-type]
+    windows = data.side(side)
     length = windows.x.shape[-1]
     return {
         (int(r), int(s) + i)

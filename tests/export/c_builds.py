@@ -10,6 +10,8 @@ import pytest
 from tinyml_nas.export.c import CExport
 from tinyml_nas.quantize.integer import IntNetwork
 
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
+
 Emit = Callable[[IntNetwork], CExport]
 
 

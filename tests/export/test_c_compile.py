@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_builds import Emit, compiler_or_skip
+from c_builds import WARNINGS, Emit, compiler_or_skip
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.toolchain import WARNINGS
 from tinyml_nas.quantize.integer import IntNetwork
 
 pytestmark = pytest.mark.c

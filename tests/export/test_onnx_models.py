@@ -20,14 +20,11 @@ from tinyml_nas.train.builder import NetworkModule
 
 pytestmark = pytest.mark.fast
 
-LEVELS = (
-    onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
-)
+Level = onnxruntime.GraphOptimizationLevel
+LEVELS = (Level.ORT_DISABLE_ALL, Level.ORT_ENABLE_BASIC, Level.ORT_ENABLE_ALL)
 
 
-def _run(model: onnx.ModelProto, x: np.ndarray, level=LEVELS[-1]) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
+def _run(model: onnx.ModelProto, x: np.ndarray, level: Level = LEVELS[-1]) -> dict[str, np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = level
     session = onnxruntime.InferenceSession(
@@ -53,8 +50,8 @@ def _wide(integer: IntNetwork) -> IntNetwork:
 def test_the_integer_file_is_exact_in_every_layer(
     integer: IntNetwork,
     windows: np.ndarray,
-    level,
-    wide: bool,  # type: ignore[no-untyped-def]
+    level: Level,
+    wide: bool,
 ) -> None:
     extremes = np.concatenate([windows, windows * 1e6, windows * -1e6])
     expected = run_reference(integer, quantize_input(integer, extremes))

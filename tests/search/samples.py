@@ -6,6 +6,8 @@ import numpy as np
 
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
+from tinyml_nas.search import PRIMITIVES
+from tinyml_nas.search.genotype import Genotype
 from tinyml_nas.search.settings import SearchSettings
 from tinyml_nas.search.space import SearchSpace
 
@@ -59,3 +61,15 @@ def features(
         channel_names=tuple(f"c{i}" for i in range(shape[0])),
         chain=(),
     )
+
+
+def random_genotype(space: SearchSpace, draw: np.random.Generator) -> Genotype:
+    """Any edge and any primitive but ``none`` for each node."""
+
+    def genes() -> tuple[tuple[str, int], ...]:
+        return tuple(
+            (PRIMITIVES[draw.integers(1, 7)], int(draw.integers(0, node + 1)))
+            for node in range(space.nodes)
+        )
+
+    return Genotype(genes(), genes(), space.concat)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import samples
 import torch
-from test_supernet import random_genotype
 
 from tinyml_nas.graph import network_cost
 from tinyml_nas.search import PRIMITIVES, derive
@@ -29,7 +28,7 @@ def test_at_one_hot_alphas_the_expectation_is_the_exact_cost(shape, dims):
     space = samples.space(shape, 4, dims)
     model, draw = cost_model(space), np.random.default_rng(5)
     for _ in range(20):
-        genotype = random_genotype(space, draw)
+        genotype = samples.random_genotype(space, draw)
         exact = network_cost(derive(genotype, space))
         expected = model.expected(as_mixture(genotype)).tolist()
         assert expected == pytest.approx([getattr(exact, metric) for metric in METRICS], abs=1e-6)

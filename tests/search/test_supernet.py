@@ -11,7 +11,6 @@ from plain_supernet import plain_logits, split_kernels
 
 from tinyml_nas.search import derive
 from tinyml_nas.search.choice import as_mixture
-from tinyml_nas.search.genotype import Genotype
 from tinyml_nas.search.supernet import Supernet
 from tinyml_nas.train.builder import NetworkModule
 
@@ -53,7 +52,7 @@ def test_a_one_hot_mixture_is_the_derived_network(shape, dims):
     space = samples.space(shape, 4, dims)
     draw = np.random.default_rng(3)
     for _ in range(4):
-        genotype = random_genotype(space, draw)
+        genotype = samples.random_genotype(space, draw)
         net = Supernet(space)
         weights = net.initial_weights(torch.Generator().manual_seed(2))
         module = NetworkModule(derive(genotype, space))
@@ -61,18 +60,6 @@ def test_a_one_hot_mixture_is_the_derived_network(shape, dims):
         x = torch.randn(6, *shape, generator=torch.Generator().manual_seed(4))
         expected = net.logits(x.transpose(0, 1).contiguous(), weights, as_mixture(genotype))
         torch.testing.assert_close(module.train()(x), expected, atol=1e-4, rtol=1e-4)
-
-
-def random_genotype(space, draw) -> Genotype:
-    from tinyml_nas.search import PRIMITIVES
-
-    def genes():
-        return tuple(
-            (PRIMITIVES[draw.integers(1, 7)], int(draw.integers(0, node + 1)))
-            for node in range(space.nodes)
-        )
-
-    return Genotype(genes(), genes(), space.concat)
 
 
 @torch.no_grad()

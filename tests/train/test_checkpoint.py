@@ -1,5 +1,6 @@
 """Checkpoints: what goes in comes out, and a damaged one is named."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_optimizer_state_survives_the_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"no zip"])
-def test_damaged_checkpoint_is_named(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_checkpoint_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "state.npz"
     save_checkpoint(path, {"epoch": 1})
     path.write_bytes(damage(path.read_bytes()))

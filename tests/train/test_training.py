@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     whole = _fit(features, tmp_path / "whole.npz")
     real_epoch = loop._train_epoch
 
-    def killed(*args, **kwargs):  # type: ignore[no-untyped-def]
+    def killed(*args: Any, **kwargs: Any) -> float:
         if args[-1] == stop_after:
             raise KeyboardInterrupt
         return real_epoch(*args, **kwargs)

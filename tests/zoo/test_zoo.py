@@ -2,6 +2,7 @@
 
 import pytest
 
+from tinyml_nas.config.names import NOMINAL_PARAMETERS
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.zoo import ZOO
 
@@ -18,6 +19,10 @@ def test_size_and_work(name: str) -> None:
     cost = network_cost(ZOO[name].build(Shape(1, 512), 2))
     assert cost.parameters == PARAMETERS[name]
     assert cost.macs == MACS[name]
+
+
+def test_the_names_of_a_yaml_are_those_of_the_zoo() -> None:
+    assert tuple(NOMINAL_PARAMETERS) == tuple(ZOO)
 
 
 @pytest.mark.parametrize("name", ZOO)

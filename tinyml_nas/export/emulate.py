@@ -43,8 +43,6 @@ class Emulation:
     layer_instructions: Mapping[str, int]
     stack_bytes: int
     linked: LinkedSize
-    data_dependent: bool
-    """Whether the windows took different numbers of instructions."""
 
 
 def emulate(
@@ -74,7 +72,6 @@ def emulate(
             },
             stack_bytes=machine.stack_bytes(),
             linked=linked_size(program),
-            data_dependent=len(set(totals)) > 1,
         )
 
 

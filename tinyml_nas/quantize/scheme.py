@@ -29,7 +29,6 @@ addition or a layer that writes it would leave Q31."""
 MAX_RATIO = 2.0**30 - 0.25
 """From here on the mantissa rounds up to the next power of two, and the shift down to 0."""
 
-Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 
