@@ -199,6 +199,7 @@ def _model(
             "cortex-m4": {layer["name"]: int(layer["macs"] * 5.4) + 200 for layer in layers}
         },
         "stack_bytes": {"cortex-m4": 184},
+        "qdq_agreement": 0.998,
         "parity": _parity(),
         "files": {
             "int8 ONNX": f"export/{name}/model_int8.onnx",

@@ -280,6 +280,7 @@ class Model(Record):
     layer_instructions: dict[str, dict[str, Count]] = {}
     stack_bytes: dict[str, Count] = {}
     parity: Parity | None = None
+    qdq_agreement: Fraction | None = None
     files: dict[str, str] = {}
 
 
