@@ -1,0 +1,81 @@
+"""Networks are checked when they are made, survive JSON, and know what they cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Op,
+    Shape,
+    network_cost,
+)
+
+pytestmark = pytest.mark.fast
+
+SHAPE = Shape(3, 20)
+
+
+def _network(*nodes: Node) -> Network:
+    return Network("net", SHAPE, nodes)
+
+
+def test_every_operation_survives_json(every_op: Network) -> None:
+    assert Network.from_json(every_op.to_json()) == every_op
+
+
+@pytest.mark.parametrize(
+    ("op", "expected"),
+    [
+        (Conv(5, 3), (5, 18)),
+        (Conv(5, 3, 2, (1, 1)), (5, 10)),
+        (Conv(5, 4, 3, (1, 2)), (5, 7)),
+        (MaxPool(3, 2, (1, 1)), (3, 10)),
+        (AvgPool(3, 1, (1, 1)), (3, 20)),
+        (GlobalAvgPool(), (3, 1)),
+        (Linear(4), (4, 1)),
+    ],
+)
+def test_output_shapes(op: Op, expected: tuple[int, int]) -> None:
+    assert _network(Node("out", op, (INPUT,))).shapes["out"] == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ((), "has no nodes"),
+        (
+            (Node("a", Conv(1, 21), (INPUT,)),),
+            "'a': conv with kernel 21 does not fit a length of 20",
+        ),
+        ((Node("a", Conv(1, 3), ("b",)),), "'a' reads 'b' before it exists"),
+        ((Node(INPUT, Conv(1, 3), (INPUT,)),), "two tensors named 'input'"),
+        ((Node("a", Conv(4, 1), (INPUT,)), Node("b", Add(), (INPUT, "a"))), "one shape"),
+        ((Node("a", Conv(3, 3), (INPUT,)), Node("b", Concat(), (INPUT, "a"))), "one length"),
+        ((Node("a", Conv(3, 3), (INPUT, INPUT)),), "takes one input, not 2"),
+    ],
+)
+def test_a_network_that_cannot_run_is_refused(nodes: tuple[Node, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _network(*nodes)
+
+
+def test_the_cost_of_two_layers_by_hand() -> None:
+    cost = network_cost(
+        _network(Node("conv", Conv(4, 5, 2, (2, 2)), (INPUT,)), Node("fc", Linear(2), ("conv",)))
+    )
+    assert cost.parameters == (4 * 5 * 3 + 4) + (2 * 4 * 10 + 2)
+    assert cost.macs == 4 * 5 * 3 * 10 + 2 * 4 * 10
+    tables = (60 + 4 * 9) + (80 + 2 * 9)
+    assert tables < cost.flash_bytes < tables + 1000
+    # the input with two margin rows on each side is live with the convolution's output
+    assert cost.ram_bytes == 24 * 3 + 10 * 4
