@@ -87,7 +87,7 @@ class Console:
 
     def close_log(self) -> None:
         """Let go of the log file, so that its folder can be renamed (Windows insists)."""
-        for handler in list(self._log.handlers):
+        for handler in self._log.handlers[1:]:  # the first is the one that says nothing
             self._log.removeHandler(handler)
             handler.close()
 
