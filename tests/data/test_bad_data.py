@@ -29,7 +29,13 @@ def refused(root: Path, **keys: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("nan", "holds 'nan'"), ("oops", "holds 'oops'"), ("", "is empty"), ("inf", "holds 'inf'")],
+    [
+        ("nan", "holds 'nan'"),
+        ("oops", "holds 'oops'"),
+        ("", "is empty"),
+        ("inf", "holds 'inf'"),
+        ("1e39", "holds '1e39'"),
+    ],
 )
 def test_a_cell_at_fault_is_named(tmp_path: Path, cell: str, words: str) -> None:
     path = write_folder(tmp_path) / "classes" / "up" / "s2_r0.csv"
@@ -39,11 +45,12 @@ def test_a_cell_at_fault_is_named(tmp_path: Path, cell: str, words: str) -> None
     assert f"classes/up/s2_r0.csv, line 42, column 3 (b) {words}" in refused(tmp_path)
 
 
-def test_a_number_at_fault_in_an_array_is_named(tmp_path: Path) -> None:
-    values = signal(1)
-    values[7, 1] = np.nan
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+def test_a_number_at_fault_in_an_array_is_named(tmp_path: Path, value: float) -> None:
+    values = signal(1).astype(np.float64)
+    values[7, 1] = value
     np.save(write_folder(tmp_path) / "classes" / "up" / "x.npy", values)
-    assert "classes/up/x.npy, row 7, column 2 holds nan" in refused(tmp_path)
+    assert f"classes/up/x.npy, row 7, column 2 holds {value}" in refused(tmp_path)
 
 
 def test_rows_and_files_with_other_columns(tmp_path: Path) -> None:

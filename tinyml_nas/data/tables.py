@@ -10,7 +10,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinyml_nas.errors import DataError
 
@@ -129,9 +129,14 @@ def to_numbers(cells: Cells, name: str, columns: list[int]) -> NDArray[np.float6
         )
     except ValueError:
         raise _cell_error(cells, name, columns) from None
-    if not np.isfinite(values).all():
+    if not fits_float32(values).all():
         raise _cell_error(cells, name, columns)
     return values
+
+
+def fits_float32(values: ArrayLike) -> NDArray[np.bool_]:
+    """Which of ``values`` are finite, and stay so as the float32 that windows hold."""
+    return np.asarray(np.abs(values) <= np.finfo(np.float32).max)
 
 
 def _cell_error(cells: Cells, name: str, columns: list[int]) -> DataError:
@@ -140,10 +145,10 @@ def _cell_error(cells: Cells, name: str, columns: list[int]) -> DataError:
         row = cells.row(index)
         for column in columns:
             text = row[column]
-            if is_number(text) and np.isfinite(float(text)):
+            if is_number(text) and fits_float32(float(text)):
                 continue
             title = f" ({cells.header[column]})" if cells.header else ""
-            kind = "is empty" if not text else f"holds {text!r}, which is not a finite number"
+            kind = f"holds {text!r}, which is no finite float32 number" if text else "is empty"
             hint = "Repair or remove that line; missing values cannot be guessed."
             if "," in text and is_number(text.replace(",", ".")):
                 hint = "Write decimals with a point."
@@ -191,8 +196,8 @@ def read_npy(data: bytes, name: str) -> Table:
 
 
 def check_finite(values: NDArray[np.float64], name: str) -> None:
-    """Raise for the first value [T, C] that is not finite."""
-    bad = np.argwhere(~np.isfinite(values))
+    """Raise for the first value [T, C] that is not finite in float32."""
+    bad = np.argwhere(~fits_float32(values))
     if len(bad):
         row, column = (int(i) for i in bad[0])
         raise DataError(
