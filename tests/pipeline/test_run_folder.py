@@ -10,7 +10,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.devices import load_device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.pipeline.budget import check_budget
-from tinyml_nas.pipeline.folder import RunFolder, fingerprint
+from tinyml_nas.pipeline.folder import RunFolder, fingerprint, named_run
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)
@@ -35,6 +35,19 @@ def test_two_runs_in_one_second_do_not_clash(tmp_path: Path) -> None:
     paths = [_open(tmp_path).finish() for _ in range(3)]
     assert len(set(paths)) == 3
     assert (paths[-1].parent / "latest").resolve() == paths[-1]
+
+
+def test_latest_is_a_text_file_where_links_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError("A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    for _ in range(2):
+        final = _open(tmp_path).finish()
+        assert named_run(final.parent / "latest") == final
+    assert named_run(final) == final
 
 
 def test_resume_takes_the_stopped_run_of_the_same_configuration(tmp_path: Path) -> None:

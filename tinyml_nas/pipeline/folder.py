@@ -2,7 +2,8 @@
 
 runs/<name>/<timestamp>.partial/   a run under way, or one that was stopped
 runs/<name>/<timestamp>/           a finished run
-runs/<name>/latest                 the newest finished run (a link; a text file where links fail)
+runs/<name>/latest                 the newest finished run (a link; a text file with its name where
+                                   links fail)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,20 @@ from tinyml_nas.errors import ToolError
 
 PARTIAL = ".partial"
 FINGERPRINT = "fingerprint.txt"
+LATEST = "latest"
 
 
 def fingerprint(*parts: object) -> str:
     """A hash of everything that decides the result: equal runs have equal fingerprints."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def named_run(path: Path) -> Path:
+    """The run folder that ``path`` names, be it ``latest`` as a text file."""
+    if path.name == LATEST and path.is_file():
+        return path.with_name(path.read_text(encoding="utf-8"))
+    return path
 
 
 class RunFolder:
@@ -88,13 +98,15 @@ class RunFolder:
         final = self.path.with_name(self.path.name.removesuffix(PARTIAL))
         os.replace(self.path, final)
         self.path = final
-        latest = final.parent / "latest"
+        latest = final.parent / LATEST
         temporary = final.parent / ".latest.tmp"
         temporary.unlink(missing_ok=True)
         try:
             temporary.symlink_to(final.name, target_is_directory=True)
         except OSError:  # Windows without the right to make links
             temporary.write_text(final.name, encoding="utf-8")
+        if sys.platform == "win32":  # where a link to a folder cannot be replaced
+            latest.unlink(missing_ok=True)
         os.replace(temporary, latest)
         return final
 

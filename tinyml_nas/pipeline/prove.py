@@ -11,6 +11,7 @@ from tinyml_nas.export.c import describe
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import c_carriers
 from tinyml_nas.export.stage import prove_carriers
+from tinyml_nas.pipeline.folder import named_run
 from tinyml_nas.quantize.storage import load_integer
 
 INT8 = "int8 ONNX"
@@ -18,12 +19,13 @@ SOURCE = "C source"
 
 
 def prove_run(run: Path, console: Console) -> None:
-    """Compare every shipped file of ``run`` with its integer model, layer by layer.
+    """Compare the integer ONNX file and the C of ``run`` with its integer model, layer by layer.
 
     Raises ``ParityError`` for a file that computes something else, ``ToolError`` for a folder that
     is no finished run.
     """
     try:
+        run = named_run(run)
         results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ToolError(
