@@ -57,6 +57,21 @@ def test_empty_sections_are_defaults(load: Callable[..., Any], minimal: str, emp
     assert config.compilation.c_prefix == "model"
 
 
+@pytest.mark.parametrize("prefix", ["model", "net_2", "ArcFault", "x" * 31])
+def test_a_legal_prefix_is_kept(load: Callable[..., Any], minimal: str, prefix: str) -> None:
+    config = load(minimal + f"compilation:\n  c_prefix: {prefix}\n").config
+    assert config.compilation.c_prefix == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["2net", "my-net", "net ", "int", "class", "layer", "a__b", "_net", "net_", "é", "x" * 32],
+)
+def test_an_illegal_prefix_is_named(errors: Callable[..., Any], minimal: str, prefix: str) -> None:
+    (found,) = errors(minimal + f"compilation:\n  c_prefix: '{prefix}'\n")
+    assert f"compilation.c_prefix: '{prefix}'" in found
+
+
 def test_empty_key_is_its_default(load: Callable[..., Any], minimal: str) -> None:
     training = load(minimal + "  augmentation:\n  batch_size:\n").config.training
     assert (training.augmentation.jitter, training.batch_size) == (0.0, 8)

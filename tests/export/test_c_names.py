@@ -7,25 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.export.c.emit import format_float, format_numbers
-from tinyml_nas.export.c.names import c_comment, c_string, check_prefix, unique_identifiers
+from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 
 pytestmark = pytest.mark.fast
-
-
-@pytest.mark.parametrize("prefix", ["model", "net_2", "ArcFault"])
-def test_a_legal_prefix_is_kept(prefix: str) -> None:
-    assert check_prefix(prefix) == prefix
-
-
-@pytest.mark.parametrize(
-    "prefix", ["", "2net", "my-net", "net ", "int", "class", "a__b", "_net", "net_", "é", "x" * 41]
-)
-def test_an_illegal_prefix_is_named(prefix: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        check_prefix(prefix)
-    assert repr(prefix) in caught.value.message
 
 
 @given(st.lists(st.text(max_size=8), max_size=12))

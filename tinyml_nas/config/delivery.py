@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tinyml_nas.config.base import Ignored, Section
+
+TAKEN = """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
+    const const_cast constexpr continue decltype default delete do double dynamic_cast else enum
+    explicit export extern false float for friend goto if inline int long mutable namespace new
+    noexcept not not_eq nullptr operator or or_eq private protected public register
+    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast
+    struct switch template this thread_local throw true try typedef typeid typename union unsigned
+    using virtual void volatile wchar_t while xor xor_eq main layer
+"""
+
+
+def _free(prefix: str) -> str:
+    if prefix in TAKEN.split():
+        raise ValueError("is a word of C, C++ or the generated files")
+    return prefix
+
+
+CPrefix = Annotated[
+    str, Field(pattern=r"^[A-Za-z](_?[A-Za-z0-9])*$", max_length=31), AfterValidator(_free)
+]
 
 
 class Testing(Section):
@@ -28,9 +49,10 @@ class Compilation(Section):
     """What is generated for the device."""
 
     enable: bool = Field(default=True, description="False leaves out the generated C.")
-    c_prefix: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")] = Field(
+    c_prefix: CPrefix = Field(
         default="model",
-        description="Start of every name in the C: a letter, then letters, digits or _.",
+        description="Start of every name in the C: a letter, then letters, digits or "
+        "single underscores, at most 31.",
     )
     compile_preset_name: Ignored = None
     keep_libc_files: Ignored = None

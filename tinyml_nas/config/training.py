@@ -19,7 +19,7 @@ class Augmentation(Section):
         default=0.0, description="Noise, in standard deviations of the signal."
     )
     scale: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="Largest relative change of the amplitude."
+        default=0.0, description="Standard deviation of the gain of a window, around 1."
     )
     shift: Fraction = Field(
         default=0.0, description="Largest shift in time, as a share of the window."
@@ -100,7 +100,7 @@ class Training(Section):
         default=False, description="Search the network instead of naming one."
     )
     nas_optimization_mode: Literal["Memory", "Compute"] = Field(
-        default="Memory", description="Search for few parameters (Memory) or few MACs (Compute)."
+        default="Memory", description="Search for little flash (Memory) or few MACs (Compute)."
     )
     nas_epochs: Count = Field(default=10, description="Epochs of the search.")
     nas_model_size: Literal["s", "m", "l", "xl", "xxl"] | None = Field(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.export.c.layers import CModel, resolve
-from tinyml_nas.export.c.names import c_comment, c_string, check_prefix, unique_identifiers
+from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
@@ -50,8 +50,10 @@ class CExport:
 
 
 def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExport:
-    """Write the C of ``net`` into ``folder``; ``vectors`` are golden float windows (N, C, L)."""
-    check_prefix(prefix)
+    """Write the C of ``net`` into ``folder``; ``vectors`` are golden float windows (N, C, L).
+
+    ``prefix`` is as ``compilation.c_prefix`` takes it.
+    """
     model = resolve(net, prefix)
     environment = _environment()
     context = _context(net, prefix, model, vectors)
