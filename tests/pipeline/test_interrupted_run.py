@@ -123,7 +123,8 @@ def test_a_dead_checkpoint_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     assert "hint" in done.stderr
     assert "Traceback" not in done.stderr
     checkpoint.unlink()
-    assert _stop_when(tmp_path, "train/searched/checkpoint.npz", signal.SIGKILL, "--resume")
+    code, _ = _stop_when(tmp_path, "train/searched/checkpoint.npz", signal.SIGKILL, "--resume")
+    assert code == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a small tmpfs in a namespace")

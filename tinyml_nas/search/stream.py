@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.search.halves import training_halves
+from tinyml_nas.train.loop import class_weights
 from tinyml_nas.train.seeding import generator
 
 EVALUATION_BATCH = 256
@@ -73,7 +74,7 @@ def make_streams(features: FeatureSet, *, balanced: bool, seed: int) -> Streams:
     )
     everything = np.arange(len(features.validation.y))
     validation = _stream("validation", features, features.validation, everything)
-    balance = _class_weights(train.y, len(features.class_names)) if balanced else None
+    balance = class_weights(features) if balanced else None
     return Streams(weights, alphas, validation, balance)
 
 
@@ -84,9 +85,3 @@ def _stream(
     x = (examples.x[indices] - scale.mean[:, None]) / scale.std[:, None]
     layout = np.ascontiguousarray(x.transpose(1, 0, 2), np.float32)
     return Stream(name, torch.from_numpy(layout), torch.from_numpy(examples.y[indices]).long())
-
-
-def _class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
-    counts = np.bincount(labels, minlength=classes)
-    shares = len(labels) / (classes * np.maximum(counts, 1))
-    return torch.from_numpy(shares.astype(np.float32))
