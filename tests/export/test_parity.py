@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from random_networks import random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import CortexM, HostC
+from tinyml_nas.export.carriers import CortexM, HostC, OnnxRuntime
+from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
@@ -110,6 +112,19 @@ def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
         report.carriers[0].detail
         == f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
     )
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    "seed", [364, 389, 392, 407, 410]
+)  # their sums leave int32 before R1 clamps
+def test_onnx_runtime_matches_the_reference(tmp_path: Path, seed: int) -> None:
+    net = random_int_network(seed, nodes=9)
+    file = tmp_path / "model_int8.onnx"
+    file.write_bytes(integer_model(net).SerializeToString())
+    carriers = [OnnxRuntime(net, file, optimized=optimized) for optimized in (True, False)]
+    report = prove(net, random_samples(net, 2), carriers)
+    assert [result.status for result in report.carriers] == ["proven", "proven"], report
 
 
 @pytest.mark.c

@@ -2,8 +2,8 @@
 
 Products are carried as float32 on integer values while they stay below 2^24, where every order of
 summation is exact, and as uint8 by uint8 otherwise (the int8 and mixed kernels of ONNX Runtime
-saturate on CPUs without VNNI).  Rule R1 runs in int64: with a positive modulus, ``t - Mod(t, 2^S)``
-divided by ``2^S`` is the arithmetic shift.
+saturate on CPUs without VNNI).  Rule R1 runs in int64 up to its clamp: with a positive modulus,
+``t - Mod(t, 2^S)`` divided by ``2^S`` is the arithmetic shift.
 """
 
 from __future__ import annotations
@@ -176,9 +176,12 @@ def _rule_r1(graph: GraphBuilder, name: str, product: str, r1: Requantize, zero_
     shifted = graph.op("Div", [even, power], f"{name}.shifted")
     zero = graph.constant(f"{name}.zero_out", np.int64(zero_point))
     moved = graph.op("Add", [shifted, zero], f"{name}.moved_out")
+    # ONNX Runtime clips int64 wrongly beyond 32 bits (Eigen's SSE2 path); what float32 rounds here
+    # lies far outside the bounds.
+    real = graph.op("Cast", [moved], f"{name}.real", to=TensorProto.FLOAT)
     bounds = [
-        graph.constant(f"{name}.lower", np.int64(r1.lower)),
-        graph.constant(f"{name}.upper", np.int64(r1.upper)),
+        graph.constant(f"{name}.lower", np.float32(r1.lower)),
+        graph.constant(f"{name}.upper", np.float32(r1.upper)),
     ]
-    clipped = graph.op("Clip", [moved, *bounds], f"{name}.clipped")
+    clipped = graph.op("Clip", [real, *bounds], f"{name}.clipped")
     return graph.op("Cast", [clipped], name, to=TensorProto.INT8)
