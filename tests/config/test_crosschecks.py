@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +122,22 @@ def test_what_has_no_effect_is_said(
 ) -> None:
     (warning,) = load(text(**{section: content})).warnings
     assert words in warning
+
+
+def test_the_home_folder_is_looked_into(
+    load: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "set.zip").touch()
+    assert load(text(dataset="input_data_path: ~/set.zip")).warnings == []
+    (warning,) = load(text(dataset="input_data_path: ~nobody-of-that-name/set.zip")).warnings
+    assert "there is no '~nobody-of-that-name/set.zip'" in warning
+
+
+def test_an_unknown_preset_is_told_where_they_are_listed(errors: Callable[..., Any]) -> None:
+    (found,) = errors(text(features="feature_extraction_name: qqqq"))
+    assert "`info presets` lists the presets" in found
 
 
 def test_no_gpus_means_the_cpu(load: Callable[..., Any]) -> None:

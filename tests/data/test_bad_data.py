@@ -53,6 +53,11 @@ def test_a_number_at_fault_in_an_array_is_named(tmp_path: Path, value: float) ->
     assert f"classes/up/x.npy, row 7, column 2 holds {value}" in refused(tmp_path)
 
 
+def test_the_home_of_a_stranger_is_no_bug(tmp_path: Path) -> None:
+    message = refused(tmp_path, dataset={"input_data_path": "~nobody-of-that-name/set"})
+    assert "There is no data at" in message
+
+
 def test_rows_and_files_with_other_columns(tmp_path: Path) -> None:
     root = write_folder(tmp_path)
     path = root / "classes" / "up" / "s2_r0.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tinyml_nas.config import names
@@ -70,7 +71,7 @@ def _check_path(draft: Draft, text: str, folder: Path) -> None:
         draft.warn(f"dataset.input_data_path is a URL: download it and name the file{where}.")
         return
     try:
-        found = (folder / text).exists()
+        found = (folder / os.path.expanduser(text)).exists()
     except (OSError, ValueError):  # a name that no file system takes
         found = False
     if not found:

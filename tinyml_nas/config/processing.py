@@ -59,7 +59,7 @@ class DataProcessing(Section):
 
     feature_extraction_name: str | None = Field(
         default=None,
-        description="A feature preset; `info features` lists them. Written keys win over it.",
+        description="A feature preset; `info presets` lists them. Written keys win over it.",
     )
     data_proc_transforms: Annotated[
         tuple[Literal["SimpleWindow", "Downsample"], ...], BeforeValidator(_listed)

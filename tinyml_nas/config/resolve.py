@@ -42,7 +42,7 @@ def _resolve_features(draft: Draft) -> None:
         later = LATER_PRESETS[name]
         draft.error(path, f"{path}: the preset {name!r} is not supported yet: it is for {later}.")
     elif name is not None and not name.startswith("Custom_"):
-        hint = did_you_mean(name, FEATURE_PRESETS) or "`info features` lists the presets"
+        hint = did_you_mean(name, FEATURE_PRESETS) or "`info presets` lists the presets"
         draft.error(path, f"{path}: there is no preset {name!r}.", hint=hint)
     features = draft.get(FEATURES, DataProcessing)
     if "LOG_DB" in features.feat_ext_transform:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -86,7 +87,7 @@ def _existing(text: str, folder: Path) -> Path:
             f"dataset.input_data_path is the address {text}; nothing is downloaded here.",
             hint="Download and check it yourself, then name the file.",
         )
-    path = folder / Path(text).expanduser()
+    path = folder / os.path.expanduser(text)
     if not path.exists():
         beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
