@@ -61,6 +61,28 @@ def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixtu
     assert "layer conv3, vector 0" in shown.err
 
 
+@pytest.mark.parametrize("content", [b"", b"no ONNX", None])
+def test_an_int8_file_that_cannot_be_run_is_a_failure(
+    run: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = run / "export" / "model_int8.onnx"
+    whole = file.read_bytes()
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    try:
+        assert main(["prove", str(run)]) == 4
+    finally:
+        file.write_bytes(whole)
+    assert "model_int8.onnx cannot be run" in capsys.readouterr().err
+
+
+def test_damaged_results_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.json").write_text("{}")
+    assert main(["prove", str(tmp_path)]) == 6
+    assert "results.json" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", str(tmp_path)]) == 6
     assert "is no finished run" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tinyml_nas.console import Console
@@ -13,7 +12,9 @@ from tinyml_nas.export.parity import c_carriers
 from tinyml_nas.export.stage import prove_carriers
 from tinyml_nas.pipeline.folder import named_run
 from tinyml_nas.quantize.storage import load_integer
+from tinyml_nas.report import load_results
 
+RESULTS = "results.json"
 INT8 = "int8 ONNX"
 SOURCE = "C source"
 
@@ -24,23 +25,21 @@ def prove_run(run: Path, console: Console) -> None:
     Raises ``ParityError`` for a file that computes something else, ``ToolError`` for a folder that
     is no finished run.
     """
-    try:
-        run = named_run(run)
-        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    run = named_run(run)
+    if not (run / RESULTS).is_file():
         raise ToolError(
-            f"{run} is no finished run: {error}",
+            f"{run} is no finished run: it has no {RESULTS}",
             hint="name the folder of a run, such as runs/watch_exercise/latest",
-        ) from error
-    for model in results["models"]:
-        if INT8 not in model["files"]:
-            console.warning(f"{model['name']}: float only, there is nothing to prove")
+        )
+    for model in load_results(run / RESULTS).models:
+        if INT8 not in model.files:
+            console.warning(f"{model.name}: float only, there is nothing to prove")
             continue
-        console.stage(f"prove: {model['name']} ({model['role']})")
-        net, windows = load_integer(run / "quantize" / model["role"] / "integer.npz")
-        file = run / model["files"][INT8]
+        console.stage(f"prove: {model.name} ({model.role})")
+        net, windows = load_integer(run / "quantize" / model.role / "integer.npz")
+        file = run / model.files[INT8]
         carriers: list[Carrier] = [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
-        if SOURCE in model["files"]:
-            source = run / model["files"][SOURCE]
+        if SOURCE in model.files:
+            source = run / model.files[SOURCE]
             carriers += c_carriers(net, describe(net, source.stem, source.parent))
         prove_carriers(net, windows, carriers, console).require()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,17 @@ class OnnxRuntime:
 
     def run(self, inputs: Int8) -> Mapping[str, Int8]:
         """Every layer, from quantized windows."""
-        model = _from_integers(self._exposed())
-        return self._execute(model, INPUT, inputs)
+        with _runnable(self.file):
+            return self._execute(_from_integers(self._exposed()), INPUT, inputs)
 
     def quantize(self, x: Float32) -> Int8:
         """The integers that the file makes of float windows.
 
         Raises ``ParityError`` when the file as shipped, with no tensor exposed, scores otherwise.
         """
-        exposed = self._execute(self._exposed(), SAMPLES, x)
-        shipped = self._execute(onnx.load(self.file), SAMPLES, x)
+        with _runnable(self.file):
+            exposed = self._execute(self._exposed(), SAMPLES, x)
+            shipped = self._execute(onnx.load(self.file), SAMPLES, x)
         if (exposed[SCORES] != shipped[SCORES]).any():
             raise ParityError(f"{self.file.name} scores differently when its layers are exposed")
         quantized: Int8 = exposed[INPUT]
@@ -64,6 +66,15 @@ class OnnxRuntime:
         )
         names = [output.name for output in session.get_outputs()]
         return dict(zip(names, session.run(None, {feed: values}), strict=True))
+
+
+@contextmanager
+def _runnable(file: Path) -> Iterator[None]:
+    """Whatever stops ``file`` from being read and run, as ``ParityError``: it gives no bits."""
+    try:
+        yield
+    except Exception as error:
+        raise ParityError(f"{file} cannot be run: {error}") from error
 
 
 def _from_integers(model: onnx.ModelProto) -> onnx.ModelProto:
