@@ -77,6 +77,19 @@ def test_an_int8_file_that_cannot_be_run_is_a_failure(
     assert "model_int8.onnx cannot be run" in capsys.readouterr().err
 
 
+def test_c_that_cannot_be_built_is_no_proof(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = run / "export" / "c" / "arc.c"
+    whole = source.read_bytes()
+    source.unlink()
+    try:
+        assert main(["prove", str(run)]) == 6
+    finally:
+        source.write_bytes(whole)
+    shown = capsys.readouterr().err
+    assert "not proven on host C, cortex-m0, cortex-m4, cortex-m33" in shown
+    assert "arc.c" in shown
+
+
 def test_damaged_results_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results.json").write_text("{}")
     assert main(["prove", str(tmp_path)]) == 6

@@ -22,8 +22,8 @@ SOURCE = "C source"
 def prove_run(run: Path, console: Console) -> None:
     """Compare the integer ONNX file and the C of ``run`` with its integer model, layer by layer.
 
-    Raises ``ParityError`` for a file that computes something else, ``ToolError`` for a folder that
-    is no finished run.
+    Raises ``ParityError`` for a file that computes something else; ``ToolError`` for a folder that
+    is no finished run, and where a carrier could not run: what was asked for is a proof.
     """
     run = named_run(run)
     if not (run / RESULTS).is_file():
@@ -42,4 +42,10 @@ def prove_run(run: Path, console: Console) -> None:
         if SOURCE in model.files:
             source = run / model.files[SOURCE]
             carriers += c_carriers(net, describe(net, source.stem, source.parent))
-        prove_carriers(net, windows, carriers, console).require()
+        report = prove_carriers(net, windows, carriers, console)
+        report.require()
+        if unproven := [c for c in report.carriers if c.status != "proven"]:
+            raise ToolError(
+                f"{model.name}: not proven on {', '.join(c.name for c in unproven)}",
+                hint=f"the first says: {unproven[0].detail}",
+            )
