@@ -6,7 +6,7 @@ reported as *not proven*, never as passed; the first difference is named down to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -73,14 +73,25 @@ def c_carriers(net: IntNetwork, export: CExport) -> tuple[Carrier, ...]:
     return (HostC(net, export), *cores)
 
 
-def prove(net: IntNetwork, x: Float32, carriers: Sequence[Carrier]) -> ParityReport:
-    """Compare ``carriers`` with the reference over real windows ``x`` (N, C, L) and worst cases."""
+def prove(
+    net: IntNetwork,
+    x: Float32,
+    carriers: Sequence[Carrier],
+    examined: Callable[[CarrierResult], None] = lambda result: None,
+) -> ParityReport:
+    """Compare ``carriers`` with the reference over real windows ``x`` (N, C, L) and worst cases.
+
+    ``examined`` hears of each carrier as soon as it is done.
+    """
     samples = np.concatenate([x, worst_samples(net)])
     inputs = np.concatenate([quantize_input(net, x), worst_inputs(net)])
     with np.errstate(over="ignore"):  # the largest floats are meant to saturate
         truth = {**run_reference(net, inputs), INPUT: quantize_input(net, samples)}
-    results = tuple(_examine(net, carrier, samples, inputs, truth) for carrier in carriers)
-    return ParityReport(len(inputs), results)
+    results = []
+    for carrier in carriers:
+        results.append(_examine(net, carrier, samples, inputs, truth))
+        examined(results[-1])
+    return ParityReport(len(inputs), tuple(results))
 
 
 def worst_inputs(net: IntNetwork) -> Int8:

@@ -18,7 +18,7 @@ from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.export.emulate import Emulation, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
-from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.export.parity import ParityReport, c_carriers, prove
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.quantize import Quantized, quantize_input, run_reference
@@ -35,11 +35,12 @@ def export_model(
     trained: NetworkModule,
     quantized: Quantized | None,
     features: FeatureSet,
+    windows: Float32,
     config: Config,
     folder: Path,
     console: Console,
 ) -> dict[str, Any]:
-    """Write every artefact of a model into ``folder`` and prove that they agree.
+    """Write every artefact of a model into ``folder`` and prove that they agree on ``windows``.
 
     Returns the ``parity``, ``linked``, ``instructions`` and ``files`` of its results record.
     """
@@ -54,7 +55,6 @@ def export_model(
     parameters = quantized.module.parameters_by_node()
     qdq = qdq_model(net, parameters, features.normalization)
     files["QDQ ONNX"] = _save(qdq, folder / "model_qdq.onnx")
-    windows = golden_windows(features, config.testing.parity_vectors)
     carriers: list[Carrier] = [
         TorchModule(net, quantized.module),
         OnnxRuntime(net, files["int8 ONNX"], optimized=True),
@@ -63,7 +63,6 @@ def export_model(
     agreement = _qdq_agreement(net, files["QDQ ONNX"], features.validation.x)
     console.info(f"QDQ file: the same class on {agreement:.1%} of the validation windows")
     record: dict[str, Any] = {"qdq_agreement": agreement}
-    export = None
     if config.compilation.enable:
         export = emit_c(net, config.compilation.c_prefix, folder / "c", windows)
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
@@ -120,18 +119,12 @@ def prove_carriers(
     net: IntNetwork, windows: Float32, carriers: Sequence[Carrier], console: Console
 ) -> ParityReport:
     """Run ``carriers`` one by one over ``windows`` (N, C, L) and say how each one fared."""
-    results: list[CarrierResult] = []
-    vectors = 0
     with console.track("prove parity", len(carriers)) as task:
-        for carrier in carriers:
-            report = prove(net, windows, [carrier])
-            vectors = report.vectors
-            results += report.carriers
-            task.advance(f"{carrier.name}: {report.carriers[0].status}")
-    for result in results:
+        report = prove(net, windows, carriers, lambda r: task.advance(f"{r.name}: {r.status}"))
+    for result in report.carriers:
         line = (
             f"{result.name}: {result.status}, {result.values:,} values, {result.mismatches} differ"
         )
         say = console.info if result.status == "proven" else console.warning
         say(f"{line} ({result.detail})")
-    return ParityReport(vectors, tuple(results))
+    return report

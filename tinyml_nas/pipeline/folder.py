@@ -24,6 +24,7 @@ from tinyml_nas.errors import ToolError
 PARTIAL = ".partial"
 FINGERPRINT = "fingerprint.txt"
 LATEST = "latest"
+RESULTS = "results.json"
 
 
 def fingerprint(*parts: object) -> str:
@@ -77,15 +78,6 @@ class RunFolder:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-        return path
-
-    def write_bytes(self, name: str, content: bytes) -> Path:
-        """Write ``content`` to ``name`` below the folder, all of it or nothing."""
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_bytes(content)
         os.replace(temporary, path)
         return path
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,6 +16,7 @@ from tinyml_nas.export.stage import golden_windows
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.folder import RunFolder
+from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.quantize import quantize, quantize_input, run_reference
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.storage import save_integer
@@ -47,7 +45,7 @@ def run_model(
     title = f"{network.name} ({role})"
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
     record["cost"] = _cost_record(network, network_cost(network))
-    with _timed(f"train {role}", seconds, console, title):
+    with timed_stage(f"train {role}", seconds, console, f"train: {title}"):
         module, fitted = _train(role, network, features, config, folder, console)
     record["training"] = {
         "epochs": len(fitted.history),
@@ -57,7 +55,7 @@ def run_model(
     }
     quantized = None
     if config.training.quantization:
-        with _timed(f"quantize {role}", seconds, console, title):
+        with timed_stage(f"quantize {role}", seconds, console, f"quantize: {title}"):
             quantized = quantize(
                 module,
                 features,
@@ -68,25 +66,20 @@ def run_model(
                 console=console,
                 title=f"fine-tune {network.name}",
             )
+    golden = golden_windows(features, config.testing.parity_vectors)
+    if quantized is not None:
         record["quantization"] = quantized.record
-        golden = golden_windows(features, config.testing.parity_vectors)
         save_integer(folder.path / "quantize" / role / "integer.npz", quantized.integer, golden)
     integer = quantized.integer if quantized else None
     record |= _test(module, integer, features, test=config.testing.enable)
-    with _timed(f"export {role}", seconds, console, title):
+    with timed_stage(f"export {role}", seconds, console, f"export: {title}"):
         where = "export" if role != "baseline" else "export/baseline"
-        record |= export_model(module, quantized, features, config, folder.path / where, console)
+        record |= export_model(
+            module, quantized, features, golden, config, folder.path / where, console
+        )
         record["files"] = {label: f"{where}/{name}" for label, name in record["files"].items()}
     record["memory"] = _memory_record(plan_memory(network))
     return record
-
-
-@contextmanager
-def _timed(stage: str, seconds: dict[str, float], console: Console, title: str) -> Iterator[None]:
-    console.stage(f"{stage.split()[0]}: {title}")
-    start = time.monotonic()
-    yield
-    seconds[stage] = time.monotonic() - start
 
 
 def _train(

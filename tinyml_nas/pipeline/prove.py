@@ -10,11 +10,10 @@ from tinyml_nas.export.c import describe
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import c_carriers
 from tinyml_nas.export.stage import prove_carriers
-from tinyml_nas.pipeline.folder import named_run
+from tinyml_nas.pipeline.folder import RESULTS, named_run
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.report import load_results
 
-RESULTS = "results.json"
 INT8 = "int8 ONNX"
 SOURCE = "C source"
 

@@ -8,8 +8,6 @@ once with the same bits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,14 @@ from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.pipeline.budget import check_budget
-from tinyml_nas.pipeline.folder import RunFolder, fingerprint
+from tinyml_nas.pipeline.folder import RESULTS, RunFolder, fingerprint
 from tinyml_nas.pipeline.model import run_model
+from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
 from tinyml_nas.report.summary import summary_rows, verdict
 from tinyml_nas.search import search
 from tinyml_nas.zoo import ZOO
 
-RESULTS = "results.json"
 RESULTS_VERSION = 1
 
 
@@ -46,9 +44,9 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     seconds: dict[str, float] = {}
     device = load_device(config.common.target_device)
     _make_deterministic()
-    with _stage("data", seconds, console):
+    with timed_stage("data", seconds, console):
         data = prepare_data(config, console)
-    with _stage("features", seconds, console):
+    with timed_stage("features", seconds, console):
         features = extract_features(data, config, console)
     fixed = _fixed_networks(config, features)
     _plan(fixed, device, console)
@@ -66,7 +64,7 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
         folder.write_json("features/features.json", results["features"])
         searched = []
         if config.training.enable and config.training.nas_enabled:
-            with _stage("search", seconds, console):
+            with timed_stage("search", seconds, console):
                 network, results["search"] = _search(features, config, folder, console)
             searched = [("searched", network)]
             _plan(searched, device, console)
@@ -97,14 +95,6 @@ def _make_deterministic() -> None:
     """One thread and reproducible kernels: equal seeds give equal bits on one machine."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-
-
-@contextmanager
-def _stage(name: str, seconds: dict[str, float], console: Console) -> Iterator[None]:
-    console.stage(name)
-    start = time.monotonic()
-    yield
-    seconds[name] = seconds.get(name, 0.0) + time.monotonic() - start
 
 
 def _head(

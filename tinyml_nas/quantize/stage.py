@@ -32,7 +32,6 @@ class Quantized:
     """The integer model, the fake-quant module that it was lowered from, and how it came about."""
 
     integer: IntNetwork
-    folded: NetworkModule
     module: QuantizedModule
     record: dict[str, Any]
 
@@ -76,7 +75,7 @@ def quantize(
         features.class_names,
         features.channel_names,
     )
-    return Quantized(integer, fold_batch_norm(trained), module, record)
+    return Quantized(integer, module, record)
 
 
 def _choose(
