@@ -29,12 +29,12 @@ from plain_supernet import plain_logits  # noqa: E402
 
 from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
 from tinyml_nas.graph import Shape  # noqa: E402
-from tinyml_nas.search.darts import Darts  # noqa: E402
-from tinyml_nas.search.penalty import cost_model  # noqa: E402
+from tinyml_nas.search.cells.space import SearchSpace  # noqa: E402
+from tinyml_nas.search.darts.loop import Darts  # noqa: E402
+from tinyml_nas.search.darts.penalty import cost_model  # noqa: E402
+from tinyml_nas.search.darts.stream import make_streams  # noqa: E402
+from tinyml_nas.search.darts.supernet import Supernet  # noqa: E402
 from tinyml_nas.search.settings import SearchSettings  # noqa: E402
-from tinyml_nas.search.space import SearchSpace  # noqa: E402
-from tinyml_nas.search.stream import make_streams  # noqa: E402
-from tinyml_nas.search.supernet import Supernet  # noqa: E402
 
 STEPS_PER_EPOCH = 58
 BATCH = 128

@@ -208,7 +208,7 @@ def _info_presets(console: Console, name: str | None) -> None:
 
 
 def _info_primitives(console: Console, name: str | None) -> None:
-    from tinyml_nas.search.primitives import DESCRIPTIONS
+    from tinyml_nas.search.cells.primitives import DESCRIPTIONS
 
     chosen = _chosen(tuple(DESCRIPTIONS), name, "primitive")
     rows = [(primitive, DESCRIPTIONS[primitive]) for primitive in chosen]

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinyml_nas.search.primitives import PRIMITIVES
-from tinyml_nas.search.space import CellPlan
-from tinyml_nas.search.supernet import Supernet
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import CellPlan
+from tinyml_nas.search.darts.supernet import Supernet
 
 
 def plain_logits(net: Supernet, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:

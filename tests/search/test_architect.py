@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tinyml_nas.search.architect import Descent, first_order_gradient, second_order_gradient
+from tinyml_nas.search.darts.architect import Descent, first_order_gradient, second_order_gradient
 
 pytestmark = pytest.mark.fast
 

@@ -14,12 +14,12 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.graph import network_cost
 from tinyml_nas.search import derive
-from tinyml_nas.search.choice import as_mixture, select
-from tinyml_nas.search.darts import Darts, run_search
-from tinyml_nas.search.genotype import Genotype, discretize
-from tinyml_nas.search.penalty import cost_model
-from tinyml_nas.search.stream import make_streams
-from tinyml_nas.search.supernet import Supernet
+from tinyml_nas.search.cells.genotype import Genotype, discretize
+from tinyml_nas.search.darts.choice import as_mixture, select
+from tinyml_nas.search.darts.loop import Darts, run_search
+from tinyml_nas.search.darts.penalty import cost_model
+from tinyml_nas.search.darts.stream import make_streams
+from tinyml_nas.search.darts.supernet import Supernet
 
 pytestmark = pytest.mark.fast
 

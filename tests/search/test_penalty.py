@@ -9,8 +9,8 @@ import torch
 
 from tinyml_nas.graph import network_cost
 from tinyml_nas.search import PRIMITIVES, derive
-from tinyml_nas.search.choice import as_mixture
-from tinyml_nas.search.penalty import METRICS, cost_model
+from tinyml_nas.search.darts.choice import as_mixture
+from tinyml_nas.search.darts.penalty import METRICS, cost_model
 
 pytestmark = pytest.mark.fast
 

@@ -11,8 +11,8 @@ import samples
 
 from tinyml_nas.graph import Concat, Conv, network_cost
 from tinyml_nas.search import PRIMITIVES, Genotype, derive
-from tinyml_nas.search.genotype import discretize, first_edge, one_hot
-from tinyml_nas.search.primitives import primitive_op
+from tinyml_nas.search.cells.genotype import discretize, first_edge, one_hot
+from tinyml_nas.search.cells.primitives import primitive_op
 
 pytestmark = pytest.mark.fast
 
@@ -23,7 +23,7 @@ def uniform(space, primitive: str) -> Genotype:
 
 
 def test_listing_primitives_needs_no_torch():
-    code = "import sys; import tinyml_nas.search.primitives; sys.exit('torch' in sys.modules)"
+    code = "import sys; import tinyml_nas.search.cells.primitives; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from plain_supernet import plain_logits, split_kernels
 
 from tinyml_nas.search import derive
-from tinyml_nas.search.choice import as_mixture
-from tinyml_nas.search.supernet import Supernet
+from tinyml_nas.search.darts.choice import as_mixture
+from tinyml_nas.search.darts.supernet import Supernet
 from tinyml_nas.train.builder import NetworkModule
 
 pytestmark = pytest.mark.fast

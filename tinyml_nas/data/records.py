@@ -63,12 +63,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class WindowSet:
-    """Windows of equal length: x [N, C, L], label, source recording and first sample of each."""
+    """Windows of equal length: x [N, C, L]; label, recording, first sample and group of each.
+
+    ``group`` numbers what must never be torn between two sides of a split: the groups of the data
+    set (a person, a machine) where it names them, else the recordings.
+    """
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
     recording: NDArray[np.int64]
     start: NDArray[np.int64]
+    group: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.y)

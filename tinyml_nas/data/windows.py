@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
 from tinyml_nas.data.records import Recording, RecordingSet, Segment, WindowSet
@@ -91,4 +92,12 @@ def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSe
         x[index] = recordings[recording].samples[start : start + frame.length].T
     y = np.array([label[recordings[r].label] for r, _ in places], dtype=np.int64)
     where = np.array(places, dtype=np.int64).reshape(-1, 2)
-    return WindowSet(x, y, where[:, 0].copy(), where[:, 1].copy())
+    recording, sample = where[:, 0].copy(), where[:, 1].copy()
+    return WindowSet(x, y, recording, sample, _group_numbers(data)[recording])
+
+
+def _group_numbers(data: RecordingSet) -> NDArray[np.int64]:
+    """Number of the group of each recording; a recording without one stands alone."""
+    numbers: dict[str | int, int] = {}
+    groups = (r.group if r.group is not None else i for i, r in enumerate(data.recordings))
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)

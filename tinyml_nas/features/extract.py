@@ -22,11 +22,14 @@ BLOCK = 2048
 
 @dataclass(frozen=True)
 class Examples:
-    """Model inputs x [N, C, F], not yet normalized, their labels and their source recordings."""
+    """Model inputs x [N, C, F], not yet normalized, and the label and group of each.
+
+    Examples of one group must stay on one side of every further split; see ``WindowSet``.
+    """
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
-    recording: NDArray[np.int64]
+    group: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -78,7 +81,9 @@ def run_chain(steps: tuple[Step, ...], windows: WindowSet, settings: Settings) -
     for step in steps[len(alone) :]:
         joined = step.apply(joined, settings)
     x = np.ascontiguousarray(joined.x, dtype=np.float32)
-    return Examples(x, joined.y, joined.recording)
+    group_of = np.zeros(windows.recording.max(initial=0) + 1, dtype=np.int64)
+    group_of[windows.recording] = windows.group
+    return Examples(x, joined.y, group_of[joined.recording])
 
 
 def _in_blocks(

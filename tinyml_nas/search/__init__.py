@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinyml_nas.search.derive import derive
-from tinyml_nas.search.genotype import Genotype
-from tinyml_nas.search.primitives import PRIMITIVES
-from tinyml_nas.search.space import SearchSpace
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Genotype
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import SearchSpace
 
 if TYPE_CHECKING:
-    from tinyml_nas.search.darts import search
+    from tinyml_nas.search.darts.loop import search
     from tinyml_nas.search.result import SearchResult
 
 __all__ = ["PRIMITIVES", "Genotype", "SearchResult", "SearchSpace", "derive", "search"]
@@ -23,7 +23,7 @@ __all__ = ["PRIMITIVES", "Genotype", "SearchResult", "SearchSpace", "derive", "s
 
 def __getattr__(name: str) -> Any:
     if name == "search":
-        from tinyml_nas.search.darts import search
+        from tinyml_nas.search.darts.loop import search
 
         return search
     if name == "SearchResult":

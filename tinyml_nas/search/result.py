@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from tinyml_nas.graph import Network
-from tinyml_nas.search.genotype import Genotype, Table
-from tinyml_nas.search.primitives import PRIMITIVES
+from tinyml_nas.search.cells.genotype import Genotype, Table
+from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.settings import SearchSettings
 
 

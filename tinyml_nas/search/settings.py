@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tinyml_nas.config import Config
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Shape
-from tinyml_nas.search.space import SearchSpace
+from tinyml_nas.search.cells.space import SearchSpace
 
 
 @dataclass(frozen=True)

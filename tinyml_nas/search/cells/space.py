@@ -17,7 +17,7 @@ from functools import cached_property
 
 from tinyml_nas.graph import Conv, Op, Shape
 from tinyml_nas.graph.ops import same_padding
-from tinyml_nas.search.primitives import primitive_op
+from tinyml_nas.search.cells.primitives import primitive_op
 
 MIN_LENGTH = 4
 

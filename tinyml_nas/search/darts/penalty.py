@@ -28,10 +28,10 @@ from torch import Tensor
 
 from tinyml_nas.graph import INPUT, Cost, LayerCost, Network, Node, network_cost
 from tinyml_nas.graph.cost import layer_cost
-from tinyml_nas.search.derive import derive
-from tinyml_nas.search.genotype import Genotype, first_edge, one_hot
-from tinyml_nas.search.primitives import NONE, PRIMITIVES
-from tinyml_nas.search.space import CellPlan, SearchSpace
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Genotype, first_edge, one_hot
+from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES
+from tinyml_nas.search.cells.space import CellPlan, SearchSpace
 
 METRICS = ("parameters", "macs", "flash_bytes")
 OBJECTIVES = {"Memory": "flash_bytes", "Compute": "macs"}

@@ -8,8 +8,8 @@ repeats its channels: the 1x1 convolution behind it has the inputs the genotype 
 from __future__ import annotations
 
 from tinyml_nas.graph import INPUT, Concat, GlobalAvgPool, Linear, Network, Node
-from tinyml_nas.search.genotype import Genotype
-from tinyml_nas.search.space import CellPlan, SearchSpace
+from tinyml_nas.search.cells.genotype import Genotype
+from tinyml_nas.search.cells.space import CellPlan, SearchSpace
 
 
 def derive(genotype: Genotype, space: SearchSpace, name: str = "darts") -> Network:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.search.halves import training_halves
+from tinyml_nas.search.darts.halves import training_halves
 from tinyml_nas.train.loop import class_weights
 from tinyml_nas.train.seeding import generator
 
@@ -67,7 +67,7 @@ class Streams:
 def make_streams(features: FeatureSet, *, balanced: bool, seed: int) -> Streams:
     """Streams from the training split (cut in two) and the validation split of ``features``."""
     train = features.train
-    halves = training_halves(train.y, train.recording, seed)
+    halves = training_halves(train.y, train.group, seed)
     weights, alphas = (
         _stream(name, features, train, half)
         for name, half in zip(("weights", "alphas"), halves, strict=True)

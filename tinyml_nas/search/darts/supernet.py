@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinyml_nas.search.genotype import first_edge
-from tinyml_nas.search.mixture import NORM_EPSILON, Mixer
-from tinyml_nas.search.space import SearchSpace
+from tinyml_nas.search.cells.genotype import first_edge
+from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.darts.mixture import NORM_EPSILON, Mixer
 
 
 class Supernet:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.primitives import NONE, PRIMITIVES
+from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES
 
 Gene = tuple[str, int]
 """Primitive of a node and the state that it reads."""

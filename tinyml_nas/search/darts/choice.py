@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinyml_nas.search.genotype import Genotype, one_hot
-from tinyml_nas.search.stream import Stream
-from tinyml_nas.search.supernet import Supernet
+from tinyml_nas.search.cells.genotype import Genotype, one_hot
+from tinyml_nas.search.darts.stream import Stream
+from tinyml_nas.search.darts.supernet import Supernet
 
 RULE = (
     "the genotypes of the later half of the epochs are compared as discrete paths through the "

@@ -31,17 +31,17 @@ from tinyml_nas.console import Console, Task
 from tinyml_nas.errors import DataError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Shape, network_cost
-from tinyml_nas.search.architect import Descent, first_order_gradient, second_order_gradient
-from tinyml_nas.search.choice import RULE, as_mixture, evaluate, select
-from tinyml_nas.search.derive import derive
-from tinyml_nas.search.genotype import Genotype, discretize
-from tinyml_nas.search.penalty import METRICS, CostModel, cost_model
-from tinyml_nas.search.primitives import PRIMITIVES
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Genotype, discretize
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.darts.architect import Descent, first_order_gradient, second_order_gradient
+from tinyml_nas.search.darts.choice import RULE, as_mixture, evaluate, select
+from tinyml_nas.search.darts.penalty import METRICS, CostModel, cost_model
+from tinyml_nas.search.darts.stream import Streams, make_streams
+from tinyml_nas.search.darts.supernet import Supernet
 from tinyml_nas.search.result import EpochRecord, SearchResult
 from tinyml_nas.search.settings import SearchSettings, settings_from_config, space_from_config
-from tinyml_nas.search.space import SearchSpace
-from tinyml_nas.search.stream import Streams, make_streams
-from tinyml_nas.search.supernet import Supernet
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyml_nas.train.seeding import generator
 

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinyml_nas.search.primitives import CONV_KERNELS, PRIMITIVES
+from tinyml_nas.search.cells.primitives import CONV_KERNELS, PRIMITIVES
 
 TAPS = 7
 NORM_EPSILON = 1e-5
