@@ -9,6 +9,8 @@ import re
 
 QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 BYTES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+COUNTS = {"": 1.0, "k": 1e3, "M": 1e6}
 HERTZ = {"": 1, "Hz": 1, "k": 1e3, "kHz": 1e3, "M": 1e6, "MHz": 1e6}
 
 
@@ -35,3 +37,18 @@ def parse_bytes(value: object) -> object:
 def parse_frequency(value: object) -> object:
     """Hertz where ``value`` is text; anything else as it is, for the schema to judge."""
     return _scaled(value, HERTZ, "a frequency") if isinstance(value, str) else value
+
+
+def parse_seconds(value: object) -> object:
+    """Seconds where ``value`` is text; anything else as it is, for the schema to judge."""
+    return _scaled(value, SECONDS, "a time") if isinstance(value, str) else value
+
+
+def parse_count(value: object) -> object:
+    """A whole number where ``value`` is text such as ``30k``; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    count = _scaled(value, COUNTS, "a count")
+    if count != int(count):
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(count)

@@ -92,8 +92,8 @@ def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSe
         x[index] = recordings[recording].samples[start : start + frame.length].T
     y = np.array([label[recordings[r].label] for r, _ in places], dtype=np.int64)
     where = np.array(places, dtype=np.int64).reshape(-1, 2)
-    recording, sample = where[:, 0].copy(), where[:, 1].copy()
-    return WindowSet(x, y, recording, sample, _group_numbers(data)[recording])
+    owner, sample = where[:, 0].copy(), where[:, 1].copy()
+    return WindowSet(x, y, owner, sample, _group_numbers(data)[owner])
 
 
 def _group_numbers(data: RecordingSet) -> NDArray[np.int64]:

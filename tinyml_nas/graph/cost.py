@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import Conv, Linear
+from tinyml_nas.graph.ops import Conv, DepthwiseConv, Linear
 
 BIAS_BYTES = 4
 MULTIPLIER_BYTES = 4
@@ -49,7 +49,7 @@ def layer_cost(network: Network, node: Node) -> LayerCost:
     """Cost of ``node`` where it stands in ``network``."""
     inputs = network.input_shapes(node)
     weights = node.op.weight_count(inputs)
-    weighted = isinstance(node.op, Conv | Linear)
+    weighted = isinstance(node.op, Conv | DepthwiseConv | Linear)
     channels = network.shapes[node.name].channels if weighted else 0
     overhead = LAYER_CODE_BYTES + (DESCRIPTOR_BYTES if weighted else 0)
     return LayerCost(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.graph.network import INPUT, Network
-from tinyml_nas.graph.ops import AvgPool, Conv
+from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv
 
 ALIGNMENT_BYTES = 4
 
@@ -65,7 +65,7 @@ def plan_memory(network: Network) -> MemoryPlan:
     for i, node in enumerate(network.nodes):
         for name in node.inputs:
             last[name] = i
-            if isinstance(node.op, Conv | AvgPool):
+            if isinstance(node.op, Conv | DepthwiseConv | AvgPool):
                 old = margins[name]
                 margins[name] = (max(old[0], node.op.pad[0]), max(old[1], node.op.pad[1]))
     last[network.output] = len(network.nodes)  # the caller reads it after the run

@@ -84,6 +84,31 @@ class Conv:
 
 
 @dataclass(frozen=True)
+class DepthwiseConv:
+    """1-D convolution of each channel by itself; as many channels leave as enter."""
+
+    kernel: int
+    stride: int = 1
+    pad: tuple[int, int] = (0, 0)
+    norm: bool = True
+    relu: bool = True
+
+    kind = "depthwise_conv"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _single(self.kind, inputs)
+        return Shape(
+            shape.channels, _windows(self.kind, shape.length, self.kernel, self.stride, self.pad)
+        )
+
+    def weight_count(self, inputs: tuple[Shape, ...]) -> int:
+        return inputs[0].channels * self.kernel
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        return self.weight_count(inputs) * self.output_shape(inputs).length
+
+
+@dataclass(frozen=True)
 class Linear:
     """Fully connected layer over all values of its input; the output has length 1."""
 
@@ -182,5 +207,6 @@ class Concat(_Weightless):
 
 
 OPS: dict[str, type] = {
-    op.kind: op for op in (Conv, Linear, MaxPool, AvgPool, GlobalAvgPool, Add, Concat)
+    op.kind: op
+    for op in (Conv, DepthwiseConv, Linear, MaxPool, AvgPool, GlobalAvgPool, Add, Concat)
 }

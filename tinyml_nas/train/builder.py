@@ -16,6 +16,7 @@ from tinyml_nas.graph import (
     AvgPool,
     Concat,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Linear,
     MaxPool,
@@ -28,15 +29,21 @@ from tinyml_nas.graph import (
 class ConvBlock(nn.Module):
     """Convolution, then batch norm and ReLU where the record says so."""
 
-    def __init__(self, inputs: Shape, op: Conv | Linear) -> None:
+    def __init__(self, inputs: Shape, op: Conv | DepthwiseConv | Linear) -> None:
         super().__init__()
-        conv = op if isinstance(op, Conv) else Conv(op.out_features, inputs.length, norm=False)
+        conv = Conv(op.out_features, inputs.length, norm=False) if isinstance(op, Linear) else op
+        channels = conv.output_shape((inputs,)).channels
         self.pad = conv.pad
         self.relu = op.relu
         self.conv = nn.Conv1d(
-            inputs.channels, conv.out_channels, conv.kernel, conv.stride, bias=not conv.norm
+            inputs.channels,
+            channels,
+            conv.kernel,
+            conv.stride,
+            groups=channels if isinstance(conv, DepthwiseConv) else 1,
+            bias=not conv.norm,
         )
-        self.norm = nn.BatchNorm1d(conv.out_channels) if conv.norm else None
+        self.norm = nn.BatchNorm1d(channels) if conv.norm else None
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, L) -> (N, C', L')
         x = self.conv(F.pad(x, self.pad) if any(self.pad) else x)
@@ -111,7 +118,7 @@ def build_module(network: Network, generator: torch.Generator) -> NetworkModule:
 
 def _module(network: Network, node: Node) -> nn.Module:
     match node.op:
-        case Conv() | Linear() as op:
+        case Conv() | DepthwiseConv() | Linear() as op:
             return ConvBlock(network.input_shapes(node)[0], op)
         case MaxPool() | AvgPool() as op:
             return Pool(op)

@@ -113,7 +113,7 @@ def fit(
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe):
             start = time.monotonic()
             epoch = progress.epoch
-            loss = _train_epoch(
+            loss = train_epoch(
                 module, optimizer, features.train, normalize, recipe, weights, seed, epoch
             )
             if not math.isfinite(loss):
@@ -168,7 +168,7 @@ def batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...
     return tuple(parts)
 
 
-def _train_epoch(
+def train_epoch(
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
     train: Examples,
@@ -178,6 +178,7 @@ def _train_epoch(
     seed: int,
     epoch: int,
 ) -> float:
+    """Mean loss over one pass through ``train``, which changes ``module`` and ``optimizer``."""
     module.train()
     device = next(module.parameters()).device
     x, y = torch.from_numpy(train.x), torch.from_numpy(train.y)

@@ -1,0 +1,64 @@
+"""Hard budgets: what a network may cost at most, and what it does cost before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyml_nas.devices import Device
+from tinyml_nas.graph import Network, network_cost
+
+RESOURCES: Mapping[str, str] = {
+    "flash_bytes": "flash",
+    "ram_bytes": "RAM",
+    "macs": "MACs",
+    "latency_seconds": "latency",
+}
+"""What a budget can limit: field and what people call it."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Exact cost of one network on one device; the latency is the estimate of its cycle model.
+
+    ``latency_seconds`` is ``None`` for a device whose core has no measured cycle model.
+    """
+
+    parameters: int
+    macs: int
+    flash_bytes: int
+    ram_bytes: int
+    latency_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits by resource; ``None`` where there is none."""
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    macs: int | None = None
+    latency_seconds: float | None = None
+
+    def shares(self, resources: Resources) -> dict[str, float]:
+        """By limited resource how much of its limit is used; above 1 breaks the budget."""
+        return {
+            name: getattr(resources, name) / limit
+            for name in RESOURCES
+            if (limit := getattr(self, name)) is not None
+        }
+
+    def broken(self, resources: Resources) -> list[str]:
+        """The resources whose limit ``resources`` exceeds, worst first."""
+        shares = self.shares(resources)
+        return sorted((n for n, share in shares.items() if share > 1), key=lambda n: -shares[n])
+
+
+def resources_of(network: Network, device: Device) -> Resources:
+    """What ``network`` costs on ``device``."""
+    cost = network_cost(network)
+    outputs = sum(network.shapes[node.name].size for node in network.nodes)
+    cycles = device.cycles.from_work(cost.macs, outputs, len(network.nodes))
+    return Resources(
+        cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes, cycles / device.clock_hz
+    )

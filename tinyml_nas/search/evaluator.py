@@ -1,0 +1,115 @@
+"""Judges a candidate by training it: on all folds but one, by the accuracy on that one.
+
+Folds are cut from the training and the validation split together, whole groups at a time.  The test
+split is not even carried along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.graph import Network
+from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.trial import Outcome, Trial
+from tinyml_nas.train.builder import build_module
+from tinyml_nas.train.loop import Normalizer, class_weights, predict, train_epoch
+from tinyml_nas.train.recipe import Recipe
+from tinyml_nas.train.seeding import generator
+
+SECONDS_PER_STEP = 0.8e-3
+SECONDS_PER_NODE_STEP = 0.25e-3
+SECONDS_PER_WINDOW_MAC = 1.2e-10
+SECONDS_PER_WINDOW_VALUE = 4e-9
+DIVERGED = Outcome(accuracy=0.0, loss=math.inf, windows=0)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Trains and scores; ``folds`` are indices into the training examples, then the validation's.
+
+    ``speed`` is how many times longer this machine takes than the work model says.
+    """
+
+    features: FeatureSet
+    recipe: Recipe
+    folds: tuple[npt.NDArray[np.int64], ...]
+    speed: float = 1.0
+
+    def __call__(self, trial: Trial) -> Outcome:
+        """Train as ``trial`` says, on one thread, and score the held-out fold."""
+        torch.set_num_threads(1)
+        train, held_out = self.sides(trial.fold)
+        recipe = recipe_of(trial.candidate.genome, self.recipe)
+        recipe = dataclasses.replace(recipe, epochs=trial.epochs, device="cpu")
+        module = build_module(trial.candidate.network, generator(trial.seed, "weights"))
+        loss = train_module(module, train, self.features, recipe, trial.seed)
+        if not math.isfinite(loss):
+            return DIVERGED
+        normalize = Normalizer(self.features)
+        logits = predict(module, normalize(torch.from_numpy(held_out.x)))
+        y = torch.from_numpy(held_out.y)
+        return Outcome(
+            accuracy=(logits.argmax(1) == y).double().mean().item(),
+            loss=F.cross_entropy(logits, y).item(),
+            windows=len(y),
+        )
+
+    def sides(self, fold: int) -> tuple[Examples, Examples]:
+        """Training examples and held-out examples of ``fold``."""
+        pool = joined(self.features.train, self.features.validation)
+        held_out = self.folds[fold % len(self.folds)]
+        rest = np.setdiff1d(np.arange(len(pool)), held_out)
+        return taken(pool, rest), taken(pool, held_out)
+
+    def work(self, trial: Trial) -> float:
+        """Expected CPU-seconds of ``trial``."""
+        pool = sum(len(fold) for fold in self.folds)
+        windows = pool - len(self.folds[trial.fold % len(self.folds)])
+        return self.speed * training_seconds(
+            trial.candidate.network, windows, trial.epochs, self.recipe.batch_size
+        )
+
+
+def train_module(
+    module: torch.nn.Module, train: Examples, features: FeatureSet, recipe: Recipe, seed: int
+) -> float:
+    """Train ``module`` in place for all epochs of ``recipe``; the last epoch's loss."""
+    from tinyml_nas.train.recipe import make_optimizer
+
+    optimizer = make_optimizer(recipe, module.parameters())
+    weights = class_weights(features) if recipe.balance_classes else None
+    normalize, loss = Normalizer(features), math.nan
+    for epoch in range(recipe.epochs):
+        loss = train_epoch(module, optimizer, train, normalize, recipe, weights, seed, epoch)
+        if not math.isfinite(loss):
+            break
+    return loss
+
+
+def training_seconds(network: Network, windows: int, epochs: int, batch_size: int) -> float:
+    """CPU-seconds of a training on the machine where the constants were fitted."""
+    steps = max(1, windows // batch_size)
+    values = sum(network.shapes[node.name].size for node in network.nodes)
+    macs = sum(node.op.macs(network.input_shapes(node)) for node in network.nodes)
+    per_window = macs * SECONDS_PER_WINDOW_MAC + values * SECONDS_PER_WINDOW_VALUE
+    per_step = SECONDS_PER_STEP + len(network.nodes) * SECONDS_PER_NODE_STEP
+    return epochs * (steps * per_step + windows * per_window)
+
+
+def joined(a: Examples, b: Examples) -> Examples:
+    """The examples of both."""
+    fields = ("x", "y", "group")
+    return Examples(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in fields))
+
+
+def taken(examples: Examples, indices: npt.NDArray[np.int64]) -> Examples:
+    """The examples at ``indices``."""
+    return Examples(examples.x[indices], examples.y[indices], examples.group[indices])

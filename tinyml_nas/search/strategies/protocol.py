@@ -1,0 +1,73 @@
+"""What a strategy is: it proposes batches of trials and is told their outcomes.
+
+A strategy is a generator.  It yields trials and receives their outcomes, in the same order:
+
+    def propose(search: Search) -> Proposals:
+        outcomes = yield [search.trial(candidate) for candidate in search.sample(8)]
+
+It must be deterministic: all randomness comes from ``search.draw``, no decision looks at a clock.
+Then a stopped search is resumed by starting it again: trials that the archive knows are answered
+from it, and the strategy arrives where it was.  For the same reason it does not matter which worker
+ran a trial.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tinyml_nas.console import Console
+from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.spaces import Genome
+from tinyml_nas.search.trial import Outcome, Trial
+
+Proposals = Generator[Sequence[Trial], Sequence[Outcome], None]
+
+
+class Search(Protocol):
+    """What a strategy sees of the engine."""
+
+    @property
+    def problem(self) -> Problem:
+        """Space, budget, data and settings."""
+
+    @property
+    def console(self) -> Console:
+        """Where a strategy that trains by itself shows its progress."""
+
+    @property
+    def folder(self) -> Path:
+        """Where a strategy keeps checkpoints of its own."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the strategy adds to ``search/search.json`` (darts: ``cells``)."""
+
+    @property
+    def warm_start(self) -> Sequence[Genome]:
+        """Known genomes to begin with, from ``nas_warm_start``; often empty."""
+
+    def draw(self, *purpose: str | int) -> random.Random:
+        """Randomness for one purpose, from the seed of the run."""
+
+    def work_left(self) -> float:
+        """CPU-seconds left, by the work model of the evaluator: deterministic, not a clock."""
+
+    def work(self, trial: Trial) -> float:
+        """CPU-seconds that a trial is expected to take, by the same model."""
+
+    def spend(self, cpu_seconds: float) -> None:
+        """Account for work that a strategy did itself (a supernet, proxies), as a model says."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way to search; ``space`` is the space that it needs, ``None`` where any will do."""
+
+    name: str
+    description: str
+    propose: Callable[[Search], Proposals]
+    space: str | None = None
