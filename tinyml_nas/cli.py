@@ -15,21 +15,20 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyml_nas import __version__, interrupts
-from tinyml_nas.config import Config, InvalidConfig, LoadedConfig, config_schema, load_config, names
+from tinyml_nas.config import Config, InvalidConfig, LoadedConfig, config_schema, load_config
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
+from tinyml_nas.info import TOPICS
 
 OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-EXAMPLE_INPUT = (1, 256)
-EXAMPLE_CLASSES = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,8 +75,7 @@ def _schema(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _info(arguments: argparse.Namespace, console: Console) -> None:
-    topic: Callable[[Console, str | None], None] = TOPICS[arguments.topic]
-    topic(console, arguments.name)
+    TOPICS[arguments.topic](console, arguments.name)
 
 
 def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
@@ -131,103 +129,12 @@ def _model_plan(config: Config) -> list[tuple[str, str]]:
     return [("search", search), ("train", f"the searched model{beside}, {epochs}")]
 
 
-def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
-    """``name`` alone, or all of ``known``."""
-    if name is None:
-        return known
-    if name not in known:
-        hint = did_you_mean(name, known) or f"known are {', '.join(list(known)[:8])}"
-        raise ConfigError(f"There is no {what} {name!r}.", hint=hint)
-    return [name]
-
-
-def _info_devices(console: Console, name: str | None) -> None:
-    from tinyml_nas.devices import device_names, load_device
-
-    devices = [load_device(known) for known in _chosen(device_names(), name, "device")]
-    rows = []
-    for device in devices:
-        figures = {
-            "clock": f"{device.clock_hz / 1e6:g}",
-            "flash": f"{device.flash_bytes / 1024:g}",
-            "ram": f"{device.ram_bytes / 1024:g}",
-        }
-        marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
-        rows.append((device.name, device.core, *marked, device.npu.kind if device.npu else ""))
-    header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "NPU")
-    console.table("Devices (~ is assumed, not from a document)", header, rows)
-    if name is not None:
-        console.info(f"vendor: {devices[0].vendor}")
-        console.info(f"source: {devices[0].source}")
-        console.info(f"note:   {devices[0].note or 'none'}")
-
-
-def _info_models(console: Console, name: str | None) -> None:
-    from tinyml_nas.graph import Shape, network_cost
-    from tinyml_nas.zoo import ZOO
-
-    own = names.own_model(name) or name if name else None
-    rows = []
-    for model in (ZOO[key] for key in _chosen(tuple(ZOO), own, "model")):
-        cost = network_cost(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES))
-        figures = (cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes)
-        rows.append((model.name, *map(str, figures), model.description))
-    channels, length = EXAMPLE_INPUT
-    console.table(
-        f"Models, for {channels}x{length} inputs and {EXAMPLE_CLASSES} classes",
-        ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
-        rows,
-    )
-
-
-def _info_features(console: Console, name: str | None) -> None:
-    from tinyml_nas.features import STEPS
-
-    chosen = _chosen(tuple(STEPS), name, "feature step")
-    rows = [(step, STEPS[step].description) for step in chosen]
-    console.table("Steps of feat_ext_transform", ("step", "what it does"), rows)
-
-
-def _info_presets(console: Console, name: str | None) -> None:
-    from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-
-    chosen = _chosen((*names.NAS_PRESETS, *FEATURE_PRESETS), name, "preset")
-    console.stage("nas_model_size and feature_extraction_name")
-    for key in chosen:
-        if key in names.NAS_PRESETS:
-            sizes = zip(names.NAS_KEYS, names.NAS_PRESETS[key], strict=True)
-            console.info(f"{key}: " + ", ".join(f"{k} {v}" for k, v in sizes))
-            continue
-        preset = FEATURE_PRESETS[key]
-        later = f"not in this release; nearest is {preset.instead}"
-        steps = ", ".join(preset.chain) or "the samples as they are"
-        console.info(f"{key}: {later if preset.instead else steps}")
-        if name is not None:
-            for parameter, value in preset.values.items():
-                console.info(f"  {parameter}: {value}")
-
-
-def _info_primitives(console: Console, name: str | None) -> None:
-    from tinyml_nas.search.cells.primitives import DESCRIPTIONS
-
-    chosen = _chosen(tuple(DESCRIPTIONS), name, "primitive")
-    rows = [(primitive, DESCRIPTIONS[primitive]) for primitive in chosen]
-    console.table("Primitives of the search", ("primitive", "what it is"), rows)
-
-
 COMMANDS = {
     "run": _run,
     "check": _check,
     "prove": _prove,
     "schema": _schema,
     "info": _info,
-}
-TOPICS = {
-    "devices": _info_devices,
-    "models": _info_models,
-    "features": _info_features,
-    "presets": _info_presets,
-    "primitives": _info_primitives,
 }
 
 

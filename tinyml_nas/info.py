@@ -1,0 +1,106 @@
+"""What ``info TOPIC`` lists: the words that a YAML can name, with what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tinyml_nas.config import names
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ConfigError
+
+EXAMPLE_INPUT = (1, 256)
+EXAMPLE_CLASSES = 2
+
+
+def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
+    """``name`` alone, or all of ``known``."""
+    if name is None:
+        return known
+    if name not in known:
+        hint = did_you_mean(name, known) or f"known are {', '.join(list(known)[:8])}"
+        raise ConfigError(f"There is no {what} {name!r}.", hint=hint)
+    return [name]
+
+
+def _devices(console: Console, name: str | None) -> None:
+    from tinyml_nas.devices import device_names, load_device
+
+    devices = [load_device(known) for known in _chosen(device_names(), name, "device")]
+    rows = []
+    for device in devices:
+        figures = {
+            "clock": f"{device.clock_hz / 1e6:g}",
+            "flash": f"{device.flash_bytes / 1024:g}",
+            "ram": f"{device.ram_bytes / 1024:g}",
+        }
+        marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
+        rows.append((device.name, device.core, *marked, device.npu.kind if device.npu else ""))
+    header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "NPU")
+    console.table("Devices (~ is assumed, not from a document)", header, rows)
+    if name is not None:
+        console.info(f"vendor: {devices[0].vendor}")
+        console.info(f"source: {devices[0].source}")
+        console.info(f"note:   {devices[0].note or 'none'}")
+
+
+def _models(console: Console, name: str | None) -> None:
+    from tinyml_nas.graph import Shape, network_cost
+    from tinyml_nas.zoo import ZOO
+
+    own = names.own_model(name) or name if name else None
+    rows = []
+    for model in (ZOO[key] for key in _chosen(tuple(ZOO), own, "model")):
+        cost = network_cost(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES))
+        figures = (cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes)
+        rows.append((model.name, *map(str, figures), model.description))
+    channels, length = EXAMPLE_INPUT
+    console.table(
+        f"Models, for {channels}x{length} inputs and {EXAMPLE_CLASSES} classes",
+        ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
+        rows,
+    )
+
+
+def _features(console: Console, name: str | None) -> None:
+    from tinyml_nas.features import STEPS
+
+    chosen = _chosen(tuple(STEPS), name, "feature step")
+    rows = [(step, STEPS[step].description) for step in chosen]
+    console.table("Steps of feat_ext_transform", ("step", "what it does"), rows)
+
+
+def _presets(console: Console, name: str | None) -> None:
+    from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+
+    chosen = _chosen((*names.NAS_PRESETS, *FEATURE_PRESETS), name, "preset")
+    console.stage("nas_model_size and feature_extraction_name")
+    for key in chosen:
+        if key in names.NAS_PRESETS:
+            sizes = zip(names.NAS_KEYS, names.NAS_PRESETS[key], strict=True)
+            console.info(f"{key}: " + ", ".join(f"{k} {v}" for k, v in sizes))
+            continue
+        preset = FEATURE_PRESETS[key]
+        later = f"not in this release; nearest is {preset.instead}"
+        steps = ", ".join(preset.chain) or "the samples as they are"
+        console.info(f"{key}: {later if preset.instead else steps}")
+        if name is not None:
+            for parameter, value in preset.values.items():
+                console.info(f"  {parameter}: {value}")
+
+
+def _primitives(console: Console, name: str | None) -> None:
+    from tinyml_nas.search.cells.primitives import DESCRIPTIONS
+
+    chosen = _chosen(tuple(DESCRIPTIONS), name, "primitive")
+    rows = [(primitive, DESCRIPTIONS[primitive]) for primitive in chosen]
+    console.table("Primitives of the search", ("primitive", "what it is"), rows)
+
+
+TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
+    "devices": _devices,
+    "models": _models,
+    "features": _features,
+    "presets": _presets,
+    "primitives": _primitives,
+}
