@@ -86,6 +86,25 @@ def test_it_learns_and_keeps_the_best_epoch(features: FeatureSet, tmp_path: Path
     assert accuracies[result.best_epoch] == max(accuracies) > 0.8
 
 
+def test_without_validation_the_last_epoch_is_kept(features: FeatureSet, tmp_path: Path) -> None:
+    none = Examples(*(part[:0] for part in vars(features.validation).values()))
+    recipe = dataclasses.replace(RECIPE, early_stopping_patience=1)
+    module = _module()
+    blind = dataclasses.replace(features, validation=none)
+    result = _fit(blind, tmp_path / "c.npz", recipe, module=module)
+    assert result.best_epoch == RECIPE.epochs - 1
+    assert result.validation_accuracy is None
+    assert all(torch.equal(result.state[k], v) for k, v in module.state_dict().items())
+    assert _same(_fit(blind, tmp_path / "c.npz", recipe, resume=True), result)
+
+
+def test_validation_chooses_but_never_trains(features: FeatureSet, tmp_path: Path) -> None:
+    seen = _fit(features, tmp_path / "a.npz")
+    none = Examples(*(part[:0] for part in vars(features.validation).values()))
+    blind = _fit(dataclasses.replace(features, validation=none), tmp_path / "b.npz")
+    assert [r["train_loss"] for r in seen.history] == [r["train_loss"] for r in blind.history]
+
+
 def test_one_seed_gives_one_result(features: FeatureSet, tmp_path: Path) -> None:
     assert _same(_fit(features, tmp_path / "a.npz"), _fit(features, tmp_path / "b.npz"))
 
@@ -95,14 +114,14 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     whole = _fit(features, tmp_path / "whole.npz")
-    real_epoch = loop._train_epoch
+    real_epoch = loop.train_epoch
 
     def killed(*args: Any, **kwargs: Any) -> float:
         if args[-1] == stop_after:
             raise KeyboardInterrupt
         return real_epoch(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "_train_epoch", killed)
+    monkeypatch.setattr(loop, "train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
         _fit(features, tmp_path / "cut.npz")
     monkeypatch.undo()
@@ -113,7 +132,7 @@ def test_a_finished_run_returns_at_once(
     features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = _fit(features, tmp_path / "c.npz")
-    monkeypatch.delattr(loop, "_train_epoch")
+    monkeypatch.delattr(loop, "train_epoch")
     assert _same(_fit(features, tmp_path / "c.npz", resume=True), whole)
 
 

@@ -60,6 +60,7 @@ def run_model(
                 module,
                 features,
                 config.training,
+                recipe_from_config(config.training),
                 seed=derive_seed(config.common.seed, "quantize", role),
                 checkpoint=folder.path / "quantize" / role / "checkpoint.npz",
                 resume=True,

@@ -19,7 +19,7 @@ from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
-from tinyml_nas.train.recipe import Recipe, recipe_from_config
+from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 
 QAT_LEARNING_RATE = 0.1
@@ -40,6 +40,7 @@ def quantize(
     trained: NetworkModule,
     features: FeatureSet,
     training: Training,
+    recipe: Recipe,
     *,
     seed: int,
     checkpoint: Path,
@@ -47,7 +48,10 @@ def quantize(
     console: Console,
     title: str,
 ) -> Quantized:
-    """The integer model of ``trained``; only training windows calibrate and fine-tune it."""
+    """The integer model of ``trained``; only training windows calibrate and fine-tune it.
+
+    ``recipe`` is the one that ``trained`` was trained with; fine-tuning follows it more gently.
+    """
     folded = fold_batch_norm(trained)
     windows = _calibration_windows(features, training.calibration_windows, seed)
     module = QuantizedModule(folded, calibrate(folded, windows, training.calibration))
@@ -58,7 +62,7 @@ def quantize(
         "ptq_validation_accuracy": _validation_accuracy(module, features),
     }
     if training.quantization_method.upper() == "QAT":
-        recipe = _fine_tuning(recipe_from_config(training), training.qat_epochs)
+        recipe = _fine_tuning(recipe, training.qat_epochs)
         state = {name: value.clone() for name, value in module.state_dict().items()}
         result = fit(
             module, features, recipe, seed=seed, checkpoint=checkpoint, resume=resume,
@@ -79,11 +83,17 @@ def quantize(
 
 
 def _choose(
-    module: QuantizedModule, ptq: dict[str, torch.Tensor], result: FitResult, ptq_accuracy: float
+    module: QuantizedModule,
+    ptq: dict[str, torch.Tensor],
+    result: FitResult,
+    ptq_accuracy: float | None,
 ) -> dict[str, Any]:
-    """Load the better of PTQ and QAT by validation accuracy; fine-tuning must earn its place."""
-    qat_accuracy = result.history[result.best_epoch]["validation_accuracy"]
-    keep_qat = qat_accuracy >= ptq_accuracy
+    """Load the better of PTQ and QAT by validation accuracy; fine-tuning must earn its place.
+
+    Where nothing validates it is taken on trust: it was asked for.
+    """
+    qat_accuracy = result.validation_accuracy
+    keep_qat = qat_accuracy is None or ptq_accuracy is None or qat_accuracy >= ptq_accuracy
     module.load_state_dict(result.state if keep_qat else ptq)
     return {
         "method": "QAT" if keep_qat else "PTQ",
@@ -99,6 +109,8 @@ def _choose(
 def _comparison(record: dict[str, Any]) -> str:
     before, after = record["ptq_validation_accuracy"], record["qat_validation_accuracy"]
     kept = "fine-tuned" if record["method"] == "QAT" else "calibrated"
+    if before is None or after is None:
+        return f"no validation data: the {kept} model is kept"
     return f"validation: {before:.1%} calibrated, {after:.1%} fine-tuned; the {kept} model is kept"
 
 
@@ -117,7 +129,9 @@ def _calibration_windows(features: FeatureSet, count: int, seed: int) -> torch.T
     return Normalizer(features)(x[order[:count]])
 
 
-def _validation_accuracy(module: QuantizedModule, features: FeatureSet) -> float:
+def _validation_accuracy(module: QuantizedModule, features: FeatureSet) -> float | None:
+    if not len(features.validation):
+        return None
     logits = predict(module, Normalizer(features)(torch.from_numpy(features.validation.x)))
     labels = torch.from_numpy(features.validation.y)
     return (logits.argmax(1) == labels).double().mean().item()

@@ -3,6 +3,7 @@
 1. every epoch draws its batches and its augmentation from its own seeds;
 2. the learning rate follows the recipe step by step;
 3. the weights with the best validation accuracy are kept (ties: the lower loss), never the last;
+   where the validation side is empty, nothing can be chosen and the last epoch's are kept;
 4. a checkpoint after each epoch: a run that is killed and resumed gives the same bits.
 """
 
@@ -12,7 +13,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -30,23 +31,28 @@ EVALUATION_BATCH = 1024
 
 
 class EpochRecord(TypedDict):
-    """One line of a training history."""
+    """One line of a training history; ``None`` where no example validates."""
 
     epoch: int
     train_loss: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     learning_rate: float
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """The best weights by validation, and how training went."""
+    """The weights that were kept, and how training went."""
 
     state: dict[str, Tensor]
     best_epoch: int
     history: tuple[EpochRecord, ...]
     seconds: float
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """Accuracy of the weights that were kept; ``None`` where no example validates."""
+        return self.history[self.best_epoch]["validation_accuracy"]
 
 
 @dataclass
@@ -98,7 +104,7 @@ def fit(
     console: Console,
     title: str,
 ) -> FitResult:
-    """Train ``module`` on the training split; choose the epoch on the validation split.
+    """Train ``module`` on the training split; choose the epoch on the validation split, if any.
 
     ``checkpoint`` is read first when ``resume`` is set and the file exists.  Raises ``DataError``
     when the loss stops being a number.
@@ -121,8 +127,14 @@ def fit(
                     f"{title}: the loss became {loss} in epoch {epoch + 1}",
                     hint="lower training.learning_rate, or look for extreme values in the data",
                 )
-            logits = predict(module, normalize(torch.from_numpy(features.validation.x)))
-            record = _record(logits, features.validation.y, recipe, epoch, loss)
+            validation = _validate(module, features.validation, normalize)
+            record = EpochRecord(
+                epoch=epoch,
+                train_loss=loss,
+                validation_loss=validation[0],
+                validation_accuracy=validation[1],
+                learning_rate=learning_rate(recipe, epoch),
+            )
             progress.history.append(record)
             if _is_better(record, progress):
                 progress.best_epoch = epoch
@@ -130,11 +142,9 @@ def fit(
             progress.epoch += 1
             progress.seconds += time.monotonic() - start
             _save(checkpoint, module, optimizer, progress)
-            task.advance(f"loss {loss:.3f}  validation {record['validation_accuracy']:.1%}")
-    best = progress.history[progress.best_epoch]["validation_accuracy"]
-    console.info(
-        f"{title}: epoch {progress.best_epoch + 1} of {progress.epoch} kept, validation {best:.1%}"
-    )
+            task.advance(f"loss {loss:.3f}{_shown(record)}")
+    kept = progress.history[progress.best_epoch]
+    console.info(f"{title}: epoch {kept['epoch'] + 1} of {progress.epoch} kept{_shown(kept)}")
     return FitResult(
         progress.best_state, progress.best_epoch, tuple(progress.history), progress.seconds
     )
@@ -204,27 +214,34 @@ def train_epoch(
     return total / len(x)
 
 
-def _record(
-    logits: Tensor, labels: np.ndarray[Any, Any], recipe: Recipe, epoch: int, loss: float
-) -> EpochRecord:
-    y = torch.from_numpy(labels)
-    return EpochRecord(
-        epoch=epoch,
-        train_loss=loss,
-        validation_loss=F.cross_entropy(logits, y).item(),
-        validation_accuracy=(logits.argmax(1) == y).double().mean().item(),
-        learning_rate=learning_rate(recipe, epoch),
-    )
+def _validate(
+    module: nn.Module, validation: Examples, normalize: Normalizer
+) -> tuple[float, float] | tuple[None, None]:
+    """Loss and accuracy on ``validation``."""
+    if not len(validation):
+        return None, None
+    logits = predict(module, normalize(torch.from_numpy(validation.x)))
+    y = torch.from_numpy(validation.y)
+    hits = (logits.argmax(1) == y).double().mean().item()
+    return F.cross_entropy(logits, y).item(), hits
+
+
+def _shown(record: EpochRecord) -> str:
+    accuracy = record["validation_accuracy"]
+    return "" if accuracy is None else f", validation {accuracy:.1%}"
 
 
 def _is_better(record: EpochRecord, progress: _Progress) -> bool:
+    """Whether to keep ``record``'s weights; the latest where nothing can be compared."""
     if progress.best_epoch < 0:
         return True
-    best = progress.history[progress.best_epoch]
-    return (record["validation_accuracy"], -record["validation_loss"]) > (
-        best["validation_accuracy"],
-        -best["validation_loss"],
+    (accuracy, loss), (best_accuracy, best_loss) = (
+        (line["validation_accuracy"], line["validation_loss"])
+        for line in (record, progress.history[progress.best_epoch])
     )
+    if accuracy is None or loss is None or best_accuracy is None or best_loss is None:
+        return True
+    return (accuracy, -loss) > (best_accuracy, -best_loss)
 
 
 def _out_of_patience(progress: _Progress, recipe: Recipe) -> bool:
