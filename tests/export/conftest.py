@@ -9,7 +9,7 @@ from c_builds import Emit
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.integer import IntConv, IntNetwork
 
 
 @pytest.fixture
@@ -24,10 +24,11 @@ def emit(tmp_path: Path) -> Emit:
 
 @pytest.fixture(scope="session")
 def everything() -> IntNetwork:
-    """A network with every kind of layer."""
-    kinds = {"conv", "max_pool", "avg_pool", "add", "concat", "linear"}
+    """A network with every kind of layer, and with a depthwise convolution of several channels."""
+    kinds = {"conv", "depthwise_conv", "max_pool", "avg_pool", "add", "concat", "linear"}
     for seed in range(1000):
         net = random_int_network(seed, nodes=10)
-        if kinds <= {layer.kind for layer in net.layers}:
+        groups = max(layer.op.groups for layer in net.layers if isinstance(layer.op, IntConv))
+        if groups > 1 and kinds <= {layer.kind for layer in net.layers}:
             return net
     raise AssertionError("no seed gives every kind of layer")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from tinyml_nas.graph import (
@@ -10,6 +12,7 @@ from tinyml_nas.graph import (
     AvgPool,
     Concat,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Linear,
     MaxPool,
@@ -34,6 +37,8 @@ from tinyml_nas.quantize.integer import (
 )
 
 CHANNELS = (1, 3, 4, 6, 17)
+KINDS = ("conv", "conv", "conv", "conv", "max", "avg", "add", "concat", "global", "linear")
+DEPTHWISE = ("depthwise", "depthwise")
 
 
 def random_windows(net: IntNetwork, count: int, seed: int = 0) -> Int8:
@@ -49,10 +54,15 @@ def random_samples(net: IntNetwork, count: int, seed: int = 0) -> np.ndarray:
     return ((q - net.input.zero_point) * scale + mean).astype(np.float32)
 
 
-def random_int_network(seed: int, nodes: int = 8) -> IntNetwork:
-    """A network that only ``seed`` decides, of ``nodes`` random layers and a linear classifier."""
+def random_int_network(
+    seed: int, nodes: int = 8, kinds: tuple[str, ...] = KINDS + DEPTHWISE
+) -> IntNetwork:
+    """A network of ``nodes`` random layers among ``kinds`` and a linear classifier.
+
+    The same arguments give the same network.
+    """
     rng = np.random.default_rng(seed)
-    network = _random_network(rng, nodes)
+    network = _random_network(rng, nodes, kinds)
     scales = _random_scales(rng, network)
     layers = tuple(
         IntLayer(node.name, node.op.kind, node.inputs, int_op(rng, network, node, scales))
@@ -73,12 +83,12 @@ def random_int_network(seed: int, nodes: int = 8) -> IntNetwork:
     )
 
 
-def _random_network(rng: np.random.Generator, count: int) -> Network:
+def _random_network(rng: np.random.Generator, count: int, kinds: tuple[str, ...]) -> Network:
     shape = Shape(int(rng.choice(CHANNELS)), int(rng.integers(8, 40)))
     nodes: list[Node] = []
     shapes = {INPUT: shape}
     while len(nodes) < count:
-        inputs, op = _random_op(rng, shapes)
+        inputs, op = _random_op(rng, shapes, kinds)
         try:
             out = op.output_shape(tuple(shapes[name] for name in inputs))
         except ValueError:
@@ -91,7 +101,9 @@ def _random_network(rng: np.random.Generator, count: int) -> Network:
     return Network("random", shape, tuple(nodes))
 
 
-def _random_op(rng: np.random.Generator, shapes: dict[str, Shape]) -> tuple[tuple[str, ...], Op]:
+def _random_op(
+    rng: np.random.Generator, shapes: dict[str, Shape], kinds: tuple[str, ...]
+) -> tuple[tuple[str, ...], Op]:
     names = list(shapes)
     source = names[max(0, len(names) - 1 - int(rng.integers(0, 3)))]
     kernel, stride = int(rng.integers(1, 8)), int(rng.integers(1, 4))
@@ -99,10 +111,11 @@ def _random_op(rng: np.random.Generator, shapes: dict[str, Shape]) -> tuple[tupl
     pool = max(kernel, 2)
     equal = [name for name in names if shapes[name] == shapes[source]]
     as_long = [name for name in names if shapes[name].length == shapes[source].length]
-    kind = rng.choice(["conv"] * 4 + ["max", "avg", "add", "concat", "global", "linear"])
-    match kind:
+    match rng.choice(kinds):
         case "conv":
             return (source,), Conv(int(rng.integers(1, 12)), kernel, stride, pad)
+        case "depthwise":
+            return (source,), _random_depthwise(rng)
         case "max":
             return (source,), MaxPool(pool, stride, (min(pad[0], pool - 1), pad[1]))
         case "avg":
@@ -115,6 +128,12 @@ def _random_op(rng: np.random.Generator, shapes: dict[str, Shape]) -> tuple[tupl
         case "global":
             return (source,), GlobalAvgPool()
     return (source,), Linear(int(rng.integers(1, 9)))
+
+
+def _random_depthwise(rng: np.random.Generator) -> DepthwiseConv:
+    kernel = int(rng.integers(1, 12))
+    pad = (int(rng.integers(0, kernel)), int(rng.integers(0, kernel)))
+    return DepthwiseConv(kernel, int(rng.choice([1, 2, 4, 8])), pad)
 
 
 def _random_scales(rng: np.random.Generator, network: Network) -> dict[str, TensorScale]:
@@ -147,6 +166,10 @@ def int_op(
     match node.op:
         case Conv(out, kernel, stride, pad):
             return _random_conv(rng, (out, kernel, inputs[0].channels), stride, pad)
+        case DepthwiseConv(kernel, stride, pad):
+            channels = inputs[0].channels
+            op = _random_conv(rng, (channels, kernel, 1), stride, pad)
+            return dataclasses.replace(op, groups=channels)
         case Linear(out):
             return _random_conv(rng, (out, inputs[0].length, inputs[0].channels), 1, (0, 0))
         case MaxPool(kernel, stride, pad):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_builds import Emit, compiler_or_skip
-from random_networks import random_int_network, random_samples
+from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
@@ -116,10 +116,14 @@ def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    "seed", [364, 389, 392, 407, 410]
-)  # their sums leave int32 before R1 clamps
-def test_onnx_runtime_matches_the_reference(tmp_path: Path, seed: int) -> None:
-    net = random_int_network(seed, nodes=9)
+    ("seed", "kinds"),
+    [(seed, KINDS) for seed in (364, 389, 392, 407, 410)]  # sums leave int32 before R1 clamps
+    + [(seed, ("depthwise", "concat", "add", "conv")) for seed in range(5)],
+)
+def test_onnx_runtime_matches_the_reference(
+    tmp_path: Path, seed: int, kinds: tuple[str, ...]
+) -> None:
+    net = random_int_network(seed, nodes=9, kinds=kinds)
     file = tmp_path / "model_int8.onnx"
     file.write_bytes(integer_model(net).SerializeToString())
     carriers = [OnnxRuntime(net, file, optimized=optimized) for optimized in (True, False)]

@@ -68,6 +68,8 @@ class IntConv:
     ``weight`` is (out_channels, kernel, in_channels), ``bias`` (out_channels,) and does not contain
     the input zero point: ``acc = bias + sum(weight * (x - x_zero_point))``.  ``acc_bound`` is the
     largest magnitude that any partial sum can have, zero point folded into the bias or not.
+    ``groups`` is 1, or the number of channels where each is convolved by itself: ``weight`` is
+    (channels, kernel, 1) then.
     """
 
     weight: Int8
@@ -76,6 +78,7 @@ class IntConv:
     pad: tuple[int, int]
     requantize: Requantize
     acc_bound: int
+    groups: int = 1
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from tinyml_nas.graph import (
     AvgPool,
     Concat,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Linear,
     MaxPool,
     Network,
     Node,
+    Shape,
 )
 from tinyml_nas.quantize.integer import (
     FLOAT32_EXACT,
@@ -87,21 +89,23 @@ def lower(
 
 def lower_node(network: Network, node: Node, parameters: Parameters, scales: Scales) -> IntLayer:
     """The integer layer of one node."""
-    length = network.input_shapes(node)[0].length
-    op = _integer_op(node, length, parameters, scales)
+    op = _integer_op(node, network.input_shapes(node)[0], parameters, scales)
     return IntLayer(node.name, node.op.kind, node.inputs, op)
 
 
-def _integer_op(node: Node, length: int, parameters: Parameters, scales: Scales) -> IntOp:
+def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales) -> IntOp:
     match node.op:
         case Conv() as op:
-            return _conv(node, op.stride, op.pad, op.relu, parameters, scales)
-        case Linear() as op:
-            return _conv(node, 1, (0, 0), op.relu, parameters, scales)
+            return _conv(node, op, 1, parameters, scales)
+        case DepthwiseConv() as op:
+            return _conv(node, op, entry.channels, parameters, scales)
+        case Linear(out, relu):
+            window = Conv(out, entry.length, norm=False, relu=relu)
+            return _conv(node, window, 1, parameters, scales)
         case AvgPool() as op:
             return _avg_pool(node, op.kernel, op.stride, op.pad, scales)
         case GlobalAvgPool():
-            return _avg_pool(node, length, 1, (0, 0), scales)
+            return _avg_pool(node, entry.length, 1, (0, 0), scales)
         case MaxPool() as op:
             return IntMaxPool(op.kernel, op.stride, op.pad)
         case Add() as op:
@@ -112,12 +116,7 @@ def _integer_op(node: Node, length: int, parameters: Parameters, scales: Scales)
 
 
 def _conv(
-    node: Node,
-    stride: int,
-    pad: tuple[int, int],
-    relu: bool,
-    parameters: Parameters,
-    scales: Scales,
+    node: Node, op: Conv | DepthwiseConv, groups: int, parameters: Parameters, scales: Scales
 ) -> IntConv:
     weight, bias = parameters[node.name]
     entry, leave = scales[node.inputs[0]], scales[node.name]
@@ -134,10 +133,11 @@ def _conv(
     return IntConv(
         weight=q_weight,
         bias=q_bias,
-        stride=stride,
-        pad=pad,
-        requantize=_requantize(*multiplier_and_shift(ratio), leave.zero_point, relu),
+        stride=op.stride,
+        pad=op.pad,
+        requantize=_requantize(*multiplier_and_shift(ratio), leave.zero_point, op.relu),
         acc_bound=bound,
+        groups=groups,
     )
 
 

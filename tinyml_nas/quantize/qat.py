@@ -106,7 +106,7 @@ class QuantizedModule(nn.Module):
             weight / w_scale.view(-1, 1, 1), _tensor(op.weight.transpose(0, 2, 1), weight)
         )
         q_bias = _straight_through(bias / (input_scale * w_scale), _tensor(op.bias, bias))
-        acc = F.conv1d(F.pad(x, op.pad), q_weight, q_bias, op.stride)
+        acc = F.conv1d(F.pad(x, op.pad), q_weight, q_bias, op.stride, groups=op.groups)
         soft = acc * (w_scale * self._ratio(node, node.inputs[0])).view(-1, 1)
         exact = acc.detach().long() * _int64(op.requantize.multiplier, x)
         return self._rule_r1(node, op.requantize, soft, exact)

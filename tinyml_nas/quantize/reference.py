@@ -67,11 +67,12 @@ def _windows(
 
 
 def _conv(op: IntConv, x: Int8, zero_in: int, zero_out: int) -> Int8:
-    weight = op.weight.astype(np.int64)  # (out, kernel, in)
+    weight = op.weight.astype(np.int64)  # (out, kernel, in), depthwise (channels, kernel, 1)
+    sums = "nck,okc->no" if op.groups == 1 else "nck,cki->nc"
     r1 = op.requantize
     columns = []
     for window in _windows(x.astype(np.int64) - zero_in, weight.shape[1], op.stride, op.pad, 0):
-        acc = np.einsum("nck,okc->no", window, weight) + op.bias
+        acc = np.einsum(sums, window, weight) + op.bias
         product = acc * r1.multiplier.astype(np.int64)
         columns.append(requantize(product, r1.shift, zero_out, r1.lower, r1.upper))
     return np.stack(columns, axis=2)

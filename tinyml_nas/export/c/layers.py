@@ -60,6 +60,11 @@ class KernelCall:
     sources: tuple[int, ...]
     target: int
 
+    @property
+    def record(self) -> str:
+        """Name of its constant record; both kinds of convolution have the same."""
+        return "conv" if self.kernel == "depthwise_conv" else self.kernel
+
 
 @dataclass(frozen=True)
 class CLayer:
@@ -96,7 +101,7 @@ class CModel:
     @property
     def requantizes(self) -> bool:
         """Whether any kernel uses the multiplier and shift of an accumulator."""
-        return bool(self.kernels & {"conv", "avg_pool"})
+        return bool(self.kernels & {"conv", "depthwise_conv", "avg_pool"})
 
 
 def resolve(net: IntNetwork, prefix: str) -> CModel:
@@ -181,13 +186,12 @@ def _conv_tables(net: IntNetwork, layer: IntLayer, op: IntConv, stem: str) -> tu
     out, kernel, channels = op.weight.shape
     zero_point = net.scales[layer.inputs[0]].zero_point
     bias = folded_bias(op, zero_point)
+    weight = op.weight
+    axes = f"[{out} output channels][{kernel} steps][{channels} input channels]"
+    if op.groups > 1:
+        weight, axes = weight.transpose(1, 0, 2), f"[{kernel} steps][{out} channels]"
     return (
-        Table(
-            f"{stem}_weight",
-            "int8_t",
-            op.weight.reshape(-1),
-            f"[{out} output channels][{kernel} steps][{channels} input channels]",
-        ),
+        Table(f"{stem}_weight", "int8_t", weight.reshape(-1), axes),
         Table(f"{stem}_bias", "int32_t", bias, f"input zero point {zero_point} folded in"),
         Table(f"{stem}_multiplier", "int32_t", op.requantize.multiplier, "Q31 mantissas"),
         Table(f"{stem}_shift", "uint8_t", op.requantize.shift, "right shifts"),
@@ -202,21 +206,22 @@ def _conv_call(
     target: Buffer,
     tables: tuple[Table, ...],
 ) -> KernelCall:
-    out, kernel, channels = op.weight.shape
+    out, kernel, _ = op.weight.shape
     names = tuple(
         (field, table.name)
         for field, table in zip(("weight", "bias", "multiplier", "shift"), tables, strict=True)
     )
     fields = (
         *names,
-        ("window", f"{kernel} * {channels}"),
-        ("step", f"{op.stride} * {channels}"),
+        ("window", f"{kernel} * {source.row_bytes}"),
+        ("step", f"{op.stride} * {source.row_bytes}"),
         ("rows", str(target.rows)),
         ("channels", str(out)),
         *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
-    return KernelCall("conv", fields, (start,), target.data_offset)
+    kernel_name = "conv" if op.groups == 1 else "depthwise_conv"
+    return KernelCall(kernel_name, fields, (start,), target.data_offset)
 
 
 def _avg_pool_call(

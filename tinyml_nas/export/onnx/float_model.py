@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto
@@ -14,6 +16,7 @@ from tinyml_nas.graph import (
     AvgPool,
     Concat,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Linear,
     MaxPool,
@@ -50,13 +53,13 @@ def layer(
 ) -> str:
     """One float layer that reads ``inputs`` and writes ``output``."""
     match node.op:
-        case Conv() | Linear() as op:
+        case Conv() | DepthwiseConv() | Linear() as op:
             weight, bias = parameters[node.name]
             names = [
                 graph.constant(f"{node.name}.weight", weight),
                 graph.constant(f"{node.name}.bias", bias),
             ]
-            return convolution(graph, op, weight.shape[2], [inputs[0], *names], output)
+            return convolution(graph, op, weight, [inputs[0], *names], output)
         case MaxPool() as op:
             return graph.op("MaxPool", inputs, output, **_window(op))
         case AvgPool() as op:
@@ -73,12 +76,18 @@ def layer(
 
 
 def convolution(
-    graph: GraphBuilder, op: Conv | Linear, kernel: int, inputs: list[str], output: str
+    graph: GraphBuilder,
+    op: Conv | DepthwiseConv | Linear,
+    weight: np.ndarray[Any, Any],
+    inputs: list[str],
+    output: str,
 ) -> str:
-    """Conv, then Relu where the record asks for it."""
-    stride, pad = (op.stride, op.pad) if isinstance(op, Conv) else (1, (0, 0))
+    """Conv of a ``weight`` (out, in, kernel), then Relu where the record asks for it."""
+    stride, pad = (1, (0, 0)) if isinstance(op, Linear) else (op.stride, op.pad)
+    window = {"kernel_shape": [weight.shape[2]], "strides": [stride], "pads": list(pad)}
     target = f"{output}.conv" if op.relu else output
-    graph.op("Conv", inputs, target, kernel_shape=[kernel], strides=[stride], pads=list(pad))
+    groups = len(weight) if isinstance(op, DepthwiseConv) else 1
+    graph.op("Conv", inputs, target, group=groups, **window)
     return graph.op("Relu", [target], output) if op.relu else target
 
 

@@ -84,8 +84,7 @@ def _layer(graph: GraphBuilder, layer: IntLayer, scales: Mapping[str, TensorScal
         case IntAvgPool():
             acc = _window_sum(graph, name, op, layer.inputs[0], zero_in[0])
         case IntMaxPool():
-            window = {"kernel_shape": [op.kernel], "strides": [op.stride], "pads": list(op.pad)}
-            return graph.op("MaxPool", [layer.inputs[0]], name, **window)
+            return graph.op("MaxPool", [layer.inputs[0]], name, **_window(op))
         case IntAdd():
             return _add(graph, layer, op, zero_in, scales[name].zero_point)
         case IntConcat():
@@ -109,8 +108,7 @@ def _conv(graph: GraphBuilder, name: str, op: IntConv, source: str, zero_in: int
     stored = graph.constant(f"{name}.weight", weight)
     real = graph.op("Cast", [stored], f"{name}.weight_float", to=TensorProto.FLOAT)
     inputs = [_centered(graph, source, name, zero_in), real]
-    attributes = {"strides": [op.stride], "pads": list(op.pad)}
-    graph.op("Conv", inputs, f"{name}.sum", kernel_shape=[weight.shape[2]], **attributes)
+    graph.op("Conv", inputs, f"{name}.sum", group=op.groups, **_window(op))
     return graph.op("Cast", [f"{name}.sum"], f"{name}.int", to=TensorProto.INT64)
 
 
@@ -127,9 +125,13 @@ def _conv_uint8(graph: GraphBuilder, name: str, op: IntConv, source: str, zero_i
         graph.constant(f"{name}.x_zero", np.uint8(zero_in + offset)),
         graph.constant(f"{name}.w_zero", np.uint8(offset)),
     ]
-    attributes = {"strides": [op.stride], "pads": list(op.pad)}
-    graph.op("ConvInteger", inputs, f"{name}.sum", kernel_shape=[weight.shape[2]], **attributes)
+    graph.op("ConvInteger", inputs, f"{name}.sum", group=op.groups, **_window(op))
     return graph.op("Cast", [f"{name}.sum"], f"{name}.int", to=TensorProto.INT64)
+
+
+def _window(op: IntConv | IntMaxPool) -> dict[str, list[int]]:
+    kernel = op.weight.shape[1] if isinstance(op, IntConv) else op.kernel
+    return {"kernel_shape": [kernel], "strides": [op.stride], "pads": list(op.pad)}
 
 
 def _window_sum(graph: GraphBuilder, name: str, op: IntAvgPool, source: str, zero_in: int) -> str:

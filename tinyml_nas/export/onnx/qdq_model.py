@@ -13,7 +13,7 @@ from onnx import TensorProto
 from tinyml_nas.export.onnx.builder import GraphBuilder
 from tinyml_nas.export.onnx.float_model import convolution, layer, normalize
 from tinyml_nas.features import Normalization
-from tinyml_nas.graph import INPUT, Conv, Linear, Node
+from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Linear, Node
 from tinyml_nas.quantize.integer import IntConv, IntNetwork, TensorScale
 from tinyml_nas.quantize.lower import Parameters
 from tinyml_nas.quantize.scheme import weight_scales
@@ -52,7 +52,7 @@ def _layer(graph: GraphBuilder, node: Node, net: IntNetwork, parameters: Paramet
     op = net.by_name[node.name].op
     if not isinstance(op, IntConv):
         return layer(graph, node, inputs, output, parameters)
-    assert isinstance(node.op, Conv | Linear)
+    assert isinstance(node.op, Conv | DepthwiseConv | Linear)
     entry = net.scales[node.inputs[0]].scale
     scales = weight_scales(*parameters[node.name], float(entry))
     weight = np.ascontiguousarray(op.weight.transpose(0, 2, 1))
@@ -60,7 +60,7 @@ def _layer(graph: GraphBuilder, node: Node, net: IntNetwork, parameters: Paramet
         _dequantized(graph, f"{node.name}.weight", weight, scales),
         _dequantized(graph, f"{node.name}.bias", op.bias, (scales * entry).astype(np.float32)),
     ]
-    return convolution(graph, node.op, weight.shape[2], [*inputs, *names], output)
+    return convolution(graph, node.op, weight, [*inputs, *names], output)
 
 
 def _dequantized(
