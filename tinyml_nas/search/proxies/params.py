@@ -1,0 +1,14 @@
+"""Number of parameters: the capacity that a network has, and a hard baseline among proxies."""
+
+from __future__ import annotations
+
+from tinyml_nas.graph import network_cost
+from tinyml_nas.search.proxies.protocol import Probe, Proxy
+
+
+def score(probe: Probe) -> float:
+    """Weights and biases after the batch norms are folded."""
+    return float(network_cost(probe.network).parameters)
+
+
+PROXY = Proxy("params", "number of weights and biases", score)
