@@ -11,28 +11,33 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import CORES, Device, load_device
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
-from tinyml_nas.graph import Network, Shape, network_cost
+from tinyml_nas.graph import network_cost
 from tinyml_nas.pipeline.budget import check_budget
+from tinyml_nas.pipeline.context import Context
+from tinyml_nas.pipeline.entrants import fixed_entrants, searched_entrant
+from tinyml_nas.pipeline.final import (
+    Entrant,
+    FinalFit,
+    best_seed,
+    fit_all,
+    refit_features,
+    without_test,
+)
 from tinyml_nas.pipeline.folder import RESULTS, RunFolder, fingerprint
-from tinyml_nas.pipeline.model import run_model
+from tinyml_nas.pipeline.model import finish_model
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
+from tinyml_nas.report.schema import SCHEMA_VERSION
 from tinyml_nas.report.summary import summary_rows, verdict
-from tinyml_nas.search import search
-from tinyml_nas.zoo import ZOO
-
-RESULTS_VERSION = 1
+from tinyml_nas.train.seeding import make_deterministic
 
 
 def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Console) -> Path:
@@ -43,12 +48,12 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     config = loaded.config
     seconds: dict[str, float] = {}
     device = load_device(config.common.target_device)
-    _make_deterministic()
+    make_deterministic()
     with timed_stage("data", seconds, console):
         data = prepare_data(config, console)
     with timed_stage("features", seconds, console):
         features = extract_features(data, config, console)
-    fixed = _fixed_networks(config, features)
+    fixed = fixed_entrants(config, features)
     _plan(fixed, device, console)
     identity = fingerprint(
         config.model_dump(mode="json", exclude={"path"}), data.manifest, __version__
@@ -56,28 +61,43 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     name = run_name(config)
     root = output or Path("runs")
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
+    context = Context(config, device, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
         folder.write_json("data/manifest.json", data.manifest)
         results = _head(config, device, data, features, name)
         folder.write_json("features/features.json", results["features"])
-        searched = []
-        if config.training.enable and config.training.nas_enabled:
-            with timed_stage("search", seconds, console):
-                network, results["search"] = _search(features, config, folder, console)
-            searched = [("searched", network)]
-            _plan(searched, device, console)
-        results["models"] = [
-            run_model(role, network, features, config, folder, seconds, console)
-            for role, network in (*searched, *fixed)
-        ]
+        if config.training.enable:
+            results |= _models(context, fixed)
         results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
         console.stage("report")
         write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
     finally:
         console.close_log()
     return _close(folder.finish(), results, device, console)
+
+
+def _models(context: Context, fixed: list[Entrant]) -> dict[str, Any]:
+    """The parts of the results on networks: how they were found, what became of each."""
+    config, training = context.config, context.config.training
+    features = without_test(context.features)
+    record: dict[str, Any] | None = None
+    entrants = fixed
+    if training.nas_enabled:
+        with context.stage("search"):
+            searched, record = searched_entrant(context, features)
+        _plan([searched], context.device, context.console)
+        entrants = [searched, *fixed]
+        if training.nas_refit:
+            features = refit_features(features)
+    final = FinalFit(features, training, config.common.seed, context.folder.path / "train")
+    seeds = training.nas_seeds if training.nas_enabled else 1
+    with context.stage("train"):
+        fits = fit_all(final, entrants, seeds, training.nas_workers, context.console)
+    shipped = [best_seed(trainings) for trainings in fits]
+    models = [finish_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
+    return {"search": record, "models": models}
 
 
 def run_name(config: Config) -> str:
@@ -91,17 +111,11 @@ def run_name(config: Config) -> str:
     return filled.strip("/_- ") or config.path.stem
 
 
-def _make_deterministic() -> None:
-    """One thread and reproducible kernels: equal seeds give equal bits on one machine."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-
-
 def _head(
     config: Config, device: Device, data: DataSplits, features: FeatureSet, name: str
 ) -> dict[str, Any]:
     return {
-        "schema_version": RESULTS_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "product": {"name": "tinyml_nas", "version": __version__},
         "run": {
             "name": name,
@@ -128,46 +142,14 @@ def _head(
             "std": features.normalization.std.tolist(),
         },
         "search": None,
+        "comparison": None,
         "models": [],
     }
 
 
-def _fixed_networks(config: Config, features: FeatureSet) -> list[tuple[str, Network]]:
-    """The zoo model that the run is about, or the baseline beside a search."""
-    training = config.training
-    role = "baseline" if training.nas_enabled else "chosen"
-    name = training.nas_compare_model if training.nas_enabled else training.model_name
-    if not training.enable or name is None:
-        return []
-    return [(role, _zoo_network(name, features))]
-
-
-def _search(
-    features: FeatureSet, config: Config, folder: RunFolder, console: Console
-) -> tuple[Network, dict[str, Any]]:
-    """The network that the search found, and the record of the search."""
-    found = search(features, config, folder=folder.path / "search", resume=True, console=console)
-    console.info(f"genotype of epoch {found.best_epoch + 1} taken: {found.genotype}")
-    record = found.to_json()
-    folder.write_json("search/search.json", record)
-    folder.write_json("search/network.json", found.network.to_json())
-    return found.network, record
-
-
-def _zoo_network(name: str, features: FeatureSet) -> Network:
-    channels, length = features.train.x.shape[1:]
-    try:
-        return ZOO[name].build(Shape(channels, length), len(features.class_names))
-    except ValueError as error:
-        raise ConfigError(
-            f"{name} cannot read an input of {channels} x {length}: {error}",
-            hint="choose a longer frame_size, or another training.model_name",
-        ) from error
-
-
-def _plan(candidates: list[tuple[str, Network]], device: Device, console: Console) -> None:
+def _plan(entrants: list[Entrant], device: Device, console: Console) -> None:
     """Say what a model will cost before it is trained, and refuse what cannot fit."""
-    for role, network in candidates:
+    for role, network in ((entrant.role, entrant.network) for entrant in entrants):
         cost = network_cost(network)
         console.info(
             f"{network.name} ({role}): {cost.parameters:,} parameters, {cost.macs:,} MACs, "

@@ -20,3 +20,9 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 def generator(seed: int, *purpose: str | int) -> torch.Generator:
     """A CPU generator for ``purpose``; see :func:`derive_seed`."""
     return torch.Generator().manual_seed(derive_seed(seed, *purpose))
+
+
+def make_deterministic() -> None:
+    """One thread and reproducible kernels: equal seeds give equal bits on one machine."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())

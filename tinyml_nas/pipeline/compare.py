@@ -1,0 +1,101 @@
+"""The searched network against its controls: mean and spread over the seeds, and what follows.
+
+Each side was trained over the same seeds; the sides are compared unpaired, with the standard error
+sqrt(sd1² / n + sd2² / n).  A difference of no more than one standard error counts as none.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CONTROLS = ("random", "zoo")
+"""Roles of the models that the searched one is compared with."""
+
+
+def comparison(
+    models: Sequence[Mapping[str, Any]], cpu_seconds: Mapping[str, float]
+) -> dict[str, Any] | None:
+    """The ``comparison`` of results.json; ``None`` without controls or without a test.
+
+    ``cpu_seconds`` says by role what finding each network took.
+    """
+    by_role = {model["role"]: model for model in models}
+    controls = [by_role[role] for role in CONTROLS if role in by_role]
+    if "searched" not in by_role or not controls:
+        return None
+    precision = "int8" if by_role["searched"].get("quantization") else "float"
+    searched, *others = (
+        _contender(model, precision, cpu_seconds.get(model["role"]))
+        for model in (by_role["searched"], *controls)
+    )
+    if not searched["accuracies"]:
+        return None
+    others = [other | _against(searched, other) for other in others]
+    return {
+        "seeds": len(searched["accuracies"]),
+        "metric": f"{precision} test accuracy",
+        "searched": searched,
+        "others": others,
+        "sentences": [s for other in others if (s := _sentence(searched, other)) is not None],
+    }
+
+
+def _contender(
+    model: Mapping[str, Any], precision: str, cpu_seconds: float | None
+) -> dict[str, Any]:
+    known = [seed[f"{precision}_test"] for seed in model["seeds"]]
+    accuracies = [value for value in known if value is not None]
+    linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
+    return {
+        "name": model["name"],
+        "kind": model["role"],
+        "accuracies": accuracies,
+        "mean": statistics.fmean(accuracies) if accuracies else None,
+        "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "cpu_seconds": cpu_seconds,
+        "parameters": model["cost"]["parameters"],
+        "macs": model["cost"]["macs"],
+        "flash_bytes": max(linked, default=model["cost"]["flash_bytes"]),
+        "ram_bytes": model["cost"]["ram_bytes"],
+        "difference": None,
+        "standard_error": None,
+        "beaten": None,
+    }
+
+
+def _against(searched: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """By how much ``searched`` is ahead, and whether that is more than chance."""
+    difference = searched["mean"] - other["mean"]
+    if searched["sd"] is None or other["sd"] is None:
+        return {"difference": difference}
+    variances = (side["sd"] ** 2 / len(side["accuracies"]) for side in (searched, other))
+    error = math.sqrt(sum(variances))
+    return {"difference": difference, "standard_error": error, "beaten": difference > error}
+
+
+def _sentence(searched: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """What follows where the search did not pay; ``None`` where it did."""
+    mine, control, error = searched["name"], _named(other), other["standard_error"]
+    if error is None:
+        return f"One seed cannot tell {mine} from {control}: raise training.nas_seeds."
+    if other["beaten"]:
+        return None
+    if other["difference"] < -error:
+        return (
+            f"The search lost to {control} by more than one standard error: rather take that one."
+        )
+    sizes = searched["flash_bytes"], other["flash_bytes"]
+    flash = f"{min(sizes):,} B of flash against {max(sizes):,} B"
+    opening = f"The search did not beat {control} by more than one standard error"
+    if sizes[0] <= sizes[1]:
+        return f"{opening}; {mine} is the smaller one ({flash}): keep it."
+    return f"{opening}, and {other['name']} is smaller ({flash}): rather take that one."
+
+
+def _named(other: Mapping[str, Any]) -> str:
+    if other["kind"] == "random":
+        return f"the random search ({other['name']})"
+    return f"{other['name']} of the zoo"

@@ -1,0 +1,35 @@
+"""What all stages of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tinyml_nas.config import Config
+from tinyml_nas.console import Console
+from tinyml_nas.devices import Device
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.pipeline.folder import RunFolder
+from tinyml_nas.pipeline.timing import timed_stage
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run; ``features`` have all three sides, and only the closing test reads the third.
+
+    ``seconds`` collects the time of each stage.
+    """
+
+    config: Config
+    device: Device
+    features: FeatureSet
+    folder: RunFolder
+    seconds: dict[str, float]
+    console: Console
+
+    @contextmanager
+    def stage(self, name: str, title: str | None = None) -> Iterator[None]:
+        """Head a stage and note its duration."""
+        with timed_stage(name, self.seconds, self.console, title):
+            yield

@@ -1,0 +1,52 @@
+"""Which networks a run trains: the searched one, its controls, and the zoo model beside them.
+
+Every choice here is made without a look at the test side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml_nas.config import Config
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph import Network, Shape
+from tinyml_nas.pipeline.context import Context
+from tinyml_nas.pipeline.final import Entrant
+from tinyml_nas.search import search
+from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.zoo import ZOO
+
+
+def fixed_entrants(config: Config, features: FeatureSet) -> list[Entrant]:
+    """The zoo model that the run is about, or the baseline beside a search."""
+    training = config.training
+    role = "baseline" if training.nas_enabled else "chosen"
+    name = training.nas_compare_model if training.nas_enabled else training.model_name
+    if not training.enable or name is None:
+        return []
+    return [Entrant(role, zoo_network(name, features), recipe_from_config(training))]
+
+
+def searched_entrant(context: Context, features: FeatureSet) -> tuple[Entrant, dict[str, Any]]:
+    """The network that the search found, and the record of the search."""
+    config, folder = context.config, context.folder
+    found = search(
+        features, config, folder=folder.path / "search", resume=True, console=context.console
+    )
+    record = found.to_json()
+    folder.write_json("search/search.json", record)
+    folder.write_json("search/network.json", found.network.to_json())
+    return Entrant("searched", found.network, recipe_from_config(config.training)), record
+
+
+def zoo_network(name: str, features: FeatureSet) -> Network:
+    """The zoo's model of that name for the data at hand."""
+    channels, length = features.train.x.shape[1:]
+    try:
+        return ZOO[name].build(Shape(channels, length), len(features.class_names))
+    except ValueError as error:
+        raise ConfigError(
+            f"{name} cannot read an input of {channels} x {length}: {error}",
+            hint="choose a longer frame_size, or another training.model_name",
+        ) from error

@@ -1,0 +1,164 @@
+"""The last training: a network with one seed, from initial weights to integer model.
+
+A job goes on from its checkpoints, and a finished one returns at once with the same bits.  So all
+that a worker process has to do is to leave finished checkpoints behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tinyml_nas.config.training import Training
+from tinyml_nas.console import Console
+from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.graph import Network
+from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
+from tinyml_nas.search.evaluator import joined, taken
+from tinyml_nas.search.workers import open_workers
+from tinyml_nas.train.builder import NetworkModule, build_module
+from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
+from tinyml_nas.train.metrics import IntArray, accuracy, confusion_matrix
+from tinyml_nas.train.recipe import Recipe
+from tinyml_nas.train.seeding import derive_seed, generator, make_deterministic
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A network to be trained for good: its role in the run, and its recipe."""
+
+    role: str
+    network: Network
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of an entrant, with the seed of that number."""
+
+    entrant: Entrant
+    number: int
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return f"{self.entrant.network.name} ({self.entrant.role}), seed {self.number}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The outcome of a job; ``validation`` by precision, empty where nothing validates."""
+
+    module: NetworkModule
+    training: FitResult
+    quantized: Quantized | None
+    validation: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FinalFit:
+    """Trains and quantizes; ``features`` have no test side (see :func:`without_test`)."""
+
+    features: FeatureSet
+    training: Training
+    seed: int
+    folder: Path
+
+    def __call__(self, job: Job, console: Console) -> Fitted:
+        """The trained and quantized network of ``job``."""
+        entrant = job.entrant
+        folder = self.folder / entrant.role / f"seed{job.number}"
+        seed = derive_seed(self.seed, "train", job.number)
+        module = build_module(entrant.network, generator(seed, "weights"))
+        result = fit(
+            module, self.features, entrant.recipe, seed=seed, checkpoint=folder / "checkpoint.npz",
+            resume=True, console=console, title=f"train {job.title}",
+        )  # fmt: skip
+        module.load_state_dict(result.state)
+        module.cpu().eval()
+        quantized = None
+        if self.training.quantization:
+            quantized = quantize(
+                module, self.features, self.training, entrant.recipe,
+                seed=derive_seed(seed, "quantize"), checkpoint=folder / "fine_tuning.npz",
+                resume=True, console=console, title=f"fine-tune {job.title}",
+            )  # fmt: skip
+        validation = self.features.validation
+        matrices = (
+            confusions(module, quantized, self.features, validation) if len(validation) else {}
+        )
+        scores = {precision: accuracy(matrix) for precision, matrix in matrices.items()}
+        return Fitted(module, result, quantized, scores)
+
+    def in_worker(self, job: Job) -> None:
+        """Do ``job`` in a process of its own, for its checkpoints."""
+        make_deterministic()
+        self(job, Console(quiet=True))
+
+
+def fit_all(
+    final: FinalFit,
+    entrants: Sequence[Entrant],
+    seeds: int,
+    workers: int | str,
+    console: Console,
+) -> list[tuple[Fitted, ...]]:
+    """For each entrant its trainings, seed by seed; ``workers`` processes share the work.
+
+    The checkpoints lie on this machine, so ``ray`` here means all of its cores.
+    """
+    jobs = [Job(entrant, number) for entrant in entrants for number in range(seeds)]
+    count = min(len(jobs), os.cpu_count() or 1 if isinstance(workers, str) else workers)
+    if count > 1:
+        with (
+            console.track(f"train {len(jobs)} models", len(jobs)) as task,
+            open_workers(final.in_worker, count) as pool,
+        ):
+            for index, _ in pool.map(jobs):
+                task.advance(jobs[index].title)
+    fits = [final(job, console) for job in jobs]
+    return [tuple(fits[start : start + seeds]) for start in range(0, len(fits), seeds)]
+
+
+def best_seed(fits: Sequence[Fitted]) -> int:
+    """Number of the seed to ship: the best on validation, as int8 if there is one, else the first.
+
+    Of equals the lower number; the first one too where nothing validates.
+    """
+    scores = [fitted.validation.get("int8", fitted.validation.get("float", 0.0)) for fitted in fits]
+    return scores.index(max(scores))
+
+
+def confusions(
+    module: NetworkModule, quantized: Quantized | None, features: FeatureSet, part: Examples
+) -> dict[str, IntArray]:
+    """Confusion matrix on ``part`` by precision: float, and int8 where there is one."""
+    logits = predict(module, Normalizer(features)(torch.from_numpy(part.x)))
+    classes: dict[str, IntArray] = {"float": logits.argmax(1).numpy()}
+    if quantized is not None:
+        net = quantized.integer
+        scores = run_reference(net, quantize_input(net, part.x))[net.network.output]
+        classes["int8"] = np.argmax(scores.reshape(len(part.x), -1), axis=1)
+    labels = len(features.class_names)
+    return {name: confusion_matrix(part.y, found, labels) for name, found in classes.items()}
+
+
+def without_test(features: FeatureSet) -> FeatureSet:
+    """``features`` as every choice sees them: there is no test side to look at."""
+    return dataclasses.replace(features, test=_none_of(features.test))
+
+
+def refit_features(features: FeatureSet) -> FeatureSet:
+    """Training and validation examples as one training side, and nothing to validate on."""
+    both = joined(features.train, features.validation)
+    return dataclasses.replace(features, train=both, validation=_none_of(features.validation))
+
+
+def _none_of(examples: Examples) -> Examples:
+    return taken(examples, np.arange(0))
