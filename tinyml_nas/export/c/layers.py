@@ -127,9 +127,21 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
 
 
 def _smallest_shift(layer: IntLayer) -> int:
-    if isinstance(layer.op, IntConv | IntAvgPool):
-        return int(layer.op.requantize.shift.min())
+    match layer.op:
+        case IntConv():
+            return int(layer.op.requantize.shift.min())
+        case IntAvgPool():
+            return int(layer.op.requantize.shift[0]) + _raised_bits(layer.op)
     return FAST_SHIFT
+
+
+def _raised_bits(op: IntAvgPool) -> int:
+    """Bits by which sum and shift both grow to reach ``FAST_SHIFT``; the result is the same.
+
+    The sums of a pool are small, so this spares most networks the code for small shifts.
+    """
+    bits = max(0, FAST_SHIFT - int(op.requantize.shift[0]))
+    return bits if (op.kernel * 255) << bits < 1 << 31 else 0
 
 
 def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
@@ -228,10 +240,12 @@ def _avg_pool_call(
     net: IntNetwork, layer: IntLayer, op: IntAvgPool, source: Buffer, target: Buffer
 ) -> KernelCall:
     zero_point = net.scales[layer.inputs[0]].zero_point
+    bits = _raised_bits(op)
     fields = (
         ("offset", str(-op.kernel * zero_point)),
+        ("factor", str(1 << bits)),
         ("multiplier", str(int(op.requantize.multiplier[0]))),
-        ("shift", str(int(op.requantize.shift[0]))),
+        ("shift", str(int(op.requantize.shift[0]) + bits)),
         ("kernel", str(op.kernel)),
         ("stride", str(op.stride)),
         ("rows", str(target.rows)),
