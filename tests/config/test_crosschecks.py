@@ -72,7 +72,7 @@ def text(
         ("training", "batch_size: 4", "model_name is missing", 0),
         (
             "training",
-            "nas_enabled: true, nas_nodes_per_layer: 2",
+            "nas_enabled: true, nas_search_strategy: darts, nas_nodes_per_layer: 2",
             "2 nodes cannot concatenate 4",
             1,
         ),

@@ -98,7 +98,7 @@ def test_later_tasks_are_called_not_supported_yet(
 def test_nested_key_is_located(errors: Callable[..., Any], minimal: str) -> None:
     found = errors(minimal + "  augmentation:\n    jiter: 1\n    scale: 7\n")
     assert found[0].startswith(
-        "10:5 training: 'jiter' is not a known key. | did you mean 'jitter'?"
+        "10:5 training.augmentation: 'jiter' is not a known key. | did you mean 'jitter'?"
     )
     assert found[1].startswith("11:12 training.augmentation.scale")
 

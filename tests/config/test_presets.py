@@ -43,10 +43,11 @@ def test_search_presets(load: Callable[..., Any], size: str, expected: tuple[int
 
 
 def test_written_key_wins_over_the_preset_and_it_is_said(load: Callable[..., Any]) -> None:
-    loaded = load(SEARCH + "  nas_model_size: m\n  nas_layers: 5\n")
+    text = SEARCH + "  nas_search_strategy: darts\n  nas_model_size: m\n  nas_layers: 5\n"
+    loaded = load(text)
     assert loaded.config.training.nas_layers == 5
     (warning,) = loaded.warnings
-    assert "nas_layers = 5 wins over 10 of nas_model_size m (line 10 and line 9)" in warning
+    assert "nas_layers = 5 wins over 10 of nas_model_size m (line 11 and line 10)" in warning
 
 
 def test_name_of_a_search_names_its_preset(

@@ -149,17 +149,39 @@ def test_sizes_that_are_none(text: str) -> None:
         parse_bytes(text)
 
 
-def test_resolved_yaml_loads_again_to_the_same(load: Callable[..., Any], minimal: str) -> None:
-    text = minimal + "  nas_enabled: true\n  nas_model_size: m\n  augmentation: {jitter: 0.1}\n"
+@pytest.mark.parametrize(
+    "search",
+    [
+        "nas_model_size: m",
+        "nas_search_strategy: darts",
+        "nas_budget: {flash: 8 kB, ram: 1.5 KiB, macs: 30k, latency: 0.7 ms}",
+        "nas_select: smallest_within(2 %)",
+    ],
+)
+def test_resolved_yaml_loads_again_to_the_same(
+    load: Callable[..., Any], minimal: str, search: str
+) -> None:
+    text = minimal + f"  nas_enabled: true\n  {search}\n  augmentation: {{jitter: 0.1}}\n"
     first = load(text, "training.learning_rate=1e-5")
     again = load(first.resolved_yaml())
     assert again.config == first.config
     assert again.warnings == []
 
 
+def test_resolved_yaml_leaves_out_what_is_not_read(load: Callable[..., Any], minimal: str) -> None:
+    def keys(text: str) -> set[str]:
+        return set(yaml.safe_load(load(text).resolved_yaml())["training"])
+
+    assert {key for key in keys(minimal) if key.startswith("nas_")} == {"nas_enabled"}
+    searched = minimal + "  nas_enabled: true\n  nas_epochs: 99\n"
+    assert "nas_search_seconds" in keys(searched)
+    assert not keys(searched) & {"nas_epochs", "nas_layers", "nas_proxy", "nas_objective"}
+    assert {"nas_epochs", "nas_layers"} <= keys(searched + "  nas_search_strategy: gdas\n")
+
+
 def test_resolved_yaml_says_where_values_come_from(load: Callable[..., Any], minimal: str) -> None:
     loaded = load(
-        minimal + "  nas_enabled: true\n  nas_model_size: m\n",
+        minimal + "  nas_enabled: true\n  nas_search_strategy: darts\n  nas_model_size: m\n",
         "training.nas_epochs=5",
         "common.seed=7",
     )

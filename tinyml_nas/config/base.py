@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from tinyml_nas.config.units import parse_frequency
+from tinyml_nas.config.units import parse_frequency, parse_seconds
 
 
 class Section(BaseModel):
@@ -41,8 +41,29 @@ Rate = Annotated[
 ]
 """A frequency in hertz, written as a number or with a unit: ``50``, ``50 Hz``, ``31.25 kHz``."""
 
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_seconds),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
+"""A time in seconds, written as a number or with a unit: ``90``, ``90 s``, ``2 min``."""
+
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 """A whole number from 1 on."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """A share between 0 and 1."""
+
+Positive = Annotated[float, Field(gt=0)]
+"""A number above 0."""
+
+NotNegative = Annotated[float, Field(ge=0)]
+"""A number from 0 on."""
+
+
+def listed(value: Any) -> Any:
+    """A list for one lone item; None stays the empty list that an empty key means."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value

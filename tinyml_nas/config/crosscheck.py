@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tinyml_nas.config import names
@@ -12,6 +11,7 @@ from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
 from tinyml_nas.config.resolve import FEATURES
+from tinyml_nas.config.search_checks import check_search, exists_beside
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
@@ -33,7 +33,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_spectrum(draft)
     _check_variables(draft)
     _check_model(draft)
-    _check_search(draft)
+    check_search(draft, folder)
     _check_quantization(draft)
     _check_rotation(draft)
 
@@ -70,11 +70,7 @@ def _check_path(draft: Draft, text: str, folder: Path) -> None:
     if "://" in text:
         draft.warn(f"dataset.input_data_path is a URL: download it and name the file{where}.")
         return
-    try:
-        found = (folder / os.path.expanduser(text)).exists()
-    except (OSError, ValueError):  # a name that no file system takes
-        found = False
-    if not found:
+    if not exists_beside(folder, text):
         draft.warn(f"dataset.input_data_path: there is no {text!r} beside the YAML yet{where}.")
 
 
@@ -193,23 +189,6 @@ def _check_model(draft: Draft) -> None:
             "training: model_name is missing and no search is switched on.",
             hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, or add nas_enabled: true",
             also=["training.nas_enabled"],
-        )
-
-
-def _check_search(draft: Draft) -> None:
-    training = draft.get("training", Training)
-    keys = [path for path in draft.places if path.startswith("training.nas_")]
-    silent = [path for path in keys if path != "training.nas_enabled"]
-    if silent and not training.nas_enabled:
-        listed = ", ".join(f"{path}{draft.where(path)}" for path in silent)
-        draft.warn(f"Without nas_enabled: true these have no effect: {listed}.")
-    elif training.nas_fanout_concat > training.nas_nodes_per_layer:
-        draft.error(
-            "training.nas_fanout_concat",
-            f"training: a cell of {training.nas_nodes_per_layer} nodes cannot concatenate "
-            f"{training.nas_fanout_concat}.",
-            hint="nas_fanout_concat is at most nas_nodes_per_layer",
-            also=["training.nas_nodes_per_layer"],
         )
 
 

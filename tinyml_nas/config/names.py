@@ -10,6 +10,8 @@ import math
 import re
 from pathlib import Path
 
+PACKAGE = Path(__file__).parent.parent
+
 NOMINAL_PARAMETERS = {"CLS_500": 500, "CLS_1k": 1000, "CLS_4k": 4000, "CLS_13k": 13000}
 """The zoo of this release: name to nominal parameter count."""
 
@@ -97,6 +99,12 @@ NAS_PRESETS = {
 }
 """``nas_model_size`` to the values of ``NAS_KEYS``."""
 
+PRESET_PARAMETERS = {"s": 913, "m": 3_039, "l": 44_700, "xl": 77_600, "xxl": 437_000}
+"""``nas_model_size`` to the most parameters that a network of TI's preset can have (6 classes)."""
+
+CELL_STRATEGIES = ("darts", "gdas")
+"""Strategies that relax the choice of an operation, so that they need the space of cells."""
+
 NAS_NAME = re.compile(r"NAS(?:_(s|m|l|xl|xxl))?", re.IGNORECASE)
 
 
@@ -129,5 +137,25 @@ def model_names() -> tuple[str, ...]:
 
 def device_names() -> tuple[str, ...]:
     """Every known device: the names of the files in ``devices``, read without importing it."""
-    folder = Path(__file__).parent.parent / "devices"
-    return tuple(sorted(file.stem for file in folder.glob("*.yaml")))
+    return tuple(sorted(file.stem for file in (PACKAGE / "devices").glob("*.yaml")))
+
+
+def strategy_names() -> tuple[str, ...]:
+    """Every value of ``nas_search_strategy``, auto first."""
+    found = _declared("search/strategies", "STRATEGY")
+    return tuple(sorted(found, key=lambda name: (name != "auto", name)))
+
+
+def proxy_names() -> tuple[str, ...]:
+    """Every item of ``nas_proxy``."""
+    return _declared("search/proxies", "PROXY")
+
+
+def _declared(folder: str, what: str) -> tuple[str, ...]:
+    """The modules of ``folder`` that assign ``what``, found without importing any.
+
+    So one file adds a choice, the schema knows it at once, and ``check`` loads no torch.
+    """
+    declares = re.compile(rf"^{what}\b", re.MULTILINE)
+    files = sorted((PACKAGE / folder).glob("*.py"))
+    return tuple(file.stem for file in files if declares.search(file.read_text(encoding="utf-8")))

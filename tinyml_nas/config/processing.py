@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from tinyml_nas.config.base import Count, Ignored, Rate, Section
+from tinyml_nas.config.base import Count, Ignored, Rate, Section, listed
 
 Step = Literal[
     "WINDOWING",
@@ -20,13 +20,6 @@ Step = Literal[
     "LOG_DB",
     "CONCAT",
 ]
-
-
-def _listed(value: Any) -> Any:
-    """A list for one lone step; None stays the empty list that an empty key means."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else value
 
 
 def _log_base(value: Any) -> Any:
@@ -62,9 +55,9 @@ class DataProcessing(Section):
         description="A feature preset; `info presets` lists them. Written keys win over it.",
     )
     data_proc_transforms: Annotated[
-        tuple[Literal["SimpleWindow", "Downsample"], ...], BeforeValidator(_listed)
+        tuple[Literal["SimpleWindow", "Downsample"], ...], BeforeValidator(listed)
     ] = Field(default=(), description="Steps before the features: SimpleWindow, Downsample.")
-    feat_ext_transform: Annotated[tuple[Step, ...], BeforeValidator(_listed)] = Field(
+    feat_ext_transform: Annotated[tuple[Step, ...], BeforeValidator(listed)] = Field(
         default=(), description="Feature steps, in the order in which they are to run."
     )
     variables: Variables = Field(

@@ -56,13 +56,16 @@ def _resolve_search(draft: Draft) -> None:
     if match is not None and match[1] and training.nas_enabled:
         draft.fill("training", {"nas_model_size": match[1].lower()}, "model_name")
         training = draft.get("training", Training)
-    size = training.nas_model_size
+    strategy, size = training.nas_search_strategy, training.nas_model_size
+    if strategy in names.CELL_STRATEGIES:
+        draft.fill("training", {"nas_space": "cells"}, f"nas_search_strategy {strategy}")
     if size is None:
         return
+    of_cells = draft.get("training", Training).nas_space == "cells"
     preset = dict(zip(names.NAS_KEYS, names.NAS_PRESETS[size], strict=True))
     for key, value in preset.items():
         path = f"training.{key}"
-        if draft.given(path) and getattr(training, key) != value:
+        if of_cells and draft.given(path) and getattr(training, key) != value:
             draft.warn(
                 f"{path} = {getattr(training, key)} wins over {value} of nas_model_size {size}"
                 f"{draft.where(path, 'training.nas_model_size')}."

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from tinyml_nas.config.model import SECTIONS, Config
+from tinyml_nas.config.search_checks import silent_keys
+from tinyml_nas.config.training import Training
 from tinyml_nas.config.validate import field_names, without_effect
 
 COMMENT_COLUMN = 52
@@ -25,13 +27,22 @@ def resolved_yaml(config: Config, provenance: Mapping[str, str]) -> str:
 
 def _section_lines(section: BaseModel, name: str, provenance: Mapping[str, str]) -> list[str]:
     lines = []
+    silent = _silent(section) if isinstance(section, Training) else set()
     for key, attribute in field_names(type(section)).items():
-        if without_effect(type(section), key):
+        if key in silent or without_effect(type(section), key):
             continue
         value = _flow(getattr(section, attribute))
         line = f"  {key}: {value}"
         lines.append(f"{line:<{COMMENT_COLUMN}}  # {provenance[f'{name}.{key}']}")
     return lines
+
+
+def _silent(training: Training) -> set[str]:
+    """The keys of the search that are not read."""
+    if training.nas_enabled:
+        return {key for key, _ in silent_keys(training)}
+    keys = field_names(Training)
+    return {key for key in keys if key.startswith("nas_") and key != "nas_enabled"}
 
 
 def _flow(value: object) -> str:

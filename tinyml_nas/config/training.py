@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from tinyml_nas.config.base import Count, Fraction, Ignored, Section
-from tinyml_nas.config.units import parse_bytes, parse_count, parse_seconds
+from tinyml_nas.config import names
+from tinyml_nas.config.base import (
+    Count,
+    Fraction,
+    Ignored,
+    NotNegative,
+    Positive,
+    Seconds,
+    Section,
+    listed,
+)
+from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+if TYPE_CHECKING:
+    ProxyName = str
+else:  # a choice of the schema that a new file extends
+    ProxyName = Literal[names.proxy_names()]
 
 
 class Augmentation(Section):
@@ -36,35 +48,6 @@ class Augmentation(Section):
         | None
     ) = Field(
         default=None, description="Channel numbers x, y, z of each sensor, such as [[0, 1, 2]]."
-    )
-
-
-class NasBudget(Section):
-    """What the searched model may cost at most on the target device; a hard limit."""
-
-    flash: Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)] | None = Field(
-        default=None, description="Weights, tables and code, such as 8 kB. Default: the device's."
-    )
-    ram: Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)] | None = Field(
-        default=None, description="Arena of the activations, such as 2 kB. Default: the device's."
-    )
-    macs: Annotated[int, BeforeValidator(parse_count), Field(gt=0)] | None = Field(
-        default=None, description="Multiply-accumulates of one inference, such as 30k."
-    )
-    latency: Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)] | None = Field(
-        default=None, description="Time of one inference, such as 5 ms."
-    )
-
-
-class NasObjective(Section):
-    """Reward of nas_search_strategy reinforce: metric - latency - params, each weighed."""
-
-    metric: NotNegative = Field(default=1.0, description="Weight of the validation accuracy.")
-    latency: NotNegative = Field(
-        default=0.05, description="Weight of the latency, as a share of its budget."
-    )
-    params: NotNegative = Field(
-        default=0.02, description="Weight of the flash, as a share of its budget."
     )
 
 
@@ -162,41 +145,44 @@ class Training(Section):
     nas_budget: NasBudget = Field(
         default=NasBudget(), description="Hard limits of the searched model."
     )
-    nas_search_seconds: Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)] = Field(
-        default=120.0, description="Time for the search, on nas_workers cores."
+    nas_search_seconds: Seconds = Field(
+        default=120.0,
+        description="Time for the search, such as 120 or 2 min, on nas_workers cores.",
     )
     nas_trials: Count | None = Field(
         default=None, description="Stop after so many trainings, whatever the time."
     )
-    nas_workers: Count | Literal["ray"] = Field(
+    nas_workers: Annotated[int, Field(ge=1, le=1024)] | Literal["ray"] = Field(
         default=2, description="Processes that train candidates, or ray for a Ray cluster."
     )
-    nas_folds: Annotated[int, Field(ge=2)] = Field(
+    nas_folds: Annotated[int, Field(ge=2, le=100)] = Field(
         default=3, description="Group-disjoint folds of training and validation data."
     )
-    nas_seeds: Count = Field(
+    nas_seeds: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="Seeds with which the chosen network is trained."
     )
-    nas_select: str = Field(
+    nas_select: Selection = Field(
         default="best",
-        pattern=r"^(best|knee|smallest_within\(\s*\d+(\.\d+)?\s*%\s*\))$",
         description="Which point of the front to take: best, knee or smallest_within(1%).",
     )
-    nas_compare: tuple[Literal["random", "zoo"], ...] = Field(
+    nas_compare: Annotated[tuple[Literal["random", "zoo"], ...], BeforeValidator(listed)] = Field(
         default=(), description="Controls at the same cost: a random search, the zoo's models."
     )
     nas_objective: NasObjective = Field(
         default=NasObjective(), description="Reward of the strategy reinforce."
     )
-    nas_proxy: tuple[str, ...] = Field(
-        default=("params", "naswot"),
-        description="Proxies that zero_shot ranks by; `info proxies` lists them.",
+    nas_proxy: Annotated[tuple[ProxyName, ...], BeforeValidator(listed), Field(min_length=1)] = (
+        Field(
+            default=("params", "naswot"),
+            description="Proxies that zero_shot ranks by; `info proxies` lists them.",
+        )
     )
     nas_warmup_level: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.1, description="Share of the data that warms up the supernet of sub_one_shot."
     )
-    nas_warm_start: tuple[str, ...] = Field(
-        default=(), description="Archives or fronts of earlier searches to begin with."
+    nas_warm_start: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
+        default=(),
+        description="Archives or fronts of earlier searches to begin with, relative to this file.",
     )
     nas_refit: bool = Field(
         default=False,

@@ -5,11 +5,12 @@ Decimal prefixes are powers of 1000 and binary ones (Ki, Mi) powers of 1024, as 
 
 from __future__ import annotations
 
+import math
 import re
 
 QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 BYTES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 COUNTS = {"": 1.0, "k": 1e3, "M": 1e6}
 HERTZ = {"": 1, "Hz": 1, "k": 1e3, "kHz": 1e3, "M": 1e6, "MHz": 1e6}
 
@@ -21,7 +22,10 @@ def _scaled(text: str, units: dict[str, int] | dict[str, float], what: str) -> f
         raise ValueError(f"{text!r} is not {what}: a number, then one of {known}")
     if match[2] not in units:
         raise ValueError(f"{match[2]!r} is no unit of {what}; use {known}")
-    return float(match[1]) * units[match[2]]
+    value = float(match[1]) * units[match[2]]
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is too large for {what}")
+    return value
 
 
 def parse_bytes(value: object) -> object:
@@ -34,6 +38,14 @@ def parse_bytes(value: object) -> object:
     return int(size)
 
 
+def parse_size(value: object) -> object:
+    """Whole bytes of a text with a unit; ``ValueError`` for a bare number: which unit was meant?"""
+    if number := _bare(value):
+        larger = number / 1000 if number >= 1000 else number
+        raise ValueError(f"{str(value)!r} has no unit: write {number:.12g} B or {larger:.12g} kB")
+    return parse_bytes(value)
+
+
 def parse_frequency(value: object) -> object:
     """Hertz where ``value`` is text; anything else as it is, for the schema to judge."""
     return _scaled(value, HERTZ, "a frequency") if isinstance(value, str) else value
@@ -44,6 +56,15 @@ def parse_seconds(value: object) -> object:
     return _scaled(value, SECONDS, "a time") if isinstance(value, str) else value
 
 
+def parse_duration(value: object) -> object:
+    """Seconds of a text with a unit; ``ValueError`` for a bare number: which unit was meant?"""
+    if number := _bare(value):
+        seconds = f"{number:.12g} s or {1000 * number:.12g} ms"
+        meant = seconds if number < 1 else f"{number:.12g} ms"
+        raise ValueError(f"{str(value)!r} has no unit: write {meant}")
+    return parse_seconds(value)
+
+
 def parse_count(value: object) -> object:
     """A whole number where ``value`` is text such as ``30k``; anything else as it is."""
     if not isinstance(value, str):
@@ -52,3 +73,13 @@ def parse_count(value: object) -> object:
     if count != int(count):
         raise ValueError(f"{value!r} is not a whole number")
     return int(count)
+
+
+def _bare(value: object) -> float | None:
+    """The positive number that ``value`` is, or is the text of; ``None`` for anything else."""
+    if isinstance(value, str):
+        match = QUANTITY.fullmatch(value)
+        value = float(match[1]) if match and not match[2] else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 < value < 1e15 else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tinyml_nas.config import names
@@ -72,7 +73,7 @@ def typed(tree: Tree, annotation: Any) -> object:
     """The value of ``tree`` as a field of this annotation means it, before validation."""
     leaves = leaf_types(annotation)
     if isinstance(tree, Mapping):
-        model = next((m for m in leaves if isinstance(m, type) and issubclass(m, BaseModel)), None)
+        model = next((m for m in leaves if _is_model(m)), None)
         return typed_keys(tree, model) if model else plain(tree)
     if not isinstance(tree, Scalar):
         return plain(tree)
@@ -131,9 +132,22 @@ def _known_keys(section: str, path: tuple[int | str, ...]) -> list[str]:
     for step in path:
         name = field_names(model).get(str(step))
         leaves = leaf_types(model.model_fields[name].annotation) if name else ()
-        nested = [m for m in leaves if isinstance(m, type) and issubclass(m, BaseModel)]
+        nested = [m for m in leaves if _is_model(m)]
         model = nested[0] if nested else model
     return sorted(field_names(model), key=lambda key: without_effect(model, key))
+
+
+def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo:
+    """The field that ``location`` is in, the innermost one."""
+    field = model.model_fields[field_names(model)[str(location[0])]]
+    inner = next((m for m in leaf_types(field.annotation) if _is_model(m)), None)
+    if inner is None or str(location[1:2] and location[1]) not in field_names(inner):
+        return field
+    return _field(inner, location[1:])
+
+
+def _is_model(leaf: object) -> bool:
+    return isinstance(leaf, type) and issubclass(leaf, BaseModel)
 
 
 def _reason(error: ErrorDetails, annotation: Any, shown: str) -> tuple[str, str | None]:
@@ -182,14 +196,14 @@ def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
     if error["type"] == "extra_forbidden":
         parent, word = _find(tree, location[:-1])[0], str(location[-1])
         place = parent.entries[word].key if isinstance(parent, Mapping) else parent.place
-        return _unknown_key(section, word, place, _known_keys(section, location[:-1]))
+        inside = ".".join((section, *map(str, location[:-1])))
+        return _unknown_key(inside, word, place, _known_keys(section, location[:-1]))
     found, keys = _find(tree, location)
     path = f"{section}.{keys}"
     text = found.text if isinstance(found, Scalar) else ""
     if later := _later(path, text):
         return Problem(found.place, f"{path}: {later}")
-    model = SECTIONS[section]
-    field = model.model_fields[field_names(model)[str(location[0])]]
+    field = _field(SECTIONS[section], location)
     reason, hint = _reason(error, field.annotation, _shown(found))
     return Problem(found.place, f"{path}: {reason}.", hint or field.description)
 

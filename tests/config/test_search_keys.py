@@ -1,0 +1,225 @@
+"""Keys of the search: budgets with units, what is read by which strategy, files to begin with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyml_nas.config import names
+
+pytestmark = pytest.mark.fast
+
+SEARCH = """\
+common:
+  task_type: arc_fault
+dataset:
+  generator: arc_fault
+data_processing_feature_extraction:
+  frame_size: 64
+training:
+  nas_enabled: true
+"""
+Load = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("text", "flash"), [("8 kB", 8000), ("8KiB", 8192), ("'1.5 kB'", 1500), ("64 B", 64)]
+)
+def test_a_budget_with_its_unit(load: Load, text: str, flash: int) -> None:
+    assert load(f"{SEARCH}  nas_budget: {{flash: {text}}}\n").config.training.nas_budget.flash == (
+        flash
+    )
+
+
+def test_every_budget_in_its_own_unit(load: Load) -> None:
+    text = "  nas_budget:\n    ram: 2 kB\n    macs: 30k\n    latency: 1.5 ms\n"
+    loaded = load(SEARCH + text)
+    budget = loaded.config.training.nas_budget
+    assert (budget.flash, budget.ram, budget.macs) == (None, 2000, 30_000)
+    assert budget.latency == pytest.approx(0.0015)
+    assert loaded.provenance["training.nas_budget.latency"] == "line 12"
+
+
+@pytest.mark.parametrize(
+    ("budget", "column", "words"),
+    [
+        ("flash: 8000", 23, "'8000' has no unit: write 8000 B or 8 kB"),
+        ("flash: 8", 23, "'8' has no unit: write 8 B or 8 kB"),
+        ("ram: '2048'", 21, "'2048' has no unit: write 2048 B or 2.048 kB"),
+        ("latency: 5", 25, "'5' has no unit: write 5 ms"),
+        ("latency: 0.005", 25, "'0.005' has no unit: write 0.005 s or 5 ms"),
+        ("latency: 5 mm", 25, "'mm' is no unit of a time; use s, ms, us"),
+        ("flash: 8 KB", 23, "'KB' is no unit of a size; use B, kB"),
+        ("flash: 0 kB", 23, "greater than 0"),
+        ("flash: 0", 23, "greater than 0"),
+        ("flash: -8", 23, "greater than 0"),
+        ("flash: 1e999 B", 23, "too large"),
+        ("flash: true", 23, "'true' is not a size"),
+        ("flash: [8 kB]", 23, "this list is not a whole number"),
+        ("macs: 30 kHz", 22, "'kHz' is no unit of a count; use k, M"),
+        ("macs: 1.5", 22, "is not a whole number"),
+        ("macs: 0", 22, "greater than 0"),
+        (
+            "flsh: 8 kB",
+            16,
+            "training.nas_budget: 'flsh' is not a known key. | did you mean 'flash'",
+        ),
+    ],
+)
+def test_a_budget_that_is_none_is_located(
+    errors: Load, budget: str, column: int, words: str
+) -> None:
+    (found,) = errors(f"{SEARCH}  nas_budget: {{{budget}}}\n")
+    assert found.startswith(f"9:{column} ")
+    assert words in found
+
+
+def test_a_wrong_budget_is_hinted_by_its_own_description(errors: Load) -> None:
+    (found,) = errors(f"{SEARCH}  nas_budget: {{flash: lots}}\n")
+    assert "Weights, tables and code" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("120", 120), ("90 s", 90), ("2 min", 120), ("0.5", 0.5), ("1 h", 3600)]
+)
+def test_search_seconds(load: Load, text: str, seconds: float) -> None:
+    config = load(f"{SEARCH}  nas_search_seconds: {text}\n").config
+    assert config.training.nas_search_seconds == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "0 s", "-5 s", "soon", "1e999", "5 kB", "[5]"])
+def test_search_seconds_that_are_none(errors: Load, text: str) -> None:
+    (found,) = errors(f"{SEARCH}  nas_search_seconds: {text}\n")
+    assert found.startswith("9:23 training.nas_search_seconds: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("best", "best"),
+        ("Knee", "knee"),
+        ("smallest_within( 1.5 % )", "smallest_within(1.5%)"),
+    ],
+)
+def test_a_point_is_selected_in_three_forms(load: Load, text: str, value: str) -> None:
+    assert load(f"{SEARCH}  nas_select: {text}\n").config.training.nas_select == value
+
+
+@pytest.mark.parametrize("text", ["bset", "smallest_within(1)", "smallest_within(x%)", "12"])
+def test_another_form_is_shown_the_three(errors: Load, text: str) -> None:
+    (found,) = errors(f"{SEARCH}  nas_select: {text}\n")
+    assert f"'{text}' is none of best, knee and smallest_within(1%)" in found
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("ray", "ray"), ("Ray", "ray")])
+def test_workers_are_a_number_or_a_cluster(load: Load, text: str, value: object) -> None:
+    assert load(f"{SEARCH}  nas_workers: {text}\n").config.training.nas_workers == value
+
+
+@pytest.mark.parametrize("text", ["0", "many", "5000", "1.5"])
+def test_workers_that_are_none(errors: Load, text: str) -> None:
+    (found,) = errors(f"{SEARCH}  nas_workers: {text}\n")
+    assert found.startswith("9:16 training.nas_workers: ")
+
+
+def test_lone_items_are_lists(load: Load) -> None:
+    training = load(f"{SEARCH}  nas_proxy: zico\n  nas_compare: random\n").config.training
+    assert (training.nas_proxy, training.nas_compare) == (("zico",), ("random",))
+    assert load(f"{SEARCH}  nas_compare:\n").config.training.nas_compare == ()
+
+
+def test_an_unknown_proxy_or_strategy_is_told_what_it_may_mean(errors: Load) -> None:
+    (found,) = errors(f"{SEARCH}  nas_proxy: [params, naswott]\n")
+    assert found.startswith("9:23 ")
+    assert "did you mean 'naswot'?" in found
+    (found,) = errors(f"{SEARCH}  nas_search_strategy: evolutoin\n")
+    assert "did you mean 'evolution'?" in found
+
+
+@pytest.mark.parametrize(
+    ("folder", "what", "known"),
+    [
+        ("proxies", "PROXY", names.proxy_names),
+        ("strategies", "STRATEGY", names.strategy_names),
+    ],
+)
+def test_choices_are_the_files_that_declare_one(
+    folder: str, what: str, known: Callable[[], tuple[str, ...]]
+) -> None:
+    files = (Path(names.__file__).parents[1] / "search" / folder).glob("*.py")
+    declaring = {f.stem for f in files if re.search(rf"^{what}\b", f.read_text(), re.MULTILINE)}
+    assert set(known()) == declaring
+    assert not {"__init__", "protocol", "ranking"} & declaring
+
+
+@pytest.mark.parametrize("strategy", names.CELL_STRATEGIES)
+def test_cells_are_taken_where_a_strategy_needs_them(
+    load: Load, errors: Load, strategy: str
+) -> None:
+    text = f"{SEARCH}  nas_search_strategy: {strategy}\n"
+    loaded = load(text)
+    assert loaded.config.training.nas_space == "cells"
+    assert loaded.provenance["training.nas_space"] == f"nas_search_strategy {strategy}"
+    (found,) = errors(text + "  nas_space: chain\n")
+    assert found.startswith(f"10:14 training: nas_search_strategy {strategy} searches cells")
+    assert "search by one of" in found
+    assert found.endswith("9:24")
+
+
+@pytest.mark.parametrize(
+    ("search", "silent"),
+    [
+        ("nas_epochs: 3", "nas_epochs (line 9, read by darts and gdas)"),
+        ("nas_unrolled: true", "nas_unrolled (line 9, read by darts)"),
+        ("nas_layers: 5", "nas_layers (line 9, read with nas_space: cells)"),
+        ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot)"),
+        ("nas_warmup_level: 0.5", "nas_warmup_level (line 9, read by sub_one_shot)"),
+        ("nas_objective: {params: 0}", "nas_objective (line 9, read by reinforce)"),
+        ("nas_search_strategy: darts\n  nas_proxy: zico", "nas_proxy (line 10, read by zero_shot)"),
+        (
+            "nas_model_size: s\n  nas_budget: {macs: 9k}",
+            "nas_model_size (line 9, read without a flash or macs budget)",
+        ),
+    ],
+)
+def test_what_the_strategy_does_not_read_is_said(load: Load, search: str, silent: str) -> None:
+    (warning,) = load(f"{SEARCH}  {search}\n").warnings
+    strategy = "darts" if "darts\n" in search else "auto"
+    assert warning == f"Without effect in a search by {strategy}: training.{silent}."
+
+
+def test_all_that_is_not_read_is_one_warning(load: Load) -> None:
+    keys = "  nas_epochs: 3\n  nas_unrolled: true\n  nas_layers: 2\n  nas_fanout_concat: 9\n"
+    (warning,) = load(SEARCH + keys).warnings
+    assert warning.count("training.nas_") == 4
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "nas_search_strategy: darts\n  nas_epochs: 3\n  nas_unrolled: true\n  nas_layers: 2",
+        "nas_search_strategy: evolution\n  nas_space: cells\n  nas_layers: 2",
+        "nas_search_strategy: zero_shot\n  nas_proxy: zico",
+        "nas_model_size: s\n  nas_optimization_mode: Compute",
+        "nas_search_strategy: darts\n  nas_model_size: s\n  nas_budget: {flash: 8 kB}",
+    ],
+)
+def test_what_is_read_is_not_warned_of(load: Load, search: str) -> None:
+    assert load(f"{SEARCH}  {search}\n").warnings == []
+
+
+def test_a_search_begins_with_files_that_are_there(
+    load: Load, errors: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "archive.jsonl").touch()
+    training = load(f"{SEARCH}  nas_warm_start: archive.jsonl\n").config.training
+    assert training.nas_warm_start == ("archive.jsonl",)
+    (found,) = errors(f"{SEARCH}  nas_warm_start: [archive.jsonl, archiv.jsonl]\n")
+    assert found.startswith("9:19 training.nas_warm_start: there is no 'archiv.jsonl'")
+    assert "did you mean 'archive.jsonl'?" in found
+    (found,) = errors(f"{SEARCH}  nas_warm_start: /nowhere/at/all\n")
+    assert "search/archive.jsonl or search/pareto.json" in found

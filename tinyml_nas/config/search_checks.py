@@ -1,0 +1,120 @@
+"""Keys of the search that contradict or silence each other, and the files that it begins with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinyml_nas.config import names
+from tinyml_nas.config.draft import Draft
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.training import Training
+
+SWITCH = "training.nas_enabled"
+STRATEGY = "training.nas_search_strategy"
+
+# what only some strategies read
+READ_BY = {
+    "nas_epochs": names.CELL_STRATEGIES,
+    "nas_unrolled": ("darts",),
+    "nas_penalty_weight": names.CELL_STRATEGIES,
+    "nas_learning_rate": names.CELL_STRATEGIES,
+    "nas_batch_size": names.CELL_STRATEGIES,
+    "nas_proxy": ("zero_shot",),
+    "nas_warmup_level": ("sub_one_shot",),
+    "nas_objective": ("reinforce",),
+}
+
+
+def check_search(draft: Draft, folder: Path) -> None:
+    """Run every check of the search; relative paths start at ``folder``."""
+    training = draft.get("training", Training)
+    if not training.nas_enabled:
+        _warn_switched_off(draft)
+        return
+    _warn_silent(draft)
+    _check_space(draft)
+    _check_warm_start(draft, folder)
+    if training.nas_space == "cells" and training.nas_fanout_concat > training.nas_nodes_per_layer:
+        draft.error(
+            "training.nas_fanout_concat",
+            f"training: a cell of {training.nas_nodes_per_layer} nodes cannot concatenate "
+            f"{training.nas_fanout_concat}.",
+            hint="nas_fanout_concat is at most nas_nodes_per_layer",
+            also=["training.nas_nodes_per_layer"],
+        )
+
+
+def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
+    """The keys that this search does not read, and when they would be."""
+    for key, strategies in READ_BY.items():
+        if training.nas_search_strategy not in strategies:
+            yield key, f"read by {' and '.join(strategies)}"
+    if training.nas_space != "cells":
+        yield from ((key, "read with nas_space: cells") for key in names.NAS_KEYS)
+        limits = training.nas_budget
+        if limits.flash is not None or limits.macs is not None:
+            yield "nas_model_size", "read without a flash or macs budget"
+
+
+def exists_beside(folder: Path, text: str) -> bool:
+    """Whether ``text`` names something there is, seen from ``folder``."""
+    try:
+        return (folder / os.path.expanduser(text)).exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
+
+
+def _warn_switched_off(draft: Draft) -> None:
+    keys = [path for path in draft.places if path.startswith("training.nas_") and path != SWITCH]
+    if keys := [path for path in keys if path.count(".") == 1]:
+        listed = ", ".join(f"{path}{draft.where(path)}" for path in keys)
+        draft.warn(f"Without nas_enabled: true these have no effect: {listed}.")
+
+
+def _warn_silent(draft: Draft) -> None:
+    """One warning for all keys that this search does not read."""
+    training = draft.get("training", Training)
+    found = [
+        f"training.{key} ({draft.places[f'training.{key}'].origin}, {reader})"
+        for key, reader in silent_keys(training)
+        if draft.given(f"training.{key}")
+    ]
+    if found:
+        strategy = training.nas_search_strategy
+        draft.warn(f"Without effect in a search by {strategy}: {', '.join(found)}.")
+
+
+def _check_space(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    strategy = training.nas_search_strategy
+    if strategy in names.CELL_STRATEGIES and training.nas_space != "cells":
+        others = [name for name in names.strategy_names() if name not in names.CELL_STRATEGIES]
+        draft.error(
+            "training.nas_space",
+            f"training: nas_search_strategy {strategy} searches cells, not chains.",
+            hint=f"remove nas_space, or search by one of {', '.join(others)}",
+            also=[STRATEGY],
+        )
+
+
+def _check_warm_start(draft: Draft, folder: Path) -> None:
+    for text in draft.get("training", Training).nas_warm_start:
+        if not exists_beside(folder, text):
+            near = _nearest_file(folder / os.path.expanduser(text))
+            draft.error(
+                "training.nas_warm_start",
+                f"training.nas_warm_start: there is no {text!r}.",
+                hint=near
+                or "name the search/archive.jsonl or search/pareto.json of a run, "
+                "relative to this file",
+            )
+
+
+def _nearest_file(path: Path) -> str | None:
+    """A did-you-mean among the files where ``path`` should be."""
+    try:
+        return did_you_mean(path.name, [file.name for file in path.parent.iterdir()])
+    except (OSError, ValueError):
+        return None
