@@ -5,6 +5,8 @@ It takes the weights of the fast supernet, so that both can be compared and time
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,10 +31,10 @@ def plain_logits(net: Supernet, x: Tensor, weights: Tensor, mixture: Tensor) -> 
     for cell in space.cells:
         x = F.conv1d(x, take()[:, :, None], stride=cell.entry_stride)
         states = [norm(x, 1 + take(), take())]
-        kernels = [
-            split_kernels(take(), space.nodes - source, cell, cell.stride if source == 0 else 1)
-            for source in range(space.nodes)
-        ]
+        kernels = []
+        for source in range(space.nodes):
+            stride = cell.stride if source == 0 else 1
+            kernels.append(split_kernels(take, space.nodes - source, cell, stride))
         for node in range(space.nodes):
             total: Tensor | None = None
             for source, state in enumerate(states):
@@ -53,20 +55,23 @@ def norm(x: Tensor, gain: Tensor | None = None, shift: Tensor | None = None) -> 
     return F.batch_norm(x, None, None, gain, shift, training=True)
 
 
-def split_kernels(flat: Tensor, edges: int, cell: CellPlan, stride: int) -> list[dict[str, Tensor]]:
-    """Per edge the kernels (out, in, taps) that the fast supernet keeps in one matrix."""
+def split_kernels(
+    take: Callable[[], Tensor], edges: int, cell: CellPlan, stride: int
+) -> list[dict[str, Tensor]]:
+    """Per edge the kernels (out, in, taps) that the fast supernet keeps in one matrix a size.
+
+    Its columns run from the centre tap outwards, left before right.
+    """
     sizes = {"conv_bn_relu_3x1": 3, "conv_bn_relu_5x1": 5, "conv_bn_relu_7x1": 7}
     if stride == 2:
         sizes["skip_connect"] = 1
-    channels = cell.channels
-    blocks = flat.view(len(sizes), edges, channels, channels, 7)
-    return [
-        {
-            name: blocks[group, edge, :, :, 3 - taps // 2 : 4 + taps // 2]
-            for group, (name, taps) in enumerate(sizes.items())
-        }
-        for edge in range(edges)
-    ]
+    by_edge: list[dict[str, Tensor]] = [{} for _ in range(edges)]
+    for name, taps in sizes.items():
+        outwards = take().view(edges, cell.channels, taps, cell.channels).transpose(2, 3)
+        left_to_right = sorted(range(taps), key=lambda i: (i + 1) // 2 * (-1 if i % 2 else 1))
+        for edge, kernel in enumerate(outwards[..., left_to_right]):
+            by_edge[edge][name] = kernel
+    return by_edge
 
 
 def operation(primitive: str, x: Tensor, stride: int, kernel: Tensor | None) -> Tensor | None:

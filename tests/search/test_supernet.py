@@ -83,7 +83,7 @@ def copy_weights(net: Supernet, weights, genotype, module) -> None:
         genes = genotype.reduce if cell.reduction else genotype.normal
         for source in range(space.nodes):
             stride = cell.stride if source == 0 else 1
-            kernels = split_kernels(next(parts), space.nodes - source, cell, stride)
+            kernels = split_kernels(lambda: next(parts), space.nodes - source, cell, stride)
             for node in range(source, space.nodes):
                 primitive, chosen = genes[node]
                 kernel = kernels[node - source].get(primitive)

@@ -40,7 +40,8 @@ from tinyml_nas.search.darts.choice import RULE, as_mixture, evaluate, select
 from tinyml_nas.search.darts.penalty import METRICS, CostModel, cost_model
 from tinyml_nas.search.darts.stream import Streams, make_streams
 from tinyml_nas.search.darts.supernet import Supernet
-from tinyml_nas.search.result import EpochRecord, SearchResult
+from tinyml_nas.search.result import CellsResult as SearchResult
+from tinyml_nas.search.result import EpochRecord
 from tinyml_nas.search.settings import SearchSettings, settings_from_config, space_from_config
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyml_nas.train.seeding import generator

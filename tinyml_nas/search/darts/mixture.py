@@ -1,25 +1,28 @@
-"""The mixed operations of all edges that leave one state, as one matrix product.
+"""The mixed operations of all edges that leave one state, as a few large matrix products.
 
 Plain DARTS computes ``sum_k w_k * op_k(x)`` operation by operation; small one-dimensional nets
 then spend their time in the overhead of hundreds of tiny kernels.  This module computes the very
 same sum with a few large ones.  Tensors are laid out ``(channels, batch, length)``, so that a state
 is a matrix of ``C`` rows and ``N * L`` columns:
 
-1. The *rows* of a state are, for each channel, its seven shifted copies, then a row of ones, then
-   its running maxima: ``8 C + 1`` rows.  Every primitive is linear in them, up to a ReLU.
-2. Batch norm of a linear map needs no pass over its output: mean and variance follow from the
-   second moments of the rows, one small Gram matrix.  They are folded into the kernels, and so are
-   the weights of the mixture, for ``w * relu(y) = relu(w * y)`` where ``w >= 0``.
-3. One product serves the three kernel sizes of all edges (a 3- or 5-tap kernel is a 7-tap one with
-   masked taps); after the ReLU the kernel sizes are summed and the linear primitives (average
-   pool, maximum pool, skip) added, whose matrix is the mixture itself.
+1. The *rows* of a state are a row of ones, its shifted copies from the centre outwards, and its
+   running maxima: ``8 C + 1`` rows, gathered once for all edges and primitives.
+2. The convolutions of one kernel size, on all edges, are one *branch*: one product with the first
+   ``size * C`` copies.  The row of ones subtracts the mean of the output, which is the kernel times
+   the mean of the rows; so batch norm is left with one pass for the variance.
+3. Average pool, maximum pool and skip are sums of whole copies with one factor for each edge: a
+   product of a matrix with as many rows as there are edges.
 
-All of it is one autograd function with a backward written out, since at these sizes autograd's own
+Where one operation is sampled for each edge, a branch takes only the edges that drew it.  All of
+it is one autograd function with a backward written out, since at these sizes autograd's own
 bookkeeping would cost as much as the arithmetic.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -28,167 +31,279 @@ from torch import Tensor
 
 from tinyml_nas.search.cells.primitives import CONV_KERNELS, PRIMITIVES
 
-TAPS = 7
 NORM_EPSILON = 1e-5
 _AVERAGE, _MAXIMUM, _SKIP = (
     PRIMITIVES.index(name) for name in ("avg_pool_3x1", "max_pool_3x1", "skip_connect")
 )
-_CONVS = [PRIMITIVES.index(name) for name in CONV_KERNELS]
+_CENTRE_OUT = (0, -1, 1, -2, 2, -3, 3)
+"""Shifts of the copies in the order of the rows: a kernel of ``size`` taps reads the first."""
+_BASIS = torch.tensor([[1 / 3, 1 / 3, 1 / 3, 0.0], [0, 0, 0, 1.0], [1.0, 0, 0, 0]])
+"""Average, maximum and skip as factors of the first three copies and of the running maxima."""
 
 
-class Mixer:
-    """The ``edges`` edges that leave one state of ``channels`` channels.
+@dataclass(frozen=True)
+class Branch:
+    """Convolutions of one kernel size; a skip at stride 2 is one of one tap, without ReLU."""
 
-    At stride 2 a skip is a convolution with one tap and batch norm, without ReLU: a fourth kernel
-    size.
+    primitive: int
+    size: int
+    rectified: bool = True
+
+
+CONVOLUTIONS = tuple(Branch(PRIMITIVES.index(n), size) for n, size in CONV_KERNELS.items())
+STRIDED_SKIP = Branch(_SKIP, 1, rectified=False)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is computed: branches, the edges of each (``None``: all), and how many copies it takes.
+
+    ``linear`` says whether a pool or a skip takes part.
     """
 
-    def __init__(self, edges: int, channels: int, stride: int) -> None:
-        self.edges, self.channels, self.stride = edges, channels, stride
-        sizes = [*CONV_KERNELS.values(), *([1] if stride == 2 else [])]
-        centre = torch.arange(TAPS) - TAPS // 2
-        masks = torch.stack([(centre.abs() <= size // 2).float() for size in sizes])
-        self.mask = masks.repeat_interleave(edges * channels, dim=0).repeat(1, channels)
-        self.convs = _CONVS if stride == 1 else [*_CONVS, _SKIP]
-        self.linear = [_AVERAGE, _MAXIMUM] if stride == 2 else [_AVERAGE, _MAXIMUM, _SKIP]
-        self.basis = _linear_basis(channels)[: len(self.linear)].flatten(1)
+    stride: int
+    branches: tuple[Branch, ...]
+    edges: tuple[tuple[int, ...] | None, ...]
+    copies: int = 7
+    linear: bool = True
 
-    def spread(self, mixture: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights ``(edges, primitives)`` laid out for :meth:`__call__`.
 
-        One factor for each row of the kernels, and the matrix of the linear primitives.
+@dataclass(frozen=True)
+class Mixer:
+    """The ``edges`` edges that leave one state of ``channels`` channels."""
+
+    edges: int
+    channels: int
+    stride: int
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Everything that has weights."""
+        return CONVOLUTIONS if self.stride == 1 else (*CONVOLUTIONS, STRIDED_SKIP)
+
+    @property
+    def shapes(self) -> Iterator[tuple[int, int]]:
+        """Shape ``(edges * C, size * C)`` of each branch's kernels, edge by edge.
+
+        Columns follow the copies: shift by shift, channel by channel.
         """
-        shares = mixture[:, self.convs].t().flatten().repeat_interleave(self.channels)
-        linear = mixture[:, self.linear] @ self.basis
-        return shares, linear.view(self.edges * self.channels, -1)
+        rows = self.edges * self.channels
+        return ((rows, branch.size * self.channels) for branch in self.branches)
 
-    def __call__(self, state: Tensor, kernels: Tensor, shares: Tensor, linear: Tensor) -> Tensor:
+    def __call__(
+        self,
+        state: Tensor,
+        kernels: Sequence[Tensor],
+        mixture: Tensor,
+        sample: tuple[int, ...] | None = None,
+    ) -> Tensor:
         """Mixed operations ``(edges, C, N, L')`` of ``state`` ``(C, N, L)``.
 
-        ``kernels`` has the shape of ``mask`` and is zero where that is; no share is negative.
+        ``mixture`` ``(edge, primitive)`` weighs the operations and is never negative; with a
+        ``sample``, one primitive for each edge, only those are computed.
         """
-        mixed: Tensor = _Mix.apply(state, kernels, shares, linear, self.stride)  # type: ignore[no-untyped-call]
+        chosen = _everything(self) if sample is None else _drawn(self, sample)
+        pools = [_AVERAGE, _MAXIMUM, *([_SKIP] if self.stride == 1 else [])]
+        linear = mixture[:, pools] @ _BASIS[: len(pools)]
+        parts, shares = [], []
+        for branch, edges in zip(chosen.branches, chosen.edges, strict=True):
+            kernel = kernels[self.branches.index(branch)]
+            share = mixture[:, branch.primitive]
+            if edges is not None:
+                kernel = kernel.view(self.edges, self.channels, -1)[list(edges)].flatten(0, 1)
+                share = share[list(edges)]
+            parts.append(kernel)
+            shares.append(share)
+        share = torch.cat(shares) if shares else mixture.new_empty(0)
+        mixed: Tensor = _Mix.apply(state, linear, share, chosen, *parts)  # type: ignore[no-untyped-call]
         return mixed.view(self.edges, self.channels, state.shape[1], -1)
 
 
-def _linear_basis(channels: int) -> Tensor:
-    """Rows that a linear primitive takes: ``(average, maximum, skip; C; 8 C + 1)``."""
-    basis = torch.zeros(3, channels, 8 * channels + 1)
-    for channel in range(channels):
-        centre = TAPS * channel + TAPS // 2
-        basis[0, channel, centre - 1 : centre + 2] = 1 / 3
-        basis[1, channel, TAPS * channels + 1 + channel] = 1.0
-        basis[2, channel, centre] = 1.0
-    return basis
+@lru_cache(maxsize=None)
+def _everything(mixer: Mixer) -> Selection:
+    return Selection(mixer.stride, mixer.branches, (None,) * len(mixer.branches))
+
+
+def _drawn(mixer: Mixer, sample: tuple[int, ...]) -> Selection:
+    """Only what ``sample`` drew."""
+    drawn = {
+        branch: tuple(e for e, primitive in enumerate(sample) if primitive == branch.primitive)
+        for branch in mixer.branches
+        if branch.primitive in sample
+    }
+    linear = any(p in sample for p in (_AVERAGE, _MAXIMUM)) or (
+        mixer.stride == 1 and _SKIP in sample
+    )
+    edges = tuple(None if len(e) == mixer.edges else e for e in drawn.values())
+    longest = max((branch.size for branch in drawn), default=1)
+    return Selection(
+        mixer.stride, tuple(drawn), edges, max(3, longest) if linear else longest, linear
+    )
 
 
 class _Mix(torch.autograd.Function):
-    """State, kernels, shares and linear matrix to ``(edges * C, N * L')``.
+    """State, linear factors ``(edges, 4)``, shares and kernels to ``(edges * C, N * L')``.
 
-    Names below: ``taps`` are the rows that convolutions read (shifted copies and ones), ``through``
-    is the gradient that passed the ReLU, ``d_x`` the gradient of ``x``.
+    ``shares`` has one entry for each edge of each branch.  Names below: ``y`` is a branch's output
+    less its mean, ``inverse`` one over its standard deviation, ``through`` the gradient that passed
+    the ReLU, ``d_x`` the gradient of ``x``.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, state: Tensor, kernels: Tensor, shares: Tensor, linear: Tensor, stride: int
+        ctx: Any, state: Tensor, linear: Tensor, shares: Tensor, chosen: Selection, *kernels: Tensor
     ) -> Tensor:
-        rows = _rows(state, stride)
-        taps = rows[: kernels.shape[1] + 1]
-        gram = (taps @ taps.t()) / taps.shape[1]
-        mean = gram[-1, :-1]
-        by_covariance = kernels @ (gram[:-1, :-1] - torch.outer(mean, mean))
-        variance = (by_covariance * kernels).sum(1).clamp_min_(0)
-        inverse = torch.rsqrt(variance + NORM_EPSILON)
-        scaled = kernels * (shares * inverse)[:, None]
-        folded = torch.cat([scaled, -(scaled @ mean)[:, None]], dim=1)
-        rectified = folded[: 3 * len(linear)]
-        if stride == 2:
-            linear = linear.clone()
-            linear[:, : folded.shape[1]] += folded[3 * len(linear) :]
-        positive = (rectified @ taps).relu_()
-        result = positive.view(3, len(linear), -1).sum(0).addmm_(linear, rows)
-        ctx.stride = stride
-        ctx.save_for_backward(
-            state, kernels, shares, rows, mean, by_covariance, inverse, rectified, linear, positive
-        )
+        channels = len(state)
+        rows = _rows(state, chosen)
+        mean = rows.mean(1) if kernels else rows[:, 0]
+        result = _linear(linear, rows, channels, chosen)
+        outputs, inverses = [], []
+        for branch, edges, kernel, share in _by_branch(chosen, kernels, shares, channels):
+            taps = 1 + branch.size * channels
+            centred = torch.cat([-(kernel @ mean[1:taps])[:, None], kernel], dim=1)
+            y = centred @ rows[:taps]
+            power = torch.linalg.vector_norm(y, dim=1).square_() / y.shape[1]
+            inverse = power.add_(NORM_EPSILON).rsqrt_()
+            active = torch.relu(y) if branch.rectified else y
+            scale = (share * inverse)[:, None]
+            if edges is None:
+                result.addcmul_(active, scale)
+            else:
+                flat = result.view(len(linear), -1)
+                added = (active * scale).view(len(edges), -1)
+                flat.index_add_(0, torch.tensor(edges), added)
+            outputs.append(y)
+            inverses.append(inverse)
+        ctx.chosen = chosen
+        ctx.save_for_backward(state, linear, shares, rows, *kernels, *outputs, *inverses)
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        state, kernels, shares, rows, mean, by_covariance, inverse, rectified, linear, positive = (
-            ctx.saved_tensors
-        )
-        taps = rows[: rectified.shape[1]]
-        through = torch.ops.aten.threshold_backward(
-            grad.expand(3, *grad.shape), positive.view(3, *grad.shape), 0
-        ).view(positive.shape)
-        d_folded = through @ taps.t()
-        d_linear = None
-        if ctx.needs_input_grad[3] or ctx.stride == 2:
-            d_linear = grad @ rows.t()
-            if ctx.stride == 2:
-                d_folded = torch.cat([d_folded, d_linear[:, : len(taps)]])
+        chosen: Selection = ctx.chosen
+        state, linear, shares, rows, *rest = ctx.saved_tensors
+        count, channels = len(chosen.branches), len(state)
+        kernels, outputs, inverses = rest[:count], rest[count : 2 * count], rest[2 * count :]
+        d_rows = torch.empty_like(rows)
+        d_linear = _linear_backward(grad, linear, rows, d_rows, channels, ctx)
+        d_kernels: list[Tensor | None] = []
+        d_shares = []
+        for number, (branch, edges, kernel, share) in enumerate(
+            _by_branch(chosen, kernels, shares, channels)
+        ):
+            y, inverse, taps = (
+                outputs[number],
+                inverses[number],
+                slice(1, 1 + branch.size * channels),
+            )
+            received = grad if edges is None else _of_edges(grad, edges, len(linear))
+            if branch.rectified:
+                through = torch.ops.aten.threshold_backward(received, y, 0)
+            else:
+                through = received.clone()
+            dots = torch.linalg.vecdot(through, y)
+            d_shares.append((dots * inverse).view(-1, channels).sum(1))
+            # Batch norm: what the mean and the standard deviation take back.
+            centre = through.mean(1)
+            through.addcmul_(y, (dots * inverse.square() / -y.shape[1])[:, None])
+            through.sub_(centre[:, None])
+            scaled = kernel * (share * inverse)[:, None]
+            d_rows[taps].addmm_(scaled.t(), through)
+            d_kernels.append(
+                (through @ rows[taps].t()).mul_((share * inverse)[:, None])
+                if ctx.needs_input_grad[4 + number]
+                else None
+            )
+        d_state = _rows_backward(d_rows, rows, state, chosen)
+        d_share = torch.cat(d_shares) if d_shares else None
+        return d_state, d_linear, d_share, None, *d_kernels
 
-        d_bias = d_folded[:, -1]
-        d_scaled = torch.addr(d_folded[:, :-1], d_bias, mean, alpha=-1)
-        scale = shares * inverse
-        d_scale = (d_scaled * kernels).sum(1)
-        d_variance = -0.5 * inverse**3 * shares * d_scale
-        weighted = kernels * d_variance[:, None]
-        d_kernels = None
-        if ctx.needs_input_grad[1]:
-            d_kernels = d_scaled * scale[:, None] + 2 * d_variance[:, None] * by_covariance
 
-        d_gram = torch.zeros(len(taps), len(taps))  # already plus its transpose
-        d_covariance = torch.mm(kernels.t(), weighted, out=d_gram[:-1, :-1])
-        d_mean = -(kernels.t() @ (scale * d_bias)) - 2 * (d_covariance @ mean)
-        d_covariance *= 2
-        d_gram[-1, :-1] = d_gram[:-1, -1] = d_mean
-        d_rows = linear.t() @ grad
-        d_rows[: len(taps)].addmm_(rectified.t(), through)
-        d_rows[: len(taps)].addmm_(d_gram, taps, alpha=1 / taps.shape[1])
-        d_state = _rows_backward(d_rows, rows, state, ctx.stride)
-        return d_state, d_kernels, d_scale * inverse, d_linear, None
+def _by_branch(
+    chosen: Selection, kernels: Sequence[Tensor], shares: Tensor, channels: int
+) -> Iterator[tuple[Branch, tuple[int, ...] | None, Tensor, Tensor]]:
+    """Branch, edges, kernels, and the share of each of their rows."""
+    start = 0
+    for branch, edges, kernel in zip(chosen.branches, chosen.edges, kernels, strict=True):
+        stop = start + len(kernel) // channels
+        yield branch, edges, kernel, shares[start:stop].repeat_interleave(channels)
+        start = stop
 
 
-def _rows(x: Tensor, stride: int) -> Tensor:
-    """``(C, N, L)`` to ``(8 C + 1, N * L')``: shifted copies, ones, running maxima of three."""
+def _of_edges(grad: Tensor, edges: tuple[int, ...], count: int) -> Tensor:
+    """The rows of ``grad`` ``(edges * C, N * L')`` that belong to ``edges``."""
+    return grad.view(count, -1)[list(edges)].view(-1, grad.shape[1])
+
+
+def _linear(linear: Tensor, rows: Tensor, channels: int, chosen: Selection) -> Tensor:
+    """Pools and skips: ``(edges * C, N * L')``."""
+    shape = len(linear) * channels, rows.shape[1]
+    if not chosen.linear:
+        return rows.new_zeros(shape)
+    result = linear[:, :3] @ rows[1 : 1 + 3 * channels].view(3, -1)
+    return result.addmm_(linear[:, 3:], rows[-channels:].view(1, -1)).view(shape)
+
+
+def _linear_backward(
+    grad: Tensor, linear: Tensor, rows: Tensor, d_rows: Tensor, channels: int, ctx: Any
+) -> Tensor | None:
+    """Fill ``d_rows`` with what pools and skips pass back; the gradient of ``linear``."""
+    copies, maxima = slice(1, 1 + 3 * channels), slice(len(rows) - channels, None)
+    if not ctx.chosen.linear:
+        d_rows.zero_()
+        return None
+    d_rows[1 + 3 * channels : len(rows) - channels].zero_()
+    by_edge = grad.view(len(linear), -1)
+    torch.mm(linear[:, :3].t(), by_edge, out=d_rows[copies].view(3, -1))
+    torch.mm(linear[:, 3:].t(), by_edge, out=d_rows[maxima].view(1, -1))
+    if not ctx.needs_input_grad[1]:
+        return None
+    taken = (rows[copies].view(3, -1), rows[maxima].view(1, -1))
+    return torch.cat([by_edge @ row.t() for row in taken], dim=1)
+
+
+def _rows(x: Tensor, chosen: Selection) -> Tensor:
+    """``(C, N, L)`` to rows of ``N * L'``: ones, shifted copies, and maxima of three."""
     channels, batch, length = x.shape
+    stride, copies = chosen.stride, chosen.copies
     out_length = -(-length // stride)
-    padded = F.pad(x, (TAPS // 2, TAPS // 2))
-    rows = x.new_empty(8 * channels + 1, batch, out_length)
-    shifted = padded.as_strided(
-        (channels, TAPS, batch, out_length), (padded.stride(0), 1, padded.stride(1), stride)
-    )
-    rows[: TAPS * channels].view(shifted.shape).copy_(shifted)
-    rows[TAPS * channels] = 1.0
-    left, centre, right = _neighbours(x, stride)
-    torch.maximum(torch.maximum(left, centre), right, out=rows[TAPS * channels + 1 :])
-    return rows.view(len(rows), -1)
+    padded = F.pad(x, (copies // 2, copies // 2))
+    span = (out_length - 1) * stride + 1
+    count = 1 + (copies + chosen.linear) * channels
+    rows = x.new_empty(count, batch, out_length)
+    rows[0] = 1.0
+    for number, shift in enumerate(_CENTRE_OUT[:copies]):
+        start = copies // 2 + shift
+        copy = padded[:, :, start : start + span : stride]
+        rows[1 + number * channels : 1 + (number + 1) * channels] = copy
+    if chosen.linear:
+        left, centre, right = _neighbours(x, stride)
+        torch.maximum(torch.maximum(left, centre), right, out=rows[-channels:])
+    return rows.view(count, -1)
 
 
-def _rows_backward(d_rows: Tensor, rows: Tensor, x: Tensor, stride: int) -> Tensor:
+def _rows_backward(d_rows: Tensor, rows: Tensor, x: Tensor, chosen: Selection) -> Tensor:
     """Gradient of ``x``: each copy shifted back, each maximum's given to the sample that won."""
     channels, batch, length = x.shape
-    d_taps, _, d_maximum = d_rows.view(len(rows), batch, -1).split_with_sizes(
-        [TAPS * channels, 1, channels]
-    )
-    maximum = rows[TAPS * channels + 1 :].view(d_maximum.shape)
-    left, centre, _ = _neighbours(x, stride)
-    to_centre = torch.where(centre == maximum, d_maximum, 0.0)
-    d_maximum = d_maximum - to_centre
-    to_left = torch.where(left == maximum, d_maximum, 0.0)
-    shares = {2: to_left, 3: to_centre, 4: d_maximum - to_left}
-    result = x.new_zeros(channels, batch, length + TAPS - 1)
-    span = (maximum.shape[2] - 1) * stride + 1
-    by_tap = d_taps.view(channels, TAPS, batch, -1).unbind(1)
-    for tap in range(TAPS):
-        window = result[:, :, tap : tap + span : stride]
-        window += by_tap[tap]
-        if tap in shares:
-            window += shares[tap]
-    return result[:, :, TAPS // 2 : TAPS // 2 + length]
+    stride, copies = chosen.stride, chosen.copies
+    by_copy = list(d_rows[1 : 1 + copies * channels].view(copies, channels, batch, -1))
+    if chosen.linear:
+        maximum = rows[-channels:].view(channels, batch, -1)
+        d_maximum = d_rows[-channels:].view(maximum.shape)
+        left, centre, _ = _neighbours(x, stride)
+        to_centre = torch.where(centre == maximum, d_maximum, 0.0)
+        d_maximum -= to_centre
+        to_left = torch.where(left == maximum, d_maximum, 0.0)
+        d_maximum -= to_left
+        for gradient, share in zip(by_copy, (to_centre, to_left, d_maximum), strict=False):
+            gradient += share
+    margin = copies // 2
+    result = x.new_zeros(channels, batch, length + 2 * margin)
+    span = (by_copy[0].shape[2] - 1) * stride + 1
+    for shift, gradient in zip(_CENTRE_OUT, by_copy, strict=False):
+        start = margin + shift
+        result[:, :, start : start + span : stride] += gradient
+    return result[:, :, margin : margin + length]
 
 
 def _neighbours(x: Tensor, stride: int) -> list[Tensor]:

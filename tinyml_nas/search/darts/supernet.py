@@ -22,6 +22,10 @@ from tinyml_nas.search.cells.space import SearchSpace
 from tinyml_nas.search.darts.mixture import NORM_EPSILON, Mixer
 
 
+Sample = tuple[tuple[int, ...], tuple[int, ...]]
+"""The primitive that each edge drew, in normal and in reduction cells."""
+
+
 class Supernet:
     """Computes logits of ``space`` for batches laid out ``(channels, batch, length)``."""
 
@@ -39,23 +43,22 @@ class Supernet:
             [first_edge(node) + source for node in range(source, space.nodes)]
             for source in range(space.nodes)
         )
-        self.shapes = tuple(mask.shape for mask in self._masks())
-        self.sizes = [mask.numel() for mask in self._masks()]
-        self.mask = torch.cat([mask.flatten() for mask in self._masks()])
+        self.shapes = tuple(self._shapes())
+        self.sizes = [math.prod(shape) for shape in self.shapes]
 
-    def _masks(self) -> Iterator[Tensor]:
-        """One tensor of ones per weight, in the order in which :meth:`logits` uses them.
+    def _shapes(self) -> Iterator[tuple[int, ...]]:
+        """Shape of each weight, in the order in which :meth:`logits` uses them.
 
-        Zeros stand where a short kernel has no tap.  Kernels are matrices ``(outputs, inputs)``;
-        gain, shift and bias are vectors.
+        Kernels are matrices ``(outputs, inputs)``; gain, shift and bias are vectors.
         """
         space = self.space
         yield from _normalized(space.stem.out_channels, 3 * space.input_shape.channels)
         for cell, mixers in zip(space.cells, self.mixers, strict=True):
             yield from _normalized(cell.channels, cell.input_shape.channels)
-            yield from (mixer.mask for mixer in mixers)
-        yield torch.ones(space.classes, space.output_shape.channels)
-        yield torch.ones(space.classes)
+            for mixer in mixers:
+                yield from mixer.shapes
+        yield space.classes, space.output_shape.channels
+        yield (space.classes,)
 
     def initial_weights(self, generator: torch.Generator) -> Tensor:
         """Random kernels of about unit output variance, zero vectors, in one flat tensor."""
@@ -68,27 +71,31 @@ class Supernet:
             ]
         )
 
-    def logits(self, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+    def logits(
+        self, x: Tensor, weights: Tensor, mixture: Tensor, sample: Sample | None = None
+    ) -> Tensor:
         """Logits ``(N, classes)`` for ``x`` ``(C, N, L)``.
 
         ``mixture`` ``(kind, edge, primitive)`` weighs the operations of normal (0) and reduction
-        (1) cells.
+        (1) cells; with a ``sample`` only the operation that each edge drew is computed.
         """
         parts = iter(
             part.view(shape)
             for part, shape in zip(
-                torch.split_with_sizes(weights * self.mask, self.sizes), self.shapes, strict=True
+                torch.split_with_sizes(weights, self.sizes), self.shapes, strict=True
             )
         )
-        spread = self._spread(mixture)
         x = F.relu(_normalize(_three_taps(x), next(parts), next(parts), next(parts)))
         for cell, mixers in zip(self.space.cells, self.mixers, strict=True):
+            kind = int(cell.reduction)
             x = x[:, :, :: cell.entry_stride]
             state = _normalize(x, next(parts), next(parts), next(parts))
             states: list[Tensor] = []
             pending: Tensor | None = None  # sums of the nodes that are not yet complete
-            for mixer in mixers:
-                mixed = mixer(state, next(parts), *spread[mixer, cell.reduction])
+            for mixer, edges in zip(mixers, self.outgoing, strict=True):
+                kernels = [next(parts) for _ in mixer.branches]
+                drawn = tuple(sample[kind][edge] for edge in edges) if sample else None
+                mixed = mixer(state, kernels, mixture[kind, edges], drawn)
                 pending = mixed if pending is None else pending + mixed
                 complete, pending = torch.split_with_sizes(pending, [1, len(pending) - 1])
                 state = complete[0]
@@ -96,23 +103,12 @@ class Supernet:
             x = torch.cat(states[-self.space.fanout :])
         return F.linear(x.mean(2).t(), next(parts), next(parts))
 
-    def _spread(self, mixture: Tensor) -> dict[tuple[Mixer, bool], tuple[Tensor, Tensor]]:
-        """The mixture as each mixer of each kind of cell takes it; equal cells share it."""
-        return {
-            (mixer, cell.reduction): mixer.spread(mixture[int(cell.reduction), rows])
-            for cell, mixers in {
-                (cell.reduction, mixers): (cell, mixers)
-                for cell, mixers in zip(self.space.cells, self.mixers, strict=True)
-            }.values()
-            for mixer, rows in zip(mixers, self.outgoing, strict=True)
-        }
 
-
-def _normalized(channels: int, inputs: int) -> Iterator[Tensor]:
+def _normalized(channels: int, inputs: int) -> Iterator[tuple[int, ...]]:
     """A convolution without bias and its batch norm's gain (less one) and shift."""
-    yield torch.ones(channels, inputs)
-    yield torch.ones(channels)
-    yield torch.ones(channels)
+    yield channels, inputs
+    yield (channels,)
+    yield (channels,)
 
 
 def _three_taps(x: Tensor) -> Tensor:
