@@ -109,6 +109,7 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
 
 typedef struct {
     int32_t offset;            /* -kernel * input zero point */
+    int32_t factor;            /* a power of two that keeps the shift above 32 */
     int32_t multiplier;        /* 1 / kernel is part of it */
     int32_t shift;
     int32_t kernel;
@@ -133,7 +134,7 @@ static inline void avg_pool(const avg_pool_t *op, const int8_t *x, int8_t *y)
                 acc += *value;
                 value += channels;
             }
-            acc = scale_int32(acc, op->multiplier, op->shift);
+            acc = scale_int32(acc * op->factor, op->multiplier, op->shift);
             *y++ = clamp_int8(op->zero_point + acc, op->lower, op->upper);
         }
         x += op->stride * channels;
@@ -182,6 +183,7 @@ TINY_LAYER void layer_pool(int8_t *arena)
 {
     static const avg_pool_t op = {
         .offset = 384,
+        .factor = 1,
         .multiplier = 1073741824,
         .shift = 33,
         .kernel = 3,
