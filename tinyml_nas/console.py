@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console as RichConsole
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -68,6 +69,18 @@ class Task:
             self._progress.stop()
 
 
+class Board:
+    """A table on the screen that changes."""
+
+    def __init__(self, live: Live | None) -> None:
+        self._live = live
+
+    def show(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Replace what is shown."""
+        if self._live is not None:
+            self._live.update(_table(title, header, rows), refresh=True)
+
+
 class Console:
     """Messages, tables and progress for a person or a CI log."""
 
@@ -120,14 +133,15 @@ class Console:
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table; columns of figures are right-aligned."""
-        table = Table(title=title or None, title_justify="left")
-        for name, *cells in zip(header, *rows, strict=True):
-            figures = all(cell.lstrip("~-−")[:1].isdigit() or cell == "–" for cell in cells)
-            table.add_column(escape(name), justify="right" if figures else "left")
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
             self._log.info("%s | %s", title, " | ".join(row))
-        self.rich.print(table)
+        self.rich.print(_table(title, header, rows))
+
+    @contextmanager
+    def board(self) -> Iterator[Board]:
+        """A table that is drawn anew in place, and gone at the end; nothing off a terminal."""
+        with Live(console=self.rich, transient=True, auto_refresh=False) as live:
+            yield Board(live if self.live else None)
 
     @contextmanager
     def track(self, description: str, total: int, *, done: int = 0) -> Iterator[Task]:
@@ -137,3 +151,13 @@ class Console:
             yield task
         finally:
             task.close()
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=escape(title) or None, title_justify="left")
+    for name, *cells in zip(header, *rows, strict=True):
+        figures = all(cell.lstrip("~-−")[:1].isdigit() or cell == "–" for cell in cells)
+        table.add_column(escape(name), justify="right" if figures else "left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table

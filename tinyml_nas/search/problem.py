@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import random
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from tinyml_nas.config.training import Training
 from tinyml_nas.devices import Device
-from tinyml_nas.errors import BudgetError
+from tinyml_nas.errors import BudgetError, ToolError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.search.budget import Budget, Resources, resources_of
+from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of
 from tinyml_nas.search.evaluator import Evaluator
-from tinyml_nas.search.spaces import Genome, Space, genome_key, random_genome
+from tinyml_nas.search.spaces import Genome, Space, genome_key, mutate, random_genome
 from tinyml_nas.search.trial import Candidate
+
+
+@dataclass
+class Tally:
+    """How many candidates were decoded, and how many of them were refused for what they broke."""
+
+    drawn: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def count(self, candidate: Candidate | None, budget: Budget) -> None:
+        """Note a candidate, under what breaks the budget worst."""
+        self.drawn += 1
+        if candidate is None:
+            self.refused["not a network"] += 1
+        elif broken := budget.broken(candidate.resources):
+            self.refused[broken[0]] += 1
 
 
 @dataclass(frozen=True)
@@ -27,8 +46,43 @@ class Problem:
     training: Training
     seed: int
 
+    tally: Tally = field(default_factory=Tally, compare=False)
+
     def decode(self, genome: Genome) -> Candidate | None:
         """The candidate of ``genome``, be it affordable or not; ``None`` where it is no network."""
+        candidate = self._decoded(genome)
+        self.tally.count(candidate, self.budget)
+        return candidate
+
+    def fits(self, resources: Resources) -> bool:
+        """Whether the hard budget is kept."""
+        return not self.budget.broken(resources)
+
+    def sample(self, draw: random.Random, count: int, tries: int = 4000) -> list[Candidate]:
+        """Up to ``count`` distinct random candidates that keep the budget, in the order drawn.
+
+        A budget that hardly any draw keeps is met by shrinking one draw and mutating what came of
+        it, so the list is short only where the space is.  Raises ``BudgetError`` where that fails.
+        """
+        found: dict[str, Candidate] = {}
+        closest: Candidate | None = None
+        for _ in range(tries):
+            if len(found) == count:
+                return list(found.values())
+            candidate = self.decode(random_genome(self.space, draw))
+            if candidate is None:
+                continue
+            if self.fits(candidate.resources):
+                found.setdefault(candidate.key, candidate)
+            elif closest is None or self._excess(candidate) < self._excess(closest):
+                closest = candidate
+        if not found:
+            smallest = self._shrunk(closest)
+            found[smallest.key] = smallest
+        self._mutate_up_to(found, count, draw, tries)
+        return list(found.values())
+
+    def _decoded(self, genome: Genome) -> Candidate | None:
         genome = self.space.canonical(genome)
         try:
             network = self.space.network(genome, f"{self.space.name}_{genome_key(genome)}")
@@ -36,22 +90,82 @@ class Problem:
             return None
         return Candidate(genome, network, resources_of(network, self.device))
 
-    def fits(self, resources: Resources) -> bool:
-        """Whether the hard budget is kept."""
-        return not self.budget.broken(resources)
+    def _excess(self, candidate: Candidate) -> tuple[int, float]:
+        """How far the budget is broken: by how many resources, and by what share the worst."""
+        shares = self.budget.shares(candidate.resources)
+        return sum(share > 1 for share in shares.values()), max(shares.values(), default=0.0)
 
-    def sample(self, draw: random.Random, count: int, tries: int = 20_000) -> list[Candidate]:
-        """Up to ``count`` distinct random candidates that keep the budget.
+    def _shrunk(self, start: Candidate | None) -> Candidate:
+        """A candidate that keeps the budget, found by descent; ``BudgetError`` where there is none.
 
-        Raises ``BudgetError`` where ``tries`` draws find none.
+        Each decision in turn takes the choice that leaves the least excess.
         """
-        found: dict[str, Candidate] = {}
+        first = {decision.name: decision.choices[0] for decision in self.space.decisions}
+        starts = [c for c in (start, self._decoded(first)) if c is not None]
+        if not starts:
+            raise ToolError(f"no genome of the space {self.space.name} decodes to a network")
+        reached = [self._descended(candidate) for candidate in starts]
+        best = min(reached, key=self._excess)
+        if not self.fits(best.resources):
+            raise nothing_fits(self.budget, best.resources, self.training, self.device.name)
+        return best
+
+    def _descended(self, best: Candidate) -> Candidate:
+        improved = True
+        while improved:
+            improved = False
+            for decision in self.space.decisions:
+                for choice in decision.choices:
+                    other = self._decoded({**best.genome, decision.name: choice})
+                    if other is not None and self._excess(other) < self._excess(best):
+                        best, improved = other, True
+        return best
+
+    def _mutate_up_to(
+        self, found: dict[str, Candidate], count: int, draw: random.Random, tries: int
+    ) -> None:
+        """Fill ``found`` up to ``count`` with feasible mutations of its members."""
         for _ in range(tries):
-            candidate = self.decode(random_genome(self.space, draw))
-            if candidate is not None and self.fits(candidate.resources):
-                found.setdefault(candidate.key, candidate)
-                if len(found) == count:
-                    break
-        if not found:
-            raise BudgetError("no network of the space keeps the budget")
-        return list(found.values())
+            if len(found) == count:
+                return
+            parent = draw.choice(list(found.values()))
+            child = self.decode(mutate(self.space, parent.genome, draw))
+            if child is not None and self.fits(child.resources):
+                found.setdefault(child.key, child)
+
+
+_SHOWN: Mapping[str, Callable[[float], str]] = {
+    "flash_bytes": lambda value: f"{value:,.0f} B",
+    "ram_bytes": lambda value: f"{value:,.0f} B",
+    "macs": lambda value: f"{value:,.0f}",
+    "latency_seconds": lambda value: f"{1e3 * value:.3g} ms",
+}
+_ENOUGH: Mapping[str, Callable[[float], str]] = {
+    "flash_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
+    "ram_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
+    "macs": lambda value: f"{math.ceil(value / 100) / 10:g}k",
+    "latency_seconds": lambda value: f"{math.ceil(1e5 * value) / 100:g} ms",
+}
+
+
+def nothing_fits(budget: Budget, least: Resources, training: Training, device: str) -> BudgetError:
+    """The error for a budget that no network keeps; ``least`` is what comes closest to it."""
+    broken = budget.broken(least)
+    needs = (
+        f"{RESOURCES[name]} binds: the smallest needs {_SHOWN[name](getattr(least, name))}, "
+        f"the budget is {_SHOWN[name](getattr(budget, name))}"
+        for name in broken
+    )
+    raises = []
+    for name in broken:
+        key = name.split("_")[0]
+        written = getattr(training.nas_budget, key) is not None
+        enough = _ENOUGH[name](getattr(least, name))
+        own = f"raise training.nas_budget.{key} to {enough}"
+        raises.append(
+            own if written else f"take a device with more {RESOURCES[name]} than {device}"
+        )
+    return BudgetError(
+        f"no network of the space fits: {'; '.join(needs)}",
+        hint=f"{' and '.join(raises)}, or lower frame_size",
+    )

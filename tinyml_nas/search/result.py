@@ -1,4 +1,4 @@
-"""What a search hands on: the network, and how it was found."""
+"""What a search hands on: the network, its recipe, and how it was found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tinyml_nas.graph import Network
 from tinyml_nas.search.cells.genotype import Genotype, Table
 from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.settings import SearchSettings
+from tinyml_nas.search.spaces import Value
+from tinyml_nas.search.trial import Candidate
 
 
 class EpochRecord(TypedDict):
@@ -32,6 +34,20 @@ class EpochRecord(TypedDict):
 
 @dataclass(frozen=True)
 class SearchResult:
+    """The chosen candidate, its network by a good name, its genes of the recipe, and the record."""
+
+    candidate: Candidate
+    network: Network
+    recipe_genes: dict[str, Value]
+    record: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``search`` record of ``results.json``."""
+        return self.record
+
+
+@dataclass(frozen=True)
+class CellsResult:
     """The derived network, to be trained from scratch, and the record of the search.
 
     ``normal`` and ``reduce`` hold the softmax probabilities after each epoch: edge by primitive.

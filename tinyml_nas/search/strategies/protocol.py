@@ -3,12 +3,16 @@
 A strategy is a generator.  It yields trials and receives their outcomes, in the same order:
 
     def propose(search: Search) -> Proposals:
-        outcomes = yield [search.trial(candidate) for candidate in search.sample(8)]
+        candidates = search.problem.sample(search.draw("start"), 8)
+        outcomes = yield [Trial(c, epochs=4, fold=0, seed=search.problem.seed) for c in candidates]
 
 It must be deterministic: all randomness comes from ``search.draw``, no decision looks at a clock.
 Then a stopped search is resumed by starting it again: trials that the archive knows are answered
 from it, and the strategy arrives where it was.  For the same reason it does not matter which worker
 ran a trial.
+
+The engine ends a strategy whose work or trials are used up, in the middle of a batch if need be; a
+strategy that plans with ``work_left`` and ``trials_left`` returns before.
 """
 
 from __future__ import annotations
@@ -54,7 +58,13 @@ class Search(Protocol):
         """Randomness for one purpose, from the seed of the run."""
 
     def work_left(self) -> float:
-        """CPU-seconds left, by the work model of the evaluator: deterministic, not a clock."""
+        """CPU-seconds left, by the work model of the evaluator: deterministic, not a clock.
+
+        Infinite where ``nas_trials`` limits the search instead.
+        """
+
+    def trials_left(self) -> float:
+        """Trainings left of ``nas_trials``; infinite where time limits the search."""
 
     def work(self, trial: Trial) -> float:
         """CPU-seconds that a trial is expected to take, by the same model."""

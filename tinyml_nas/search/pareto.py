@@ -1,0 +1,154 @@
+"""Points of a search, their front over accuracy and cost, and the choice of one.
+
+Works on the lines of the archive alone, so any point can be taken later without a new search.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+COSTS = {"Memory": ("flash_bytes",), "Compute": ("latency_seconds", "macs")}
+"""By nas_optimization_mode the cost that the choice weighs: the first that the device knows."""
+WITHIN = re.compile(r"smallest_within\(\s*([0-9.]+)\s*%\s*\)")
+SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class Point:
+    """One candidate: accuracy over its trials at its highest number of epochs, and its cost.
+
+    ``comparable`` points were judged as thoroughly as the finalists; see :func:`points`.
+    """
+
+    id: str
+    accuracy: float
+    accuracy_sd: float | None
+    standard_error: float
+    trials: int
+    epochs: int
+    comparable: bool
+    parameters: int
+    macs: int
+    flash_bytes: int
+    ram_bytes: int
+    latency_seconds: float | None
+    genome: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The point as plain data."""
+        return dataclasses.asdict(self)
+
+    @property
+    def costs(self) -> tuple[float, float, float]:
+        """What a front weighs beside the accuracy: flash, RAM, latency (else MACs)."""
+        speed = self.macs if self.latency_seconds is None else self.latency_seconds
+        return self.flash_bytes, self.ram_bytes, speed
+
+    def cost(self, mode: str) -> float:
+        """The cost that nas_optimization_mode ``mode`` looks at."""
+        values = (getattr(self, name) for name in COSTS[mode])
+        return float(next(value for value in values if value is not None))
+
+
+def points(trials: Iterable[Mapping[str, Any]]) -> list[Point]:
+    """A point for each candidate of the archive, in the order of their first trial.
+
+    An accuracy after few epochs, or on one fold, says too little to stand beside a finalist's.  So
+    only those points are comparable whose fidelity (epochs, then number of trials at them) is that
+    of the second most thoroughly judged candidate or more: a finalist is never alone.
+    """
+    by_id: dict[str, list[Mapping[str, Any]]] = {}
+    for trial in trials:
+        by_id.setdefault(trial["id"], []).append(trial)
+    found = [_point(name, lines) for name, lines in by_id.items()]
+    fidelities = sorted(((p.epochs, p.trials) for p in found), reverse=True)
+    bar = fidelities[1] if len(fidelities) > 1 else (0, 0)
+    return [dataclasses.replace(p, comparable=(p.epochs, p.trials) >= bar) for p in found]
+
+
+def front(candidates: Iterable[Point]) -> list[Point]:
+    """The comparable points that no other one beats in everything, most accurate first."""
+    pool = [point for point in candidates if point.comparable]
+    best = [point for point in pool if not any(_beats(other, point) for other in pool)]
+    return sorted(best, key=lambda point: (-point.accuracy, point.costs))
+
+
+def select(candidates: Sequence[Point], rule: str, mode: str) -> Point:
+    """The point that ``nas_select`` asks for; equal accuracy goes to the cheaper by ``mode``.
+
+    ``best`` is the most accurate; ``smallest_within(x%)`` the cheapest that is at most x percentage
+    points below it; ``knee`` the one farthest above the line from the cheapest to the best, with
+    accuracy against the logarithm of the cost, both scaled to 0..1.
+    """
+    pool = [point for point in candidates if point.comparable]
+    best = max(pool, key=lambda point: (point.accuracy, -point.cost(mode)))
+    if rule == "knee":
+        return _knee(pool, best, mode)
+    if match := WITHIN.fullmatch(rule):
+        least = best.accuracy - float(match[1]) / 100 - SAME
+        near = [point for point in pool if point.accuracy >= least]
+        return min(near, key=lambda point: (point.cost(mode), -point.accuracy))
+    return best
+
+
+def to_csv(candidates: Sequence[Point]) -> str:
+    """One line per point, genomes left out."""
+    names = [field.name for field in dataclasses.fields(Point) if field.name != "genome"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(point.to_json() for point in candidates)
+    return text.getvalue()
+
+
+def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
+    epochs = max(line["epochs"] for line in lines)
+    last = [line for line in lines if line["epochs"] == epochs]
+    accuracies = [line["accuracy"] for line in last]
+    mean = statistics.fmean(accuracies)
+    sd = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+    windows = max(1, sum(line["windows"] for line in last))
+    # of a single trial only the share of hits is known: binomial
+    error = math.sqrt(mean * (1 - mean) / windows) if sd is None else sd / math.sqrt(len(last))
+    return Point(
+        id=name,
+        accuracy=mean,
+        accuracy_sd=sd,
+        standard_error=error,
+        trials=len(last),
+        epochs=epochs,
+        comparable=True,
+        genome=last[0]["genome"],
+        **last[0]["resources"],
+    )
+
+
+def _beats(a: Point, b: Point) -> bool:
+    """Whether ``a`` is nowhere worse than ``b`` and somewhere better."""
+    better = (a.accuracy, *(-cost for cost in a.costs))
+    worse = (b.accuracy, *(-cost for cost in b.costs))
+    return better != worse and all(x >= y for x, y in zip(better, worse, strict=True))
+
+
+def _knee(pool: Sequence[Point], best: Point, mode: str) -> Point:
+    cheapest = min(pool, key=lambda point: (point.cost(mode), -point.accuracy))
+    width = math.log(best.cost(mode) / cheapest.cost(mode))
+    height = best.accuracy - cheapest.accuracy
+    if width <= 0 or height <= 0:
+        return best
+
+    def above(point: Point) -> float:
+        """Height over the chord; the distance to it is this over the square root of 2."""
+        along = math.log(point.cost(mode) / cheapest.cost(mode)) / width
+        return (point.accuracy - cheapest.accuracy) / height - along
+
+    knee = max(pool, key=lambda point: (above(point), point.accuracy))
+    return knee if above(knee) > SAME else best

@@ -1,0 +1,231 @@
+"""The search stage: features in, the chosen network and the record of the search out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyml_nas import __version__
+from tinyml_nas.config import Config
+from tinyml_nas.console import Console
+from tinyml_nas.devices import Device
+from tinyml_nas.errors import ConfigError, DataError
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph import Shape
+from tinyml_nas.search import pareto
+from tinyml_nas.search.archive import Archive, open_archive
+from tinyml_nas.search.budget_from_config import budget_from_config
+from tinyml_nas.search.clock import Clock
+from tinyml_nas.search.engine import Engine, Timed
+from tinyml_nas.search.evaluator import Evaluator, taken
+from tinyml_nas.search.folds import make_folds
+from tinyml_nas.search.pareto import Point
+from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.recipes import recipe_decisions
+from tinyml_nas.search.record import search_record, write_files
+from tinyml_nas.search.result import SearchResult
+from tinyml_nas.search.spaces import ChainSpace, Decision, Genome, Space
+from tinyml_nas.search.speed import measured_speed
+from tinyml_nas.search.strategies import Strategy, load_strategy
+from tinyml_nas.search.view import HEADER, rows
+from tinyml_nas.search.warm_start import load_genomes
+from tinyml_nas.search.workers import open_workers
+from tinyml_nas.train.recipe import recipe_from_config
+
+NOT_OF_THE_SEARCH = {
+    "nas_workers",
+    "nas_select",
+    "nas_seeds",
+    "nas_compare",
+    "nas_compare_model",
+    "nas_refit",
+    "nas_distill",
+    "nas_search_strategy",
+    "nas_warm_start",
+}
+"""Keys that change no trial, or that the fingerprint holds by their meaning."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """All that a search starts from; ``origins`` says where each limit of the budget comes from."""
+
+    problem: Problem
+    strategy: Strategy
+    origins: Mapping[str, str]
+    recipe: tuple[Decision, ...]
+    genomes: Sequence[Genome]
+
+
+def search(
+    features: FeatureSet,
+    config: Config,
+    device: Device,
+    *,
+    folder: Path,
+    resume: bool,
+    console: Console,
+    strategy: str | None = None,
+) -> SearchResult:
+    """The network that suits ``features`` within the budget, found as ``config.training`` says.
+
+    ``strategy`` takes the place of the configured one.  The archive in ``folder`` is gone on with
+    when ``resume`` is set.  The test split is not even handed on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = Clock(folder, resume=resume)
+    start = starting_point(features, config, device, console, strategy)
+    evaluator = Timed(start.problem.evaluator)
+    with (
+        open_workers(evaluator, config.training.nas_workers) as workers,
+        open_archive(
+            folder,
+            fingerprint(start),
+            lambda: _header(start, workers.count),
+            resume=resume,
+            console=console,
+        ) as archive,
+    ):
+        start = _at_speed(start, archive.header["speed"])
+        engine = Engine(
+            start.problem,
+            archive,
+            workers,
+            clock,
+            folder=folder,
+            console=console,
+            warm_start=start.genomes,
+        )
+        engine.run(start.strategy)
+    clock.save()
+    return _conclude(start, engine, archive, clock, workers.count)
+
+
+def starting_point(
+    features: FeatureSet,
+    config: Config,
+    device: Device,
+    console: Console,
+    strategy: str | None = None,
+) -> Start:
+    """The problem that the configuration poses, and the strategy that it names."""
+    training, seed = config.training, config.common.seed
+    nothing = taken(features.test, np.arange(0))
+    features = dataclasses.replace(features, test=nothing)
+    recipe = recipe_from_config(training)
+    decisions = recipe_decisions(recipe, features.train.x.shape[1])
+    chosen = load_strategy(strategy or training.nas_search_strategy)
+    space = _space(chosen.space or training.nas_space, features, config, device, decisions)
+    budget, origins = budget_from_config(config, device)
+    evaluator = Evaluator(features, recipe, make_folds(features, training.nas_folds, seed))
+    problem = Problem(space, budget, device, features, evaluator, training, seed)
+    genomes = load_genomes(training.nas_warm_start, config.path.parent, space, console)
+    return Start(problem, chosen, origins, decisions, genomes)
+
+
+def fingerprint(start: Start) -> str:
+    """Names everything that decides which trials a search makes and what they score."""
+    problem = start.problem
+    digest = hashlib.sha256()
+    for side in (problem.features.train, problem.features.validation):
+        for array in (side.x, side.y, side.group):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    for fold in problem.evaluator.folds:
+        digest.update(b"fold" + fold.tobytes())
+    keys = problem.training.model_dump(mode="json", exclude=NOT_OF_THE_SEARCH)
+    parts = {
+        "program": __version__,
+        "strategy": start.strategy.name,
+        "space": [problem.space.name, *map(str, problem.space.decisions)],
+        "budget": dataclasses.asdict(problem.budget),
+        "device": problem.device.name,
+        "recipe": str(problem.evaluator.recipe),
+        "keys": {name: value for name, value in keys.items() if name.startswith("nas_")},
+        "genomes": [dict(genome) for genome in start.genomes],
+        "seed": problem.seed,
+    }
+    digest.update(json.dumps(parts, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _space(
+    name: str, features: FeatureSet, config: Config, device: Device, extra: tuple[Decision, ...]
+) -> Space:
+    shape, classes = Shape(*features.train.x.shape[1:]), len(features.class_names)
+    if name == "chain":
+        return ChainSpace(shape, classes, device.npu, extra)
+    from tinyml_nas.search.settings import space_from_config
+    from tinyml_nas.search.spaces.cells import CellSpace
+
+    return CellSpace(space_from_config(config, shape, classes), extra)
+
+
+def _header(start: Start, workers: int) -> dict[str, Any]:
+    """What the archive notes of the search; with ``nas_trials`` nothing depends on the machine."""
+    problem = start.problem
+    training, timed = problem.training, problem.training.nas_trials is None
+    return {
+        "program": __version__,
+        "space": problem.space.name,
+        "strategy": start.strategy.name,
+        "device": problem.device.name,
+        "budget": dataclasses.asdict(problem.budget),
+        "folds": len(problem.evaluator.folds),
+        "seed": problem.seed,
+        "speed": measured_speed(problem.evaluator) if timed else 1.0,
+        "work": training.nas_search_seconds * workers if timed else None,
+    }
+
+
+def _at_speed(start: Start, speed: float) -> Start:
+    evaluator = dataclasses.replace(start.problem.evaluator, speed=speed)
+    return dataclasses.replace(
+        start, problem=dataclasses.replace(start.problem, evaluator=evaluator)
+    )
+
+
+def _conclude(
+    start: Start, engine: Engine, archive: Archive, clock: Clock, workers: int
+) -> SearchResult:
+    """Choose a point, write the files, and say what was found."""
+    problem, training = start.problem, start.problem.training
+    points = pareto.points(archive.lines)
+    if not points:
+        raise ConfigError(
+            "the search ended before it had trained any network",
+            hint="raise training.nas_search_seconds or training.nas_trials",
+        )
+    chosen = pareto.select(points, training.nas_select, training.nas_optimization_mode)
+    if chosen.accuracy == 0:
+        raise DataError(
+            "no network that the search trained got a single window right",
+            hint="look for extreme values in the data, or lower training.learning_rate",
+        )
+    record = search_record(problem, archive, points, chosen)
+    record |= {
+        "strategy": start.strategy.name,
+        "seconds": round(clock.seconds, 3),
+        "cpu_seconds": round(clock.cpu_seconds, 3),
+        "workers": workers,
+        "budget_from": dict(start.origins),
+        **engine.record,
+    }
+    result = _result(start, engine, chosen, record)
+    write_files(engine.folder, record, points, result.network)
+    engine.console.table("front of the search", HEADER, rows(points))
+    return result
+
+
+def _result(start: Start, engine: Engine, chosen: Point, record: dict[str, Any]) -> SearchResult:
+    candidate = next(c for c in engine.candidates.values() if c.genome == chosen.genome)
+    name = f"{start.strategy.name}_{record['preset'] or chosen.id}"
+    genes = {d.name: candidate.genome[d.name] for d in start.recipe if d.name in candidate.genome}
+    network = dataclasses.replace(candidate.network, name=name)
+    return SearchResult(candidate, network, genes, record)

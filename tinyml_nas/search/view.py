@@ -1,0 +1,90 @@
+"""What a person sees of a search: the front as it grows, the time left, and what binds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinyml_nas.console import Board, Console
+from tinyml_nas.search import pareto
+from tinyml_nas.search.budget import RESOURCES, Budget
+from tinyml_nas.search.pareto import Point
+
+BINDS = 0.9
+"""A resource binds where more than this share of its budget is used."""
+HEADER = ("id", "accuracy", "trials", "epochs", "parameters", "MACs", "flash", "RAM", "latency")
+
+
+class View:
+    """Shows progress; its clock is never asked for a decision."""
+
+    def __init__(self, console: Console, budget: Budget, limit: int | None) -> None:
+        self._console, self._budget, self._limit = console, budget, limit
+        self._start = time.monotonic()
+        self._done = self._worked = 0.0
+
+    def ran(self, work: float) -> None:
+        """Note a trial that was trained just now."""
+        self._done += 1
+        self._worked += work
+
+    def seconds_left(self, work_left: float, trials_left: float) -> float | None:
+        """Expected wall time to the end at the pace so far."""
+        elapsed = time.monotonic() - self._start
+        if not self._done:
+            return None
+        by_trials = elapsed / self._done * trials_left
+        by_work = elapsed / self._worked * max(work_left, 0.0) if self._worked else by_trials
+        return min(by_trials, by_work)
+
+    def headline(self, lines: Sequence[Mapping[str, Any]], left: float | None) -> str:
+        """``12/40 trials, best c7 93.1 %, RAM binds, 55 s left``."""
+        count = f"{len(lines)}/{self._limit}" if self._limit else str(len(lines))
+        best = max(pareto.front(pareto.points(lines)), key=lambda point: point.accuracy)
+        parts = [f"{count} trials, best {best.id} {best.accuracy:.1%}"]
+        if binding := binding_resources(best, self._budget):
+            names = " and ".join(RESOURCES[name] for name in binding)
+            parts.append(f"{names} bind{'s' if len(binding) == 1 else ''}")
+        if left is not None:
+            parts.append(f"{left:.0f} s left")
+        return ", ".join(parts)
+
+    def line(self, lines: Sequence[Mapping[str, Any]], left: float | None) -> None:
+        """The headline as a plain line."""
+        self._console.info(self.headline(lines, left))
+
+    def draw(self, board: Board, lines: Sequence[Mapping[str, Any]], left: float | None) -> None:
+        """The front as a live table."""
+        if self._console.live and lines:
+            board.show(self.headline(lines, left), HEADER, rows(pareto.points(lines)))
+
+
+def rows(points: Sequence[Point]) -> list[tuple[str, ...]]:
+    """The front of ``points`` as the cells of a table."""
+    return [_row(point) for point in pareto.front(points)]
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    latency = point.latency_seconds
+    return (
+        point.id,
+        f"{point.accuracy:.1%}",
+        str(point.trials),
+        str(point.epochs),
+        f"{point.parameters:,}",
+        f"{point.macs:,}",
+        f"{point.flash_bytes:,} B",
+        f"{point.ram_bytes:,} B",
+        "–" if latency is None else f"{1e3 * latency:.2f} ms",
+    )
+
+
+def binding_resources(point: Point, budget: Budget) -> list[str]:
+    """The resources of which ``point`` uses nearly all that the budget grants, tightest first."""
+    shares = {
+        name: getattr(point, name) / limit
+        for name in RESOURCES
+        if (limit := getattr(budget, name)) is not None
+    }
+    return sorted((n for n, share in shares.items() if share > BINDS), key=lambda n: -shares[n])
