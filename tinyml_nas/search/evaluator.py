@@ -21,13 +21,14 @@ from tinyml_nas.search.recipes import recipe_of
 from tinyml_nas.search.trial import Outcome, Trial
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer, class_weights, predict, train_epoch
-from tinyml_nas.train.recipe import Recipe
+from tinyml_nas.train.recipe import Recipe, make_optimizer
 from tinyml_nas.train.seeding import generator
 
-SECONDS_PER_STEP = 0.8e-3
-SECONDS_PER_NODE_STEP = 0.25e-3
-SECONDS_PER_WINDOW_MAC = 1.2e-10
-SECONDS_PER_WINDOW_VALUE = 4e-9
+SECONDS_PER_STEP = 0.6e-3
+SECONDS_PER_NODE_STEP = 0.7e-3
+SECONDS_PER_INPUT_VALUE = 1.5e-8
+SECONDS_PER_VALUE = 0.8e-8
+SECONDS_PER_MAC = 0.6e-9
 DIVERGED = Outcome(accuracy=0.0, loss=math.inf, windows=0)
 
 
@@ -82,8 +83,6 @@ def train_module(
     module: torch.nn.Module, train: Examples, features: FeatureSet, recipe: Recipe, seed: int
 ) -> float:
     """Train ``module`` in place for all epochs of ``recipe``; the last epoch's loss."""
-    from tinyml_nas.train.recipe import make_optimizer
-
     optimizer = make_optimizer(recipe, module.parameters())
     weights = class_weights(features) if recipe.balance_classes else None
     normalize, loss = Normalizer(features), math.nan
@@ -99,7 +98,11 @@ def training_seconds(network: Network, windows: int, epochs: int, batch_size: in
     steps = max(1, windows // batch_size)
     values = sum(network.shapes[node.name].size for node in network.nodes)
     macs = sum(node.op.macs(network.input_shapes(node)) for node in network.nodes)
-    per_window = macs * SECONDS_PER_WINDOW_MAC + values * SECONDS_PER_WINDOW_VALUE
+    per_window = (
+        network.input_shape.size * SECONDS_PER_INPUT_VALUE
+        + values * SECONDS_PER_VALUE
+        + macs * SECONDS_PER_MAC
+    )
     per_step = SECONDS_PER_STEP + len(network.nodes) * SECONDS_PER_NODE_STEP
     return epochs * (steps * per_step + windows * per_window)
 
