@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +80,50 @@ def test_data_and_features_only(tmp_path: Path) -> None:
     assert not (final / "export").exists()
 
 
-def test_a_search_without_a_baseline(tmp_path: Path) -> None:
+def test_a_search_of_cells_without_a_baseline(tmp_path: Path) -> None:
     final, results = _run(
         tmp_path,
         "training.nas_enabled=true",
+        "training.nas_search_strategy=darts",
         "training.nas_model_size=s",
         "training.nas_epochs=1",
+        "training.nas_seeds=1",
         "training.nas_compare_model=null",
         "compilation.enable=false",
     )
-    assert [model["role"] for model in results["models"]] == ["searched"]
-    assert results["search"]["epochs"] == 1
+    (model,) = results["models"]
+    assert model["role"] == "searched"
+    assert len(model["seeds"]) == 1
+    assert results["search"]["cells"]["epochs"] == 1
     assert json.loads((final / "search" / "network.json").read_text())["nodes"]
+
+
+def test_seeds_controls_and_a_refit(tmp_path: Path) -> None:
+    final, results = _run(
+        tmp_path,
+        "training.nas_enabled=true",
+        "training.nas_search_strategy=random",
+        "training.nas_trials=3",
+        "training.nas_folds=2",
+        "training.nas_seeds=2",
+        "training.nas_workers=1",
+        "training.nas_compare=[random, zoo]",
+        "training.nas_refit=true",
+        "compilation.enable=false",
+    )
+    roles = [model["role"] for model in results["models"]]
+    assert roles == ["searched", "random", "zoo", "baseline"]
+    for model in results["models"]:
+        assert [seed["shipped"] for seed in model["seeds"]] == [True, False]
+        assert {seed["int8_validation"] for seed in model["seeds"]} == {None}
+        assert model["training"]["best_epoch"] == 1
+        tests = [seed["int8_test"] for seed in model["seeds"]]
+        assert model["accuracy"]["int8"] == {"validation": None, "test": tests[0]}
+        assert model["accuracy_sd"]["int8"] == pytest.approx(statistics.stdev(tests))
+    comparison = results["comparison"]
+    assert comparison["seeds"] == 2
+    assert [other["kind"] for other in comparison["others"]] == ["random", "zoo"]
+    assert (final / "search_random" / "archive.jsonl").is_file()
 
 
 def test_a_model_that_does_not_fit_is_refused_before_training(

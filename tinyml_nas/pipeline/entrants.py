@@ -13,7 +13,8 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
-from tinyml_nas.search import search
+from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.zoo import ZOO
 
@@ -28,16 +29,26 @@ def fixed_entrants(config: Config, features: FeatureSet) -> list[Entrant]:
     return [Entrant(role, zoo_network(name, features), recipe_from_config(training))]
 
 
-def searched_entrant(context: Context, features: FeatureSet) -> tuple[Entrant, dict[str, Any]]:
-    """The network that the search found, and the record of the search."""
-    config, folder = context.config, context.folder
+def search_as(
+    role: str,
+    context: Context,
+    features: FeatureSet,
+    config: Config,
+    strategy: str | None = None,
+) -> tuple[Entrant, dict[str, Any]]:
+    """What a search finds, by ``strategy`` or as configured, and the record of the search."""
+    name = "search" if role == "searched" else f"search_{role}"
     found = search(
-        features, config, folder=folder.path / "search", resume=True, console=context.console
+        features,
+        config,
+        context.device,
+        folder=context.folder.path / name,
+        resume=True,
+        console=context.console,
+        strategy=strategy,
     )
-    record = found.to_json()
-    folder.write_json("search/search.json", record)
-    folder.write_json("search/network.json", found.network.to_json())
-    return Entrant("searched", found.network, recipe_from_config(config.training)), record
+    recipe = recipe_of(found.recipe_genes, recipe_from_config(config.training))
+    return Entrant(role, found.network, recipe), found.record
 
 
 def zoo_network(name: str, features: FeatureSet) -> Network:

@@ -40,6 +40,11 @@ def named_run(path: Path) -> Path:
     return path
 
 
+def runs_named(root: Path, name: str) -> Path:
+    """Where the runs of that name are."""
+    return root / (re.sub(r"[^\w.+-]+", "_", name).strip("._") or "run")
+
+
 class RunFolder:
     """Where one run writes; every file appears complete or not at all."""
 
@@ -51,7 +56,7 @@ class RunFolder:
         cls, root: Path, name: str, fingerprint: str, *, resume: bool, console: Console
     ) -> RunFolder:
         """The newest stopped run of this very configuration if ``resume``, else a fresh folder."""
-        parent = root / (re.sub(r"[^\w.+-]+", "_", name).strip("._") or "run")
+        parent = runs_named(root, name)
         partial = sorted(parent.glob(f"*{PARTIAL}"), reverse=True)
         stopped = [path for path in partial if _read(path / FINGERPRINT) == fingerprint]
         if stopped and resume:

@@ -8,6 +8,7 @@ once with the same bits.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import network_cost
 from tinyml_nas.pipeline.budget import check_budget
+from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
-from tinyml_nas.pipeline.entrants import fixed_entrants, searched_entrant
+from tinyml_nas.pipeline.controls import control_entrants
+from tinyml_nas.pipeline.entrants import fixed_entrants, search_as
 from tinyml_nas.pipeline.final import (
     Entrant,
     FinalFit,
@@ -31,8 +34,17 @@ from tinyml_nas.pipeline.final import (
     refit_features,
     without_test,
 )
-from tinyml_nas.pipeline.folder import RESULTS, RunFolder, fingerprint
+from tinyml_nas.pipeline.folder import (
+    LATEST,
+    RESULTS,
+    RunFolder,
+    fingerprint,
+    named_run,
+    runs_named,
+)
 from tinyml_nas.pipeline.model import finish_model
+from tinyml_nas.pipeline.take import Taken
+from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
 from tinyml_nas.report.schema import SCHEMA_VERSION
@@ -40,9 +52,26 @@ from tinyml_nas.report.summary import summary_rows, verdict
 from tinyml_nas.train.seeding import make_deterministic
 
 
-def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Console) -> Path:
+@dataclass(frozen=True)
+class Found:
+    """What a search and its controls found, and by role what that took."""
+
+    record: dict[str, Any] | None
+    entrants: list[Entrant]
+    cpu_seconds: dict[str, float]
+
+
+def run(
+    loaded: LoadedConfig,
+    *,
+    output: Path | None,
+    resume: bool,
+    console: Console,
+    take: str | None = None,
+) -> Path:
     """Run the whole pipeline; returns the finished run folder.
 
+    ``take`` names a point of the latest run's search, which then takes the place of a new search.
     Raises the errors of ``tinyml_nas.errors``; a run that stops early keeps what it finished.
     """
     config = loaded.config
@@ -55,21 +84,29 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
         features = extract_features(data, config, console)
     fixed = fixed_entrants(config, features)
     _plan(fixed, device, console)
-    identity = fingerprint(
-        config.model_dump(mode="json", exclude={"path"}), data.manifest, __version__
-    )
     name = run_name(config)
     root = output or Path("runs")
+    results = _head(config, device, data, features, name)
+    taken = None
+    if take is not None:
+        latest = named_run(runs_named(root, name) / LATEST)
+        about = {"data/manifest.json": data.manifest, "features/features.json": results["features"]}
+        taken = take_point(take, latest, about, features, config, device, console)
+    identity = fingerprint(
+        config.model_dump(mode="json", exclude={"path"}),
+        data.manifest,
+        __version__,
+        taken and taken.record,
+    )
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     context = Context(config, device, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
         folder.write_json("data/manifest.json", data.manifest)
-        results = _head(config, device, data, features, name)
         folder.write_json("features/features.json", results["features"])
         if config.training.enable:
-            results |= _models(context, fixed)
+            results |= _models(context, fixed, taken)
         results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
         console.stage("report")
         write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
@@ -78,26 +115,40 @@ def run(loaded: LoadedConfig, *, output: Path | None, resume: bool, console: Con
     return _close(folder.finish(), results, device, console)
 
 
-def _models(context: Context, fixed: list[Entrant]) -> dict[str, Any]:
+def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict[str, Any]:
     """The parts of the results on networks: how they were found, what became of each."""
     config, training = context.config, context.config.training
     features = without_test(context.features)
-    record: dict[str, Any] | None = None
-    entrants = fixed
-    if training.nas_enabled:
-        with context.stage("search"):
-            searched, record = searched_entrant(context, features)
-        _plan([searched], context.device, context.console)
-        entrants = [searched, *fixed]
-        if training.nas_refit:
-            features = refit_features(features)
-    final = FinalFit(features, training, config.common.seed, context.folder.path / "train")
+    found = _find(context, features, taken) if training.nas_enabled else Found(None, [], {})
+    entrants = [*found.entrants, *fixed]
     seeds = training.nas_seeds if training.nas_enabled else 1
+    if training.nas_enabled and training.nas_refit:
+        features = refit_features(features)
+    final = FinalFit(features, training, config.common.seed, context.folder.path / "train")
     with context.stage("train"):
         fits = fit_all(final, entrants, seeds, training.nas_workers, context.console)
     shipped = [best_seed(trainings) for trainings in fits]
     models = [finish_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
-    return {"search": record, "models": models}
+    return {
+        "search": found.record,
+        "comparison": comparison(models, found.cpu_seconds),
+        "models": models,
+    }
+
+
+def _find(context: Context, features: FeatureSet, taken: Taken | None) -> Found:
+    """Search, or take what an earlier search found, and find the controls."""
+    with context.stage("search"):
+        if taken is None:
+            searched, record = search_as("searched", context, features, context.config)
+        else:
+            searched, record = taken.entrant, taken.record
+            taken.write(context.folder)
+    _plan([searched], context.device, context.console)
+    controls = control_entrants(context, features, record) if taken is None else []
+    cpu_seconds = {"searched": float(record["cpu_seconds"])}
+    cpu_seconds |= {entrant.role: seconds for entrant, seconds in controls}
+    return Found(record, [searched, *(entrant for entrant, _ in controls)], cpu_seconds)
 
 
 def run_name(config: Config) -> str:
@@ -166,6 +217,8 @@ def _close(final: Path, results: dict[str, Any], device: Device, console: Consol
     header, *rows = summary_rows(results)
     console.table("", header, rows)
     console.info(verdict(results))
+    for sentence in (results["comparison"] or {}).get("sentences", []):
+        console.info(sentence)
     console.info(f"files   {final}")
     console.info(f"report  {final / 'report' / 'index.html'}")
     for model in results["models"]:

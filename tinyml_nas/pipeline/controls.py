@@ -1,0 +1,88 @@
+"""The controls of a search: a random search of the same space at the same cost, and the zoo.
+
+Both choose as the search does, without a look at the test side; what they choose is then trained
+over the same seeds as the searched network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph import Network
+from tinyml_nas.pipeline.context import Context
+from tinyml_nas.pipeline.entrants import search_as, zoo_network
+from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
+from tinyml_nas.search.budget import resources_of
+from tinyml_nas.search.budget_from_config import budget_from_config
+from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.zoo import ZOO
+
+
+def control_entrants(
+    context: Context, features: FeatureSet, found: Mapping[str, Any]
+) -> list[tuple[Entrant, float]]:
+    """What ``nas_compare`` asks for, each with the CPU-seconds that finding it took.
+
+    ``found`` is the record of the search that they are to check.
+    """
+    controls = []
+    for name in dict.fromkeys(context.config.training.nas_compare):
+        with context.stage(f"control {name}"):
+            if name == "random":
+                controls.append(_random_search(context, features, found))
+            elif models := zoo_models(context, features):
+                controls.append(best_of_zoo(context, features, models))
+    return controls
+
+
+def _random_search(
+    context: Context, features: FeatureSet, found: Mapping[str, Any]
+) -> tuple[Entrant, float]:
+    """The best of a random search in the same space, for as much work as ``found`` took."""
+    config = context.config
+    training = config.training.model_copy(update={"nas_space": found["space"]})
+    config = config.model_copy(update={"training": training})
+    entrant, record = search_as("random", context, features, config, strategy="random")
+    return entrant, float(record["cpu_seconds"])
+
+
+def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
+    """The zoo's models that can read the data and keep the hard budget."""
+    budget, _ = budget_from_config(context.config, context.device)
+    found = []
+    for name in ZOO:
+        try:
+            network = zoo_network(name, features)
+        except ConfigError:
+            continue
+        if not budget.broken(resources_of(network, context.device)):
+            found.append(network)
+    context.console.info(
+        f"{len(found)} of the zoo's {len(ZOO)} models keep the budget"
+        + ("" if found else ": there is nothing to compare with")
+    )
+    return found
+
+
+def best_of_zoo(
+    context: Context, features: FeatureSet, models: list[Network]
+) -> tuple[Entrant, float]:
+    """The model that is best on validation after one training each."""
+    training = context.config.training
+    recipe = recipe_from_config(training)
+    folder = context.folder.path / "search_zoo"
+    final = FinalFit(features, training, context.config.common.seed, folder)
+    tried = [Entrant(model.name, model, recipe) for model in models]
+    fits = [fit for (fit,) in fit_all(final, tried, 1, training.nas_workers, context.console)]
+    best = models[best_seed(fits)]
+    context.console.info(f"{best.name} is the best of the zoo on validation")
+    return Entrant("zoo", best, recipe), sum(map(_seconds, fits))
+
+
+def _seconds(fitted: Fitted) -> float:
+    """Time of a training and its fine-tuning, each on one thread."""
+    tuned = fitted.quantized.record.get("seconds", 0.0) if fitted.quantized else 0.0
+    return fitted.training.seconds + float(tuned)

@@ -1,0 +1,143 @@
+"""``run --take ID``: another point of an earlier search's front, without a new search."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyml_nas.config import Config
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.console import Console
+from tinyml_nas.devices import Device
+from tinyml_nas.errors import ConfigError, ToolError
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.pipeline.final import Entrant
+from tinyml_nas.pipeline.folder import RunFolder
+from tinyml_nas.search import pareto
+from tinyml_nas.search.archive import NAME as ARCHIVE
+from tinyml_nas.search.archive import read_archive
+from tinyml_nas.search.pareto import Point
+from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.stage import starting_point
+from tinyml_nas.search.trial import Candidate
+from tinyml_nas.search.view import binding_resources
+
+FROM_BEFORE = (ARCHIVE, "pareto.json", "pareto.csv")
+"""Files of the earlier search that the new run keeps a copy of."""
+SAME_DATA = {"data/manifest.json": "data", "features/features.json": "features"}
+"""Files of a run that tell whether another one is about the same windows."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The network of a point, and the record and files of the search that found it."""
+
+    entrant: Entrant
+    record: dict[str, Any]
+    files: Mapping[str, str]
+
+    def write(self, folder: RunFolder) -> None:
+        """Copy the search into the run that goes on from it."""
+        for name, text in self.files.items():
+            folder.write_text(f"search/{name}", text)
+        folder.write_json("search/search.json", self.record)
+        folder.write_json("search/network.json", self.entrant.network.to_json())
+
+
+def take(
+    identifier: str,
+    run: Path,
+    about: Mapping[str, Any],
+    features: FeatureSet,
+    config: Config,
+    device: Device,
+    console: Console,
+) -> Taken:
+    """The point called ``identifier`` of the search in the folder ``run``.
+
+    ``about`` holds manifest and features of the data at hand, by file name.  Raises ``ConfigError``
+    where there is no such point, or where data or space are not those of the search.
+    """
+    if not config.training.nas_enabled:
+        raise ConfigError("--take needs a search", hint="set training.nas_enabled: true")
+    archive = run / "search" / ARCHIVE
+    if not archive.is_file():
+        raise ConfigError(
+            f"--take {identifier}: there is no search to take it from, {archive} does not exist",
+            hint="run the search once without --take",
+        )
+    _check_data(run, about)
+    header, trials = read_archive(archive)
+    start = starting_point(features, config, device, console)
+    points = {point.id: point for point in pareto.points(trials)}
+    point = _point(identifier, points, archive)
+    candidate = _candidate(point, header.get("space"), start.problem, archive)
+    record = _read_record(run / "search" / "search.json")
+    record |= {
+        "chosen": identifier,
+        "select": "take",
+        "binding": binding_resources(point, start.problem.budget),
+    }
+    network = dataclasses.replace(candidate.network, name=f"{record['strategy']}_{identifier}")
+    recipe = recipe_of(candidate.genome, start.problem.evaluator.recipe)
+    present = [name for name in FROM_BEFORE if (run / "search" / name).is_file()]
+    files = {name: (run / "search" / name).read_text(encoding="utf-8") for name in present}
+    console.info(f"{identifier} is taken from {run}: {point.accuracy:.1%} on the held-out folds")
+    return Taken(Entrant("searched", network, recipe), record, files)
+
+
+def _check_data(run: Path, about: Mapping[str, Any]) -> None:
+    """Raise where ``run`` was about other data or features."""
+    for file, what in SAME_DATA.items():
+        before, now = _read_record(run / file), json.loads(json.dumps(about[file]))
+        if differing := [key for key in now if before.get(key) != now[key]]:
+            raise ConfigError(
+                f"--take: the {what} are not those of the search in {run}: "
+                f"{', '.join(differing)} differ",
+                hint="search anew, without --take",
+            )
+
+
+def _point(identifier: str, points: Mapping[str, Point], archive: Path) -> Point:
+    if identifier not in points:
+        front = [point.id for point in pareto.front(points.values())]
+        near = did_you_mean(identifier, points)
+        raise ConfigError(
+            f"--take {identifier}: {archive} has no point of that name",
+            hint=f"{near or ''} its front is {', '.join(front)}".strip(),
+        )
+    return points[identifier]
+
+
+def _candidate(point: Point, space: str | None, problem: Problem, archive: Path) -> Candidate:
+    """The network of ``point``; raises where the space no longer decodes it to what it was."""
+    choices = {decision.name: decision.choices for decision in problem.space.decisions}
+    differing = sorted(
+        {name for name, value in point.genome.items() if value not in choices.get(name, ())}
+        | (choices.keys() - point.genome.keys())
+    )
+    if space != problem.space.name:
+        differing = [f"it is {space} there and {problem.space.name} here"]
+    candidate = None if differing else problem.decode(point.genome)
+    if candidate is None or candidate.resources.macs != point.macs:
+        raise ConfigError(
+            f"--take {point.id}: the space is not that of {archive}"
+            + (f": {', '.join(differing)}" if differing else ""),
+            hint="take the target_device and the nas_ keys of that search, or search anew",
+        )
+    return candidate
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ToolError(
+            f"{path} cannot be read: {error}", hint="search anew, without --take"
+        ) from error
+    return record
