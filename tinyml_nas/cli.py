@@ -12,6 +12,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -20,14 +21,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyml_nas import __version__, interrupts
-from tinyml_nas.config import Config, InvalidConfig, LoadedConfig, config_schema, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS
+from tinyml_nas.plan import plan, plan_warnings
 
-OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--version")
+OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+POINT = re.compile(r"c[0-9]+")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -49,11 +52,18 @@ class Parser(argparse.ArgumentParser):
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     loaded = _load(arguments, console)
+    if arguments.take is not None and not loaded.config.training.nas_enabled:
+        raise ConfigError(
+            f"--take {arguments.take}: {arguments.config} has no search to take it from.",
+            hint="add nas_enabled: true to training",
+        )
     from tinyml_nas import pipeline
 
     interrupts.stop_tidily()
     output = None if arguments.output is None else Path(arguments.output)
-    pipeline.run(loaded, output=output, resume=arguments.resume, console=console)
+    pipeline.run(
+        loaded, output=output, resume=arguments.resume, console=console, take=arguments.take
+    )
 
 
 def _prove(arguments: argparse.Namespace, console: Console) -> None:
@@ -80,53 +90,9 @@ def _info(arguments: argparse.Namespace, console: Console) -> None:
 
 def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
     loaded = load_config(Path(arguments.config), arguments.set)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *plan_warnings(loaded)):
         console.warning(warning)
     return loaded
-
-
-def plan(config: Config) -> list[tuple[str, str]]:
-    """What a run would do, a few words a stage."""
-    from tinyml_nas.devices import load_device
-
-    device, data = load_device(config.common.target_device), config.dataset
-    features, training = config.data_processing_feature_extraction, config.training
-    source = data.input_data_path or f"synthetic {data.generator}"
-    chain = ", ".join(features.feat_ext_transform) or "the samples as they are"
-    method = training.quantization_method if training.quantization else "none, float only"
-    rows = [
-        ("task", config.common.task_type),
-        (
-            "device",
-            f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
-            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM",
-        ),
-        ("data", f"{source}, split {data.split_type}"),
-        ("features", f"frames of {features.frame_size}: {chain}"),
-        *_model_plan(config),
-        ("quantize", method),
-    ]
-    if training.quantization and config.compilation.enable:
-        vectors = config.testing.parity_vectors
-        rows.append(("export", f"ONNX and C, proven bit for bit on {vectors} windows"))
-    return rows
-
-
-def _model_plan(config: Config) -> list[tuple[str, str]]:
-    training = config.training
-    epochs = f"{training.training_epochs} epochs of {training.optimizer}"
-    if not training.enable:
-        return [("train", "switched off")]
-    if not training.nas_enabled:
-        return [("train", f"{training.model_name}, {epochs}")]
-    size = training.nas_model_size or "of own keys"
-    search = (
-        f"{training.nas_search_strategy}, preset {size}, {training.nas_epochs} epochs, "
-        f"for {training.nas_optimization_mode}"
-    )
-    baseline = training.nas_compare_model
-    beside = f", and {baseline} beside it" if baseline else ""
-    return [("search", search), ("train", f"the searched model{beside}, {epochs}")]
 
 
 COMMANDS = {
@@ -143,6 +109,13 @@ def _folder(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("the name of the folder is empty")
     return text
+
+
+def _point(text: str) -> str:
+    """The ID of a point of a front."""
+    if not POINT.fullmatch(text.strip().lower()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no point such as c17")
+    return text.strip().lower()
 
 
 def _parser() -> Parser:
@@ -166,6 +139,12 @@ def _parser() -> Parser:
     run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
     run.add_argument(
         "--output", type=_folder, metavar="DIR", help="folder of the runs; default: runs"
+    )
+    run.add_argument(
+        "--take",
+        type=_point,
+        metavar="ID",
+        help="take another point of the last search, such as c17, without a new search",
     )
     prove = commands.add_parser("prove", help="prove the files of a finished run again")
     prove.add_argument("run", metavar="RUN", help="its folder, such as runs/my_model/latest")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 from tinyml_nas.config import names
 from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 
 EXAMPLE_INPUT = (1, 256)
 EXAMPLE_CLASSES = 2
+SPACES = get_args(Training.model_fields["nas_space"].annotation)
 
 
 def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
@@ -97,10 +101,38 @@ def _primitives(console: Console, name: str | None) -> None:
     console.table("Primitives of the search", ("primitive", "what it is"), rows)
 
 
+def _strategies(console: Console, name: str | None) -> None:
+    from tinyml_nas.search.strategies import load_strategy
+
+    chosen = _chosen(names.strategy_names(), name, "strategy")
+    strategies = [load_strategy(known) for known in chosen]
+    rows = [(each.name, each.space or "any", each.description) for each in strategies]
+    console.table("nas_search_strategy", ("strategy", "space", "how it searches"), rows)
+
+
+def _proxies(console: Console, name: str | None) -> None:
+    from tinyml_nas.search.proxies import load_proxy
+
+    chosen = _chosen(names.proxy_names(), name, "proxy")
+    rows = [(known, load_proxy(known).description) for known in chosen]
+    console.table("nas_proxy", ("proxy", "what it measures before any training"), rows)
+
+
+def _spaces(console: Console, name: str | None) -> None:
+    rows = []
+    for space in _chosen(SPACES, name, "space"):
+        module = importlib.import_module(f"tinyml_nas.search.spaces.{space}")
+        rows.append((space, (module.__doc__ or "").split("\n")[0]))
+    console.table("nas_space", ("space", "what is searched"), rows)
+
+
 TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
     "devices": _devices,
     "models": _models,
     "features": _features,
     "presets": _presets,
+    "strategies": _strategies,
+    "proxies": _proxies,
+    "spaces": _spaces,
     "primitives": _primitives,
 }

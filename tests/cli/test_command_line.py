@@ -54,10 +54,58 @@ def test_check_says_ok_and_shows_the_plan(good: Path, capsys: pytest.CaptureFixt
         assert words in shown
 
 
+def overrides(*values: str) -> list[str]:
+    return [part for value in values for part in ("--set", f"training.{value}")]
+
+
 def test_plan_of_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    override = ["--set", "training.nas_enabled=yes", "--set", "training.nas_model_size=m"]
-    assert cli.main(["check", str(good), *override]) == 0
-    assert "darts, preset m, 10 epochs, for Memory" in capsys.readouterr().out
+    search = (
+        "nas_enabled=yes",
+        "nas_budget={flash: 8 kB, macs: 30k}",
+        "nas_search_seconds=2 min",
+        "nas_compare=[random, zoo]",
+        "nas_select=knee",
+    )
+    assert cli.main(["check", str(good), *overrides(*search)]) == 0
+    captured = capsys.readouterr()
+    for words in (
+        "auto over chains, 120 s on 2 workers, 3 folds, Memory breaks ties",
+        "flash 8,000 B (nas_budget), RAM 136,192 B (device), 30,000 MACs (nas_budget)",
+        "a random search and the zoo at the same cost, CLS_1k",
+        "the searched model (knee of the front), 3 seeds, 7 epochs of sgd",
+    ):
+        assert words in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        (
+            ["nas_search_strategy=darts", "nas_model_size=m"],
+            "darts over cells of preset m, 10 epochs",
+        ),
+        (["nas_trials=7", "nas_workers=1"], "7 trainings on one worker"),
+        (["nas_workers=ray"], "120 s on a Ray cluster"),
+        (["nas_model_size=s"], "flash 2,713 B (preset s)"),
+        (["nas_compare_model=null"], "compare   nothing"),
+    ],
+)
+def test_plans_of_other_searches(
+    good: Path, capsys: pytest.CaptureFixture[str], search: list[str], words: str
+) -> None:
+    assert cli.main(["check", str(good), *overrides("nas_enabled=yes", *search)]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_a_budget_beyond_the_device_is_said_once(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = overrides("nas_enabled=yes", "nas_budget={ram: 1 MiB}")
+    assert cli.main(["check", str(good), *search]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("more than the 136,192 B of F28P55, which hold instead") == 1
+    assert "RAM 136,192 B (device)" in captured.out
 
 
 def test_check_reports_errors_and_exits_2(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +135,25 @@ def test_output_and_overrides_reach_the_pipeline(
     assert cli.main(arguments) == 0
     assert calls[0]["output"] == tmp_path / "out"
     assert calls[0]["loaded"].config.common.seed == 7
+
+
+@pytest.mark.parametrize("written", ["c17", "C17"])
+def test_a_point_is_taken_from_the_last_search(
+    good: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    calls = run_with(monkeypatch, None)
+    search = overrides("nas_enabled=yes")
+    assert cli.main([str(good), *search, "--take", written]) == 0
+    assert calls[0]["take"] == "c17"
+    assert cli.main([str(good), *search]) == 0
+    assert calls[1].get("take") is None
+
+
+def test_nothing_is_taken_without_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([str(good), "--take", "c17"]) == 2
+    shown = capsys.readouterr().err
+    assert "has no search to take it from" in shown
+    assert "add nas_enabled: true" in shown
 
 
 @pytest.mark.parametrize(
@@ -142,6 +209,10 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
         (["info", "devices", "F28P5"], "did you mean 'F28P55"),
         (["info", "models", "CLS_1"], "did you mean 'CLS_1"),
         (["check"], "required: CONFIG"),
+        (["run", "a.yaml", "--take", "17"], "'17' is no point such as c17"),
+        (["run", "a.yaml", "--takes", "c1"], "did you mean '--take'?"),
+        (["info", "strategies", "evolutoin"], "did you mean 'evolution'?"),
+        (["info", "proxies", "naswott"], "did you mean 'naswot'?"),
         (["schema", "--sett"], "Unrecognized arguments: --sett"),
         ([], "required: COMMAND"),
         (["nothere.yaml"], "There is no file nothere.yaml"),
@@ -157,7 +228,7 @@ def test_usage_errors_exit_2(
 @pytest.mark.parametrize("topic", cli.TOPICS)
 def test_info_lists_every_topic(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", topic]) == 0
-    assert len(capsys.readouterr().out.splitlines()) > 5
+    assert len(capsys.readouterr().out.splitlines()) > (4 if topic == "spaces" else 5)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +240,9 @@ def test_info_lists_every_topic(topic: str, capsys: pytest.CaptureFixture[str]) 
         ("presets", "m", "nas_layers 10"),
         ("presets", "Generic_256Input_FFT_128Feature_1Frame", "frame_size: 256"),
         ("primitives", "skip_connect", "skip_connect"),
+        ("strategies", "darts", "cells"),
+        ("proxies", "naswot", "naswot"),
+        ("spaces", "chain", "a strided stem"),
     ],
 )
 def test_info_about_one_name(

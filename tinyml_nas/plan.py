@@ -1,0 +1,104 @@
+"""What a run would do, told by ``check`` before anything runs: a few words for each stage."""
+
+from __future__ import annotations
+
+from tinyml_nas.config import Config, LoadedConfig
+from tinyml_nas.config.names import CELL_STRATEGIES
+from tinyml_nas.devices import Device, load_device
+from tinyml_nas.search.budget import Budget
+from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
+
+Rows = list[tuple[str, str]]
+
+
+def plan(config: Config) -> Rows:
+    """Stage by stage: its name and what it does."""
+    device, data = load_device(config.common.target_device), config.dataset
+    features, training = config.data_processing_feature_extraction, config.training
+    source = data.input_data_path or f"synthetic {data.generator}"
+    chain = ", ".join(features.feat_ext_transform) or "the samples as they are"
+    method = training.quantization_method if training.quantization else "none, float only"
+    rows = [
+        ("task", config.common.task_type),
+        (
+            "device",
+            f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
+            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM",
+        ),
+        ("data", f"{source}, split {data.split_type}"),
+        ("features", f"frames of {features.frame_size}: {chain}"),
+        *_model_rows(config, device),
+        ("quantize", method),
+    ]
+    if training.quantization and config.compilation.enable:
+        vectors = config.testing.parity_vectors
+        rows.append(("export", f"ONNX and C, proven bit for bit on {vectors} windows"))
+    return rows
+
+
+def plan_warnings(loaded: LoadedConfig) -> list[str]:
+    """What the device has to say about the budget; raises ``ConfigError`` where it has none."""
+    config = loaded.config
+    if not (config.training.enable and config.training.nas_enabled):
+        return []
+    device = load_device(config.common.target_device)
+    budget_from_config(config, device, loaded.provenance)
+    return budget_warnings(config, device, loaded.provenance)
+
+
+def _model_rows(config: Config, device: Device) -> Rows:
+    training = config.training
+    epochs = f"{training.training_epochs} epochs of {training.optimizer}"
+    if not training.enable:
+        return [("train", "switched off")]
+    if not training.nas_enabled:
+        return [("train", f"{training.model_name}, {epochs}")]
+    seeds = f"{training.nas_seeds} seeds" if training.nas_seeds > 1 else "one seed"
+    return [
+        ("search", _search_words(config)),
+        ("budget", _budget_words(*budget_from_config(config, device))),
+        ("compare", _compare_words(config)),
+        ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
+    ]
+
+
+def _search_words(config: Config) -> str:
+    training = config.training
+    strategy, space = training.nas_search_strategy, training.nas_space
+    words = f"{strategy} over {'chains' if space == 'chain' else space}"
+    if space == "cells":
+        words += f" of preset {training.nas_model_size or '(own keys)'}"
+    if strategy in CELL_STRATEGIES:
+        words += f", {training.nas_epochs} epochs"
+    time = f"{training.nas_search_seconds:g} s"
+    limit = f"{training.nas_trials} trainings" if training.nas_trials else time
+    return (
+        f"{words}, {limit} on {_workers_words(training.nas_workers)}, {training.nas_folds} folds, "
+        f"{training.nas_optimization_mode} breaks ties"
+    )
+
+
+def _workers_words(workers: int | str) -> str:
+    if workers == "ray":
+        return "a Ray cluster"
+    return "one worker" if workers == 1 else f"{workers} workers"
+
+
+def _budget_words(budget: Budget, origins: dict[str, str]) -> str:
+    """``flash 8,000 B (nas_budget), RAM 131,072 B (device)``."""
+    written = {
+        "flash_bytes": f"flash {budget.flash_bytes:,} B",
+        "ram_bytes": f"RAM {budget.ram_bytes:,} B",
+        "macs": f"{budget.macs or 0:,} MACs",
+        "latency_seconds": f"latency {1000 * (budget.latency_seconds or 0):g} ms",
+    }
+    return ", ".join(f"{written[name]} ({origin})" for name, origin in origins.items())
+
+
+def _compare_words(config: Config) -> str:
+    training = config.training
+    words = {"random": "a random search", "zoo": "the zoo"}
+    controls = " and ".join(words[name] for name in training.nas_compare)
+    parts = [f"{controls} at the same cost"] if controls else []
+    parts += [training.nas_compare_model] if training.nas_compare_model else []
+    return ", ".join(parts) or "nothing"
