@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tinyml_nas.search.cells.genotype import Genotype
     from tinyml_nas.search.cells.primitives import PRIMITIVES
     from tinyml_nas.search.cells.space import SearchSpace
-    from tinyml_nas.search.darts.loop import search
     from tinyml_nas.search.result import SearchResult
+    from tinyml_nas.search.stage import search
 
 __all__ = ["PRIMITIVES", "Genotype", "SearchResult", "SearchSpace", "derive", "search"]
 
@@ -25,7 +25,7 @@ HOMES = {
     "SearchResult": "result",
     "SearchSpace": "cells.space",
     "derive": "cells.derive",
-    "search": "darts.loop",
+    "search": "stage",
 }
 
 

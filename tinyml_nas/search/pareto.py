@@ -34,6 +34,7 @@ class Point:
     standard_error: float
     trials: int
     epochs: int
+    folds: int
     comparable: bool
     parameters: int
     macs: int
@@ -62,16 +63,16 @@ def points(trials: Iterable[Mapping[str, Any]]) -> list[Point]:
     """A point for each candidate of the archive, in the order of their first trial.
 
     An accuracy after few epochs, or on one fold, says too little to stand beside a finalist's.  So
-    only those points are comparable whose fidelity (epochs, then number of trials at them) is that
+    only those points are comparable whose fidelity (epochs, then number of folds at them) is that
     of the second most thoroughly judged candidate or more: a finalist is never alone.
     """
     by_id: dict[str, list[Mapping[str, Any]]] = {}
     for trial in trials:
         by_id.setdefault(trial["id"], []).append(trial)
     found = [_point(name, lines) for name, lines in by_id.items()]
-    fidelities = sorted(((p.epochs, p.trials) for p in found), reverse=True)
+    fidelities = sorted(((p.epochs, p.folds) for p in found), reverse=True)
     bar = fidelities[1] if len(fidelities) > 1 else (0, 0)
-    return [dataclasses.replace(p, comparable=(p.epochs, p.trials) >= bar) for p in found]
+    return [dataclasses.replace(p, comparable=(p.epochs, p.folds) >= bar) for p in found]
 
 
 def front(candidates: Iterable[Point]) -> list[Point]:
@@ -125,6 +126,7 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
         standard_error=error,
         trials=len(last),
         epochs=epochs,
+        folds=len({line["fold"] for line in last}),
         comparable=True,
         genome=last[0]["genome"],
         **last[0]["resources"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tinyml_nas.config.training import Training
@@ -57,6 +57,11 @@ class Problem:
     def fits(self, resources: Resources) -> bool:
         """Whether the hard budget is kept."""
         return not self.budget.broken(resources)
+
+    def feasible(self, genomes: Iterable[Genome]) -> list[Candidate]:
+        """The candidates of those ``genomes`` that are networks and keep the budget."""
+        decoded = (self.decode(genome) for genome in genomes)
+        return [c for c in decoded if c is not None and self.fits(c.resources)]
 
     def sample(self, draw: random.Random, count: int, tries: int = 4000) -> list[Candidate]:
         """Up to ``count`` distinct random candidates that keep the budget, in the order drawn.

@@ -120,7 +120,7 @@ def starting_point(
     nothing = taken(features.test, np.arange(0))
     features = dataclasses.replace(features, test=nothing)
     recipe = recipe_from_config(training)
-    decisions = recipe_decisions(recipe, features.train.x.shape[1])
+    decisions = recipe_decisions()
     chosen = load_strategy(strategy or training.nas_search_strategy)
     space = _space(chosen.space or training.nas_space, features, config, device, decisions)
     budget, origins = budget_from_config(config, device)

@@ -13,7 +13,7 @@ from tinyml_nas.search.pareto import Point
 
 BINDS = 0.9
 """A resource binds where more than this share of its budget is used."""
-HEADER = ("id", "accuracy", "trials", "epochs", "parameters", "MACs", "flash", "RAM", "latency")
+HEADER = ("id", "accuracy", "weights", "MACs", "flash", "RAM", "latency")
 
 
 class View:
@@ -70,8 +70,6 @@ def _row(point: Point) -> tuple[str, ...]:
     return (
         point.id,
         f"{point.accuracy:.1%}",
-        str(point.trials),
-        str(point.epochs),
         f"{point.parameters:,}",
         f"{point.macs:,}",
         f"{point.flash_bytes:,} B",

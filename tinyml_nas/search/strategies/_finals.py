@@ -18,10 +18,14 @@ FINALS_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Plan:
-    """How a budget is spent: epochs of every trial, and what is kept for the finals."""
+    """How a budget is spent: epochs of every trial, and what is kept for the finals.
+
+    ``trials`` is about how many there will be before the finals.
+    """
 
     epochs: int
     folds: int
+    trials: float
     finals_work: float
     finals_trials: float
 
@@ -49,11 +53,14 @@ def make_plan(search: Search, typical: Sequence[Candidate]) -> Plan:
     """
     evaluator = search.problem.evaluator
     works = [search.work(Trial(candidate, 1, 0, search.problem.seed)) for candidate in typical]
-    possible = search.work_left() / statistics.fmean(works) / FEWEST_TRIALS
+    mean = statistics.fmean(works)
+    possible = search.work_left() / mean / FEWEST_TRIALS
     epochs = int(max(1, min(evaluator.recipe.epochs, possible)))
     rounds = len(evaluator.folds) - 1
     whole = _share(search.trials_left()) // rounds * rounds
-    return Plan(epochs, rounds + 1, _share(search.work_left()), whole)
+    work = _share(search.work_left())
+    trials = min((search.work_left() - work) / mean / epochs, search.trials_left() - whole)
+    return Plan(epochs, rounds + 1, trials, work, whole)
 
 
 def _share(left: float) -> float:
