@@ -178,6 +178,10 @@ def test_cells_are_taken_where_a_strategy_needs_them(
         ("nas_layers: 5", "nas_layers (line 9, read with nas_space: cells)"),
         ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot)"),
         ("nas_warmup_level: 0.5", "nas_warmup_level (line 9, read by sub_one_shot)"),
+        (
+            "nas_search_seconds: 9\n  nas_trials: 5",
+            "nas_search_seconds (line 9, read without nas_trials)",
+        ),
         ("nas_objective: {params: 0}", "nas_objective (line 9, read by reinforce)"),
         ("nas_search_strategy: darts\n  nas_proxy: zico", "nas_proxy (line 10, read by zero_shot)"),
         (
@@ -219,7 +223,9 @@ def test_a_search_begins_with_files_that_are_there(
     training = load(f"{SEARCH}  nas_warm_start: archive.jsonl\n").config.training
     assert training.nas_warm_start == ("archive.jsonl",)
     (found,) = errors(f"{SEARCH}  nas_warm_start: [archive.jsonl, archiv.jsonl]\n")
-    assert found.startswith("9:19 training.nas_warm_start: there is no 'archiv.jsonl'")
+    assert found.startswith("9:19 training.nas_warm_start: there is no file 'archiv.jsonl'")
     assert "did you mean 'archive.jsonl'?" in found
     (found,) = errors(f"{SEARCH}  nas_warm_start: /nowhere/at/all\n")
     assert "search/archive.jsonl or search/pareto.json" in found
+    (found,) = errors(f"{SEARCH}  nas_warm_start: .\n")
+    assert "there is no file '.'" in found

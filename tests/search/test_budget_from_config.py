@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -113,15 +112,22 @@ def test_presets_hold_what_their_cells_can_reach(size: str) -> None:
         stem_multiplier=stem,
         fanout=fanout,
     )
-    widest = (("conv_bn_relu_7x1", 0),) * nodes
-    largest = derive(Genotype(widest, widest, space.concat), space)
-    assert network_cost(largest).parameters == pytest.approx(PRESET_PARAMETERS[size], rel=0.05)
+    genes = tuple(("conv_bn_relu_7x1", node) for node in range(nodes))
+    largest = network_cost(derive(Genotype(genes, genes, space.concat), space)).parameters
+    # the published figures count the batch norms that are folded here
+    assert 0.9 * PRESET_PARAMETERS[size] < largest <= PRESET_PARAMETERS[size]
+
+
+class Unmeasured(Device):
+    """A device with a core that nobody measured."""
+
+    @property
+    def cycles(self) -> None:  # type: ignore[override]
+        """No model."""
 
 
 def without_cycles(device: Device) -> Device:
-    """``device``, with a core that nobody measured."""
-    fields: dict[str, Any] = {"core": "no-such-core"}
-    return device.model_copy(update=fields)
+    return Unmeasured.model_construct(**dict(device))
 
 
 def test_a_latency_needs_a_measured_cycle_model(tmp_path: Path, device: Device) -> None:

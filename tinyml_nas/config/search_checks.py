@@ -51,6 +51,8 @@ def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
     for key, strategies in READ_BY.items():
         if training.nas_search_strategy not in strategies:
             yield key, f"read by {' and '.join(strategies)}"
+    if training.nas_trials is not None:
+        yield "nas_search_seconds", "read without nas_trials"
     if training.nas_space != "cells":
         yield from ((key, "read with nas_space: cells") for key in names.NAS_KEYS)
         limits = training.nas_budget
@@ -64,6 +66,11 @@ def exists_beside(folder: Path, text: str) -> bool:
         return (folder / os.path.expanduser(text)).exists()
     except (OSError, ValueError):  # a name that no file system takes
         return False
+
+
+def is_file_beside(folder: Path, text: str) -> bool:
+    """Whether ``text`` names a file, seen from ``folder``."""
+    return exists_beside(folder, text) and (folder / os.path.expanduser(text)).is_file()
 
 
 def _warn_switched_off(draft: Draft) -> None:
@@ -101,11 +108,11 @@ def _check_space(draft: Draft) -> None:
 
 def _check_warm_start(draft: Draft, folder: Path) -> None:
     for text in draft.get("training", Training).nas_warm_start:
-        if not exists_beside(folder, text):
+        if not is_file_beside(folder, text):
             near = _nearest_file(folder / os.path.expanduser(text))
             draft.error(
                 "training.nas_warm_start",
-                f"training.nas_warm_start: there is no {text!r}.",
+                f"training.nas_warm_start: there is no file {text!r}.",
                 hint=near
                 or "name the search/archive.jsonl or search/pareto.json of a run, "
                 "relative to this file",
