@@ -1,0 +1,119 @@
+"""``run --take``: any point of a finished search is trained and exported without a new search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyml_nas.cli import main
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hello_arc_fault" / "config.yaml"
+SHORT = (
+    "training.nas_enabled=true",
+    "training.nas_search_strategy=random",
+    "training.nas_trials=4",
+    "training.nas_folds=2",
+    "training.nas_seeds=1",
+    "training.nas_workers=1",
+    "training.nas_compare=[random]",
+    "training.nas_compare_model=null",
+    "training.training_epochs=2",
+    "training.qat_epochs=1",
+    "compilation.enable=false",
+)
+SEARCH = Path("search") / "archive.jsonl"
+
+
+def _run(output: Path, *arguments: str) -> int:
+    sets = [part for item in SHORT for part in ("--set", item)]
+    return main(["run", str(EXAMPLE), *sets, "--output", str(output), "--quiet", *arguments])
+
+
+def _results(run: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    return record
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("take")
+    assert _run(output) == 0
+    return output
+
+
+def _latest(output: Path) -> Path:
+    return (output / "hello_arc_fault" / "latest").resolve()
+
+
+def test_a_point_is_taken_and_another_one_after_it(output: Path) -> None:
+    searched = _latest(output)
+    record = _results(searched)["search"]
+    assert record["points"]
+    for point in record["points"][:2]:
+        before = _latest(output)
+        assert _run(output, "--take", point["id"]) == 0
+        taken = _latest(output)
+        assert taken != before
+        assert (taken / SEARCH).read_bytes() == (searched / SEARCH).read_bytes()
+        results = _results(taken)
+        (model,) = results["models"]
+        assert (results["search"]["chosen"], results["comparison"]) == (point["id"], None)
+        assert results["search"]["points"] == record["points"]
+        assert model["role"] == "searched"
+        assert model["name"].endswith(f"_{point['id']}")
+        assert model["cost"]["macs"] == point["macs"]
+        assert model["cost"]["parameters"] == point["parameters"]
+        assert model["accuracy"]["int8"]["test"] > 0
+
+
+def test_the_chosen_point_taken_again_gives_the_same_model(output: Path) -> None:
+    runs = sorted((output / "hello_arc_fault").glob("2*"))
+    first = next(run for run in runs if (run / "search_random").exists())
+    assert _run(output, "--take", _results(first)["search"]["chosen"]) == 0
+    name = Path("train") / "searched" / "weights.npz"
+    assert (_latest(output) / name).read_bytes() == (first / name).read_bytes()
+
+
+def _refused(output: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    before = sorted(output.rglob("*"))
+    assert _run(output, *arguments) == 2
+    assert sorted(output.rglob("*")) == before
+    return capsys.readouterr().err
+
+
+def test_an_unknown_point(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _refused(output, capsys, "--take", "c99")
+    assert "--take c99" in shown
+    front = [point["id"] for point in _results(_latest(output))["search"]["front"]]
+    assert f"its front is {', '.join(front)}" in shown
+
+
+def test_other_data(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _refused(output, capsys, "--take", "c0", "--set", "common.seed=1")
+    assert "the data are not those of the search" in shown
+    assert "differ" in shown
+
+
+def test_other_features(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = "data_processing_feature_extraction.feature_extraction_name=null"
+    shown = _refused(output, capsys, "--take", "c0", "--set", key)
+    assert "are not those of the search" in shown
+
+
+def test_another_space(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _refused(output, capsys, "--take", "c0", "--set", "training.nas_space=cells")
+    assert "the space is not that of" in shown
+    assert "it is chain there and cells here" in shown
+
+
+def test_no_search_to_take_from(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "run the search once" in _refused(tmp_path, capsys, "--take", "c0")
+    shown = _refused(output, capsys, "--take", "c0", "--set", "training.nas_enabled=false")
+    assert "--take needs a search" in shown
