@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.config import Config, LoadedConfig
-from tinyml_nas.config.names import CELL_STRATEGIES
+from tinyml_nas.config.search_checks import READ_BY
 from tinyml_nas.devices import Device, load_device
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
@@ -68,7 +68,7 @@ def _search_words(config: Config) -> str:
     words = f"{strategy} over {'chains' if space == 'chain' else space}"
     if space == "cells":
         words += f" of preset {training.nas_model_size or '(own keys)'}"
-    if strategy in CELL_STRATEGIES:
+    if strategy in READ_BY["nas_epochs"]:
         words += f", {training.nas_epochs} epochs"
     time = f"{training.nas_search_seconds:g} s"
     limit = f"{training.nas_trials} trainings" if training.nas_trials else time

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tinyml_nas.config import names
+from tinyml_nas.search.strategies import load_strategy
 
 pytestmark = pytest.mark.fast
 
@@ -156,34 +157,48 @@ def test_choices_are_the_files_that_declare_one(
     assert not {"__init__", "protocol", "ranking"} & declaring
 
 
-@pytest.mark.parametrize("strategy", names.CELL_STRATEGIES)
-def test_cells_are_taken_where_a_strategy_needs_them(
-    load: Load, errors: Load, strategy: str
+@pytest.mark.parametrize(
+    ("strategy", "space", "other"),
+    [("darts", "cells", "chain"), ("gdas", "cells", "chain"), ("sub_one_shot", "chain", "cells")],
+)
+def test_a_strategy_takes_the_space_that_it_needs(
+    load: Load, errors: Load, strategy: str, space: str, other: str
 ) -> None:
     text = f"{SEARCH}  nas_search_strategy: {strategy}\n"
     loaded = load(text)
-    assert loaded.config.training.nas_space == "cells"
+    assert loaded.config.training.nas_space == space
     assert loaded.provenance["training.nas_space"] == f"nas_search_strategy {strategy}"
-    (found,) = errors(text + "  nas_space: chain\n")
-    assert found.startswith(f"10:14 training: nas_search_strategy {strategy} searches cells")
-    assert "search by one of" in found
+    (found,) = errors(text + f"  nas_space: {other}\n")
+    words = (
+        f"10:14 training: nas_search_strategy {strategy} searches the space {space}, not {other}"
+    )
+    assert found.startswith(words)
+    assert "remove nas_space, or search by auto, " in found
     assert found.endswith("9:24")
+
+
+@pytest.mark.parametrize("strategy", names.strategy_names())
+def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> None:
+    assert names.SPACE_OF.get(strategy) == load_strategy(strategy).space
 
 
 @pytest.mark.parametrize(
     ("search", "silent"),
     [
-        ("nas_epochs: 3", "nas_epochs (line 9, read by darts and gdas)"),
+        ("nas_epochs: 3", "nas_epochs (line 9, read by darts, gdas and sub_one_shot)"),
         ("nas_unrolled: true", "nas_unrolled (line 9, read by darts)"),
         ("nas_layers: 5", "nas_layers (line 9, read with nas_space: cells)"),
-        ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot)"),
+        ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot and sub_one_shot)"),
         ("nas_warmup_level: 0.5", "nas_warmup_level (line 9, read by sub_one_shot)"),
         (
             "nas_search_seconds: 9\n  nas_trials: 5",
             "nas_search_seconds (line 9, read without nas_trials)",
         ),
         ("nas_objective: {params: 0}", "nas_objective (line 9, read by reinforce)"),
-        ("nas_search_strategy: darts\n  nas_proxy: zico", "nas_proxy (line 10, read by zero_shot)"),
+        (
+            "nas_search_strategy: darts\n  nas_proxy: zico",
+            "nas_proxy (line 10, read by zero_shot and sub_one_shot)",
+        ),
         (
             "nas_model_size: s\n  nas_budget: {macs: 9k}",
             "nas_model_size (line 9, read without a flash or macs budget)",

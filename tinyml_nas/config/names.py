@@ -102,8 +102,8 @@ NAS_PRESETS = {
 PRESET_PARAMETERS = {"s": 913, "m": 3_039, "l": 44_700, "xl": 77_600, "xxl": 437_000}
 """``nas_model_size`` to the most parameters that a network of TI's preset can have (6 classes)."""
 
-CELL_STRATEGIES = ("darts", "gdas")
-"""Strategies that relax the choice of an operation, so that they need the space of cells."""
+SPACE_OF = {"darts": "cells", "gdas": "cells", "sub_one_shot": "chain"}
+"""The space that a strategy needs, where it cannot search any: its ``STRATEGY.space``."""
 
 NAS_NAME = re.compile(r"NAS(?:_(s|m|l|xl|xxl))?", re.IGNORECASE)
 

@@ -57,8 +57,9 @@ def _resolve_search(draft: Draft) -> None:
         draft.fill("training", {"nas_model_size": match[1].lower()}, "model_name")
         training = draft.get("training", Training)
     strategy, size = training.nas_search_strategy, training.nas_model_size
-    if strategy in names.CELL_STRATEGIES:
-        draft.fill("training", {"nas_space": "cells"}, f"nas_search_strategy {strategy}")
+    if strategy in names.SPACE_OF:
+        space = {"nas_space": names.SPACE_OF[strategy]}
+        draft.fill("training", space, f"nas_search_strategy {strategy}")
     if size is None:
         return
     of_cells = draft.get("training", Training).nas_space == "cells"

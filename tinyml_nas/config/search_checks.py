@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinyml_nas.config import names
@@ -16,12 +16,12 @@ STRATEGY = "training.nas_search_strategy"
 
 # what only some strategies read
 READ_BY = {
-    "nas_epochs": names.CELL_STRATEGIES,
+    "nas_epochs": ("darts", "gdas", "sub_one_shot"),
     "nas_unrolled": ("darts",),
-    "nas_penalty_weight": names.CELL_STRATEGIES,
-    "nas_learning_rate": names.CELL_STRATEGIES,
-    "nas_batch_size": names.CELL_STRATEGIES,
-    "nas_proxy": ("zero_shot",),
+    "nas_penalty_weight": ("darts", "gdas"),
+    "nas_learning_rate": ("darts", "gdas"),
+    "nas_batch_size": ("darts", "gdas"),
+    "nas_proxy": ("zero_shot", "sub_one_shot"),
     "nas_warmup_level": ("sub_one_shot",),
     "nas_objective": ("reinforce",),
 }
@@ -50,7 +50,7 @@ def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
     """The keys that this search does not read, and when they would be."""
     for key, strategies in READ_BY.items():
         if training.nas_search_strategy not in strategies:
-            yield key, f"read by {' and '.join(strategies)}"
+            yield key, f"read by {_listed(strategies)}"
     if training.nas_trials is not None:
         yield "nas_search_seconds", "read without nas_trials"
     if training.nas_space != "cells":
@@ -58,6 +58,11 @@ def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
         limits = training.nas_budget
         if limits.flash is not None or limits.macs is not None:
             yield "nas_model_size", "read without a flash or macs budget"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def exists_beside(folder: Path, text: str) -> bool:
@@ -95,13 +100,14 @@ def _warn_silent(draft: Draft) -> None:
 
 def _check_space(draft: Draft) -> None:
     training = draft.get("training", Training)
-    strategy = training.nas_search_strategy
-    if strategy in names.CELL_STRATEGIES and training.nas_space != "cells":
-        others = [name for name in names.strategy_names() if name not in names.CELL_STRATEGIES]
+    strategy, space = training.nas_search_strategy, training.nas_space
+    needed = names.SPACE_OF.get(strategy, space)
+    if space != needed:
+        others = [n for n in names.strategy_names() if names.SPACE_OF.get(n, space) == space]
         draft.error(
             "training.nas_space",
-            f"training: nas_search_strategy {strategy} searches cells, not chains.",
-            hint=f"remove nas_space, or search by one of {', '.join(others)}",
+            f"training: nas_search_strategy {strategy} searches the space {needed}, not {space}.",
+            hint=f"remove nas_space, or search by {', '.join(others)}",
             also=[STRATEGY],
         )
 
