@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SHORT = {
     "training.nas_trials": 4,
     "training.nas_folds": 2,
     "training.nas_seeds": 2,
+    "training.nas_workers": 1,
     "training.nas_compare": "[random, zoo]",
     "training.training_epochs": 2,
     "training.qat_epochs": 1,
@@ -56,7 +58,8 @@ def test_a_spoiled_test_side_changes_no_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, results = _run(tmp_path / "whole")
-    monkeypatch.setattr("tinyml_nas.pipeline.run.extract_features", _spoiled)
+    module = importlib.import_module("tinyml_nas.pipeline.run")
+    monkeypatch.setattr(module, "extract_features", _spoiled)
     spoiled_files, spoiled = _run(tmp_path / "spoiled")
     assert files == spoiled_files
     for before, after in zip(results["models"], spoiled["models"], strict=True):

@@ -63,8 +63,6 @@ def take(
     ``about`` holds manifest and features of the data at hand, by file name.  Raises ``ConfigError``
     where there is no such point, or where data or space are not those of the search.
     """
-    if not config.training.nas_enabled:
-        raise ConfigError("--take needs a search", hint="set training.nas_enabled: true")
     archive = run / "search" / ARCHIVE
     if not archive.is_file():
         raise ConfigError(
