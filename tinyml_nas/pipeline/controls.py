@@ -42,10 +42,10 @@ def _random_search(
     context: Context, features: FeatureSet, found: Mapping[str, Any]
 ) -> tuple[Entrant, float]:
     """The best of a random search in the same space, for as much work as ``found`` took."""
-    config = context.config
-    training = config.training.model_copy(update={"nas_space": found["space"]})
-    config = config.model_copy(update={"training": training})
-    entrant, record = search_as("random", context, features, config, strategy="random")
+    limits = {"nas_space": found["space"], "nas_trials": None}
+    training = context.config.training.model_copy(update=limits)
+    config = context.config.model_copy(update={"training": training})
+    entrant, record = search_as("random", context, features, config, like=found)
     return entrant, float(record["cpu_seconds"])
 
 

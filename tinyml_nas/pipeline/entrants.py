@@ -5,6 +5,7 @@ Every choice here is made without a look at the test side.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinyml_nas.config import Config
@@ -34,9 +35,9 @@ def search_as(
     context: Context,
     features: FeatureSet,
     config: Config,
-    strategy: str | None = None,
+    like: Mapping[str, Any] | None = None,
 ) -> tuple[Entrant, dict[str, Any]]:
-    """What a search finds, by ``strategy`` or as configured, and the record of the search."""
+    """What a search finds, and its record; with ``like`` a random one for what that one spent."""
     name = "search" if role == "searched" else f"search_{role}"
     found = search(
         features,
@@ -45,7 +46,8 @@ def search_as(
         folder=context.folder.path / name,
         resume=True,
         console=context.console,
-        strategy=strategy,
+        strategy="random" if like else None,
+        like=like,
     )
     recipe = recipe_of(found.recipe_genes, recipe_from_config(config.training))
     return Entrant(role, found.network, recipe), found.record

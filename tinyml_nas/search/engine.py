@@ -73,6 +73,7 @@ class Engine:
         self._workers = workers
         self._clock = clock
         self._work_left = _or_infinite(archive.header["work"])
+        self.spent = 0.0
         self._charged: set[str] = set()
         self._view = View(console, problem.budget, problem.training.nas_trials)
 
@@ -106,6 +107,7 @@ class Engine:
     def spend(self, cpu_seconds: float) -> None:
         """Account for work that a strategy did itself."""
         self._work_left -= cpu_seconds
+        self.spent += cpu_seconds
 
     def _evaluate(self, batch: Sequence[Trial]) -> list[Outcome]:
         """The outcomes of ``batch``, or of as much of its beginning as could be afforded."""

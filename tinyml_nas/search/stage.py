@@ -73,11 +73,13 @@ def search(
     resume: bool,
     console: Console,
     strategy: str | None = None,
+    like: Mapping[str, Any] | None = None,
 ) -> SearchResult:
     """The network that suits ``features`` within the budget, found as ``config.training`` says.
 
-    ``strategy`` takes the place of the configured one.  The archive in ``folder`` is gone on with
-    when ``resume`` is set.  The test split is not even handed on.
+    ``strategy`` takes the place of the configured one.  ``like`` is the record of another search:
+    this one may spend what that one did, in the same units.  The archive in ``folder`` is gone on
+    with when ``resume`` is set.  The test split is not even handed on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clock = Clock(folder, resume=resume)
@@ -88,7 +90,7 @@ def search(
         open_archive(
             folder,
             fingerprint(start),
-            lambda: _header(start, workers.count),
+            lambda: _header(start, workers.count, like),
             resume=resume,
             console=console,
         ) as archive,
@@ -167,10 +169,16 @@ def _space(
     return CellSpace(space_from_config(config, shape, classes), extra)
 
 
-def _header(start: Start, workers: int) -> dict[str, Any]:
+def _header(start: Start, workers: int, like: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the archive notes of the search; with ``nas_trials`` nothing depends on the machine."""
     problem = start.problem
-    training, timed = problem.training, problem.training.nas_trials is None
+    training = problem.training
+    speed: float = 1.0
+    work: float | None = None
+    if like is not None:
+        speed, work = like["speed"], like["spent"]
+    elif training.nas_trials is None:
+        speed, work = measured_speed(problem.evaluator), training.nas_search_seconds * workers
     return {
         "program": __version__,
         "space": problem.space.name,
@@ -179,8 +187,8 @@ def _header(start: Start, workers: int) -> dict[str, Any]:
         "budget": dataclasses.asdict(problem.budget),
         "folds": len(problem.evaluator.folds),
         "seed": problem.seed,
-        "speed": measured_speed(problem.evaluator) if timed else 1.0,
-        "work": training.nas_search_seconds * workers if timed else None,
+        "speed": speed,
+        "work": work,
     }
 
 
@@ -213,6 +221,7 @@ def _conclude(
         "strategy": start.strategy.name,
         "seconds": round(clock.seconds, 3),
         "cpu_seconds": round(clock.cpu_seconds, 3),
+        "spent": engine.spent,
         "workers": workers,
         "budget_from": dict(start.origins),
         **engine.record,
