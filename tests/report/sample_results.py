@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from typing import Any
+
+from sample_search import cell_search, chain_search, comparison
 
 CLASSES = [
     "pendulum",
@@ -15,36 +18,24 @@ CLASSES = [
     "trapezius extension",
     "upright row",
 ]
-PRIMITIVES = [
-    "none",
-    "avg_pool_3x1",
-    "max_pool_3x1",
-    "skip_connect",
-    "conv_bn_relu_3x1",
-    "conv_bn_relu_5x1",
-    "conv_bn_relu_7x1",
-]
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
-EDGES = [[source, node] for node in range(4) for source in range(node + 1)]
-NORMAL = [
-    ["conv_bn_relu_5x1", 0],
-    ["conv_bn_relu_7x1", 0],
-    ["max_pool_3x1", 1],
-    ["conv_bn_relu_3x1", 3],
-]
-REDUCE = [
-    ["conv_bn_relu_7x1", 0],
-    ["avg_pool_3x1", 1],
-    ["skip_connect", 1],
-    ["conv_bn_relu_5x1", 0],
-]
 
 
 def sample_results(seed: int = 7) -> dict[str, Any]:
-    """A fresh record of schema version 1 that tests may change."""
+    """A fresh record of schema version 2 that tests may change: a chain found under a budget."""
     rng = random.Random(seed)
+    models = [
+        _model("searched", "watch_exercise_s", 0.955, (8, 12, 16), rng),
+        _model("baseline", "CLS_1k", 0.921, (8, 16), rng),
+    ]
+    accuracies = {
+        "searched": [0.948, 0.951, 0.945],
+        "random": [0.939, 0.950, 0.936],
+        "zoo": [0.921, 0.925, 0.919],
+    }
+    costs = dict(zip(accuracies, (models[0]["cost"], *[models[1]["cost"]] * 2), strict=True))
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "product": {"name": "tinyml_nas", "version": "0.1.0"},
         "run": {
             "name": "watch_exercise",
@@ -78,12 +69,34 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
             "mean": [0.12, -0.44, 9.71, 0.003, -0.012, 0.4],
             "std": [3.1, 2.9, 4.4, 0.92, 1.13, 0.87],
         },
-        "search": _search(rng),
-        "models": [
-            _model("searched", "watch_exercise_s", 0.955, (8, 12, 16), rng),
-            _model("baseline", "CLS_1k", 0.921, (8, 16), rng),
-        ],
+        "search": chain_search(rng),
+        "comparison": comparison(accuracies, costs),
+        "models": models,
     }
+
+
+def sample_cell_results(seed: int = 7) -> dict[str, Any]:
+    """The same run with a supernet search, compared with nothing but its baseline."""
+    search = cell_search(random.Random(seed))
+    return {**sample_results(seed), "search": search, "comparison": None}
+
+
+def with_seeds(model: dict[str, Any], accuracies: list[float]) -> dict[str, Any]:
+    """``model`` trained over several seeds; the first one is shipped."""
+    model["seeds"] = [
+        {
+            "seed": seed,
+            "float_validation": value + 0.012,
+            "int8_validation": value + 0.01,
+            "float_test": value + 0.002,
+            "int8_test": value,
+            "shipped": seed == 0,
+        }
+        for seed, value in enumerate(accuracies)
+    ]
+    sd = statistics.stdev(accuracies)
+    model["accuracy_sd"] = {"float": sd, "int8": sd}
+    return model
 
 
 def _data() -> dict[str, Any]:
@@ -107,58 +120,6 @@ def _data() -> dict[str, Any]:
         "notes": ["2 recordings are shorter than one window of 128 samples and were left out."],
         "synthetic": False,
     }
-
-
-def _search(rng: random.Random) -> dict[str, Any]:
-    epochs = 20
-    history = [
-        {
-            "epoch": epoch,
-            "train_loss": 0.25 + 1.7 * math.exp(-epoch / 5) + rng.uniform(-0.03, 0.03),
-            "validation_loss": 0.38 + 1.6 * math.exp(-epoch / 5) + rng.uniform(-0.06, 0.06),
-            "validation_accuracy": 0.92 - 0.75 * math.exp(-epoch / 5) + rng.uniform(-0.02, 0.02),
-            "penalty": 0.1,
-            "expected_parameters": 2900 - 50 * epoch,
-            "expected_macs": 96_000 - 1500 * epoch,
-            "parameters": 2300 - 30 * epoch + rng.randrange(200),
-            "macs": 84_000 - 1300 * epoch + rng.randrange(5000),
-            "score": rng.uniform(0.45, 0.6) if epoch > epochs // 2 else None,
-        }
-        for epoch in range(1, epochs + 1)
-    ]
-    return {
-        "strategy": "darts",
-        "preset": "s",
-        "mode": "Compute",
-        "unrolled": False,
-        "epochs": epochs,
-        "seconds": 96.2,
-        "genotype": {"normal": NORMAL, "reduce": REDUCE, "concat": [1, 2, 3, 4]},
-        "best_epoch": 17,
-        "rule": "lowest validation loss of the supernet in the later half of the epochs",
-        "primitives": PRIMITIVES,
-        "history": history,
-        "alphas": {
-            "normal": _alphas(rng, NORMAL, epochs),
-            "reduce": _alphas(rng, REDUCE, epochs),
-        },
-        "edges": EDGES,
-    }
-
-
-def _alphas(rng: random.Random, cell: list[list[Any]], epochs: int) -> list[list[list[float]]]:
-    slopes = [[rng.gauss(0, 0.05) for _ in PRIMITIVES] for _ in EDGES]
-    for node, (op, source) in enumerate(cell):
-        slopes[EDGES.index([source, node])][PRIMITIVES.index(op)] = 0.16
-    return [
-        [_softmax([s * epoch + rng.gauss(0, 0.02) for s in edge]) for edge in slopes]
-        for epoch in range(epochs)
-    ]
-
-
-def _softmax(values: list[float]) -> list[float]:
-    powers = [math.exp(v) for v in values]
-    return [p / sum(powers) for p in powers]
 
 
 def _model(

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_results import sample_results
+from sample_results import sample_cell_results, sample_results
 
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report.cells import BOX_WIDTH, draw_cells, edge_plots
 from tinyml_nas.report.charts import Series, epoch_ticks, line_chart, nice_ticks
 from tinyml_nas.report.memory_map import memory_map
 from tinyml_nas.report.schema import Results
+from tinyml_nas.report.search_schema import Cells
 
 pytestmark = pytest.mark.fast
+
+
+def cells_of(record: dict[str, Any]) -> Cells:
+    """The checked cells of a record."""
+    search = Results.model_validate(record).search
+    assert search is not None
+    assert search.cells is not None
+    return search.cells
+
 
 FINITE = st.floats(-1e12, 1e12, allow_nan=False).map(lambda v: round(v, 6))
 
@@ -53,33 +64,32 @@ def test_a_chart_without_values_is_none() -> None:
 
 
 def test_every_kept_operation_has_a_box_and_no_boxes_overlap() -> None:
-    search = Results.model_validate(sample_results()).search
-    assert search is not None
+    found = cells_of(sample_cell_results())
     for cell, genes in zip(
-        draw_cells(search), (search.genotype.normal, search.genotype.reduce), strict=True
+        draw_cells(found), (found.genotype.normal, found.genotype.reduce), strict=True
     ):
         ops = [box for box in cell.boxes if box.tone == "op"]
         assert [box.text for box in ops] == [op for op, _ in genes]
         assert [box.note for box in ops] == ["node 1", "node 2", "node 3", "node 4"]
         assert len({box.y for box in ops}) == len(ops)
         assert all(box.x + box.width <= cell.width for box in cell.boxes)
-        assert len(cell.wires) == len(genes) + len(search.genotype.concat)
+        assert len(cell.wires) == len(genes) + len(found.genotype.concat)
 
 
 def test_an_operation_stands_right_of_what_it_reads() -> None:
-    search = Results.model_validate(sample_results()).search
-    assert search is not None
-    ops = [box for box in draw_cells(search)[0].boxes if box.tone == "op"]
-    for box, (_, source) in zip(ops, search.genotype.normal, strict=True):
+    found = cells_of(sample_cell_results())
+    ops = [box for box in draw_cells(found)[0].boxes if box.tone == "op"]
+    for box, (_, source) in zip(ops, found.genotype.normal, strict=True):
         assert source == 0 or box.x > ops[source - 1].x + BOX_WIDTH
 
 
 def test_two_inputs_and_two_edges_a_node_are_drawn() -> None:
-    record = sample_results()["search"]
+    results = sample_cell_results()
+    record = results["search"]["cells"]
     record["edges"] = [[source, node] for node in range(2) for source in range(node + 2)]
     genes = [["skip_connect", 0], ["skip_connect", 1], ["skip_connect", 0], ["skip_connect", 2]]
     record.update(genotype={"normal": genes, "reduce": [], "concat": [2, 3]}, alphas={})
-    cell = draw_cells(Results.model_validate({**sample_results(), "search": record}).search)[0]
+    cell = draw_cells(cells_of(results))[0]
     assert [box.text for box in cell.boxes if box.tone == "state"] == [
         "input 0",
         "input 1",
@@ -91,13 +101,12 @@ def test_two_inputs_and_two_edges_a_node_are_drawn() -> None:
 
 
 def test_alphas_mark_the_edges_that_were_kept() -> None:
-    search = Results.model_validate(sample_results()).search
-    assert search is not None
-    plots = edge_plots(search, "normal")
+    found = cells_of(sample_cell_results())
+    plots = edge_plots(found, "normal")
     assert len(plots) == 10
     assert [p.title for p in plots if p.kept] == ["0 → 1", "0 → 2", "1 → 3", "3 → 4"]
     assert plots[0].winner == "conv_bn_relu_5x1"
-    assert plots[0].share == search.alphas["normal"][16][0][5]  # epoch 17, the one taken
+    assert plots[0].share == found.alphas["normal"][16][0][5]  # epoch 17, the one taken
 
 
 def test_the_memory_map_keeps_to_scale() -> None:

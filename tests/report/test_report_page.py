@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_results import CLASSES, sample_results
+from sample_results import CLASSES, sample_cell_results, sample_results, with_seeds
+from sample_search import chain_search
 
 from tinyml_nas.errors import ToolError
+from tinyml_nas.report import format as fmt
 from tinyml_nas.report import write_report
 
 pytestmark = pytest.mark.fast
 
 VOID = {"meta", "br"}
+CHOICES = ("role", "status", "kind", "chosen", "id")
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}"
 
 
@@ -30,6 +35,8 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.links: list[str] = []
         self.text = ""
+        self.cells: list[tuple[str, str]] = []  # section, text of a table cell
+        self.section = ""
         self.feed(html)
         self.text = " ".join(self.text.split())
         assert self.open == []
@@ -41,6 +48,10 @@ class Page(HTMLParser):
         self.links += [v for v in (values.get("href"), values.get("src")) if v]
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "section":
+            self.section = values["id"] or ""
+        if tag == "td":
+            self.cells.append((self.section, ""))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
@@ -50,6 +61,9 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        if "td" in self.open and "svg" not in self.open:
+            section, text = self.cells[-1]
+            self.cells[-1] = section, text + data
 
 
 def write(folder: Path, record: dict[str, Any]) -> str:
@@ -64,7 +78,16 @@ def test_sections_are_the_stages(tmp_path: Path) -> None:
     html = write(tmp_path, sample_results())
     page = Page(html)
     sections = [i for i in page.ids if not i.endswith("-title")]
-    assert sections == ["summary", "data", "features", "search", "train", "quantize", "export"]
+    assert sections == [
+        "summary",
+        "data",
+        "features",
+        "search",
+        "comparison",
+        "train",
+        "quantize",
+        "export",
+    ]
     assert [link[1:] for link in page.links if link.startswith("#")] == sections
 
 
@@ -79,8 +102,6 @@ def test_the_page_shows_what_the_record_holds(tmp_path: Path) -> None:
         f"{searched['instructions']['cortex-m33']:,}",
         "1.3 kB 4.1 % of 32 KiB",
         "Cortex-M0+, 80 MHz, 128 KiB flash",
-        "conv_bn_relu_7x1 from 0",
-        "best: epoch 17",
         "best: epoch 34",
         "✓ proven",
         "○ not proven",
@@ -90,6 +111,68 @@ def test_the_page_shows_what_the_record_holds(tmp_path: Path) -> None:
         "model_int8.onnx",
     ):
         assert wanted in text, wanted
+
+
+def test_the_search_is_told(tmp_path: Path) -> None:
+    record = sample_results()
+    search = record["search"]
+    text = Page(write(tmp_path, record)).text.replace("\u00a0", " ")
+    for wanted in (
+        "auto, space chain, seed 7",
+        "1 min 58 s on 2 workers, 3 min 52 s of CPU time",
+        "5,312 drawn, 3,852 refused before training, 90 trained in 270 trials",
+        f"{search['chosen']} by best",
+        "RAM over the budget 2,211",
+        "Accuracy against flash",
+        "Accuracy against latency",
+        *(f"--take {p['id']}" for p in search["front"] if p["id"] != search["chosen"]),
+        f"{search['chosen']} in words",
+        "the test split plays no part",
+        *record["comparison"]["sentences"],
+    ):
+        assert wanted in text, wanted
+
+
+def test_cells_and_alphas_are_told(tmp_path: Path) -> None:
+    text = Page(write(tmp_path, sample_cell_results())).text
+    for wanted in ("conv_bn_relu_7x1 from 0", "best: epoch 17", "Normal cell", "0 → 1 · kept"):
+        assert wanted in text, wanted
+    assert "Pareto" not in text
+    assert "Comparison" not in text
+
+
+def numbers(value: Any) -> list[float]:
+    """All numbers of a record."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for item in value for number in numbers(item)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def test_every_number_in_a_table_is_one_of_the_record(tmp_path: Path) -> None:
+    record = sample_results()
+    record["search"] = chain_search(random.Random(11), 6)
+    known = numbers([record["search"], record["comparison"]])
+    chosen = next(p for p in record["search"]["points"] if p["id"] == record["search"]["chosen"])
+    limits = record["search"]["budget"]
+    known += [chosen[name] / limit for name, limit in limits.items() if limit]  # shares
+    texts = [f(n) for n in known for f in (fmt.count, fmt.size, fmt.seconds, fmt.latency)]
+    texts += [f(n) for n in known for f in (fmt.percent, fmt.points, fmt.whole_percent)]
+    texts += [p["id"] for p in record["search"]["points"]]
+    allowed = {token for text in texts for token in re.findall(r"\d[\d,.]*", text)}
+    shown = [c for c in Page(write(tmp_path, record)).cells if c[0] in ("search", "comparison")]
+    tokens = {token for _, text in shown for token in re.findall(r"\d[\d,.]*", text)}
+    assert len(tokens) > 40
+    assert tokens <= allowed
+
+
+def test_pages_are_small(tmp_path: Path) -> None:
+    record = sample_results()
+    assert len(write(tmp_path / "usual", record)) < 150_000
+    record["search"] = chain_search(random.Random(12), 1200)
+    front = len(record["search"]["front"])
+    assert len(write(tmp_path / "large", record)) < 400_000 + 1000 * front
 
 
 def test_same_results_same_bytes(tmp_path: Path) -> None:
@@ -121,11 +204,12 @@ def hostile(value: Any, key: str = "") -> Any:
         return {k: hostile(v, k) for k, v in value.items()}
     if isinstance(value, list):
         return [hostile(v, key) for v in value]
-    return HOSTILE if isinstance(value, str) and key not in ("role", "status") else value
+    return HOSTILE if isinstance(value, str) and key not in CHOICES else value
 
 
-def test_every_text_is_escaped(tmp_path: Path) -> None:
-    html = write(tmp_path, hostile(sample_results()))
+@pytest.mark.parametrize("sample", [sample_results, sample_cell_results])
+def test_every_text_is_escaped(tmp_path: Path, sample: Callable[[], dict[str, Any]]) -> None:
+    html = write(tmp_path, hostile(sample()))
     page = Page(html)
     assert "script" not in page.tags
     assert "<script" not in html
@@ -133,11 +217,12 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
 
 
 def drop_search(record: dict[str, Any]) -> None:
-    record["search"] = None
+    record["search"] = record["comparison"] = None
     record["models"][0]["role"] = "chosen"
 
 
 def drop_baseline(record: dict[str, Any]) -> None:
+    record["comparison"] = None
     del record["models"][1]
 
 
@@ -169,7 +254,29 @@ def drop_test(record: dict[str, Any]) -> None:
 
 
 def drop_search_details(record: dict[str, Any]) -> None:
-    record["search"] = {"strategy": "random", "epochs": 0, "genotype": {}}
+    record["search"] = {"strategy": "random"}
+
+
+def drop_points(record: dict[str, Any]) -> None:
+    record["search"].update(points=[], front=[], rungs=[], chosen=None, refused={}, budget={})
+
+
+def drop_latency(record: dict[str, Any]) -> None:
+    for point in (*record["search"]["points"], *record["search"]["front"]):
+        point["latency_seconds"] = None
+
+
+def single_seed(record: dict[str, Any]) -> None:
+    for side in (record["comparison"]["searched"], *record["comparison"]["others"]):
+        side.update(accuracies=side["accuracies"][:1], sd=None, standard_error=None)
+
+
+def many_models(record: dict[str, Any]) -> None:
+    with_seeds(record["models"][0], [0.94, 0.95, 0.96])
+    record["models"] += [
+        {**record["models"][1], "role": role, "name": f"a_rather_long_name_of_{role}"}
+        for role in ("random", "zoo")
+    ]
 
 
 def drop_data_details(record: dict[str, Any]) -> None:
@@ -182,9 +289,11 @@ def drop_data_details(record: dict[str, Any]) -> None:
 
 def single_epochs(record: dict[str, Any]) -> None:
     record["models"][0]["training"]["history"] = record["models"][0]["training"]["history"][:1]
-    record["search"]["history"] = record["search"]["history"][:1]
+    record["search"] = sample_cell_results()["search"]
+    cells = record["search"]["cells"]
+    cells["history"] = cells["history"][:1]
     for kind in ("normal", "reduce"):
-        record["search"]["alphas"][kind] = record["search"]["alphas"][kind][:1]
+        cells["alphas"][kind] = cells["alphas"][kind][:1]
 
 
 def zeros(record: dict[str, Any]) -> None:
@@ -206,6 +315,10 @@ def zeros(record: dict[str, Any]) -> None:
         (drop_test, "Without test windows"),
         (drop_optional, "no carrier ran"),
         (drop_search_details, "random"),
+        (drop_points, "5,312 drawn"),
+        (drop_latency, "Accuracy against MACs"),
+        (single_seed, "One seed cannot tell the search from"),
+        (many_models, "3 seeds; shipped"),
         (drop_data_details, "raw samples"),
         (single_epochs, "best"),
         (zeros, "conv0"),

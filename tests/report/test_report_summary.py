@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_results import sample_results
+from sample_results import sample_results, with_seeds
 
 from tinyml_nas.report import summary_rows, verdict
 
 pytestmark = pytest.mark.fast
 
 
+def without_controls() -> dict[str, Any]:
+    """A record that knows a baseline only."""
+    return {**sample_results(), "comparison": None}
+
+
 def with_accuracy(searched: int, baseline: int, windows: int = 1000) -> dict[str, Any]:
     """A record whose models got so many of ``windows`` test windows right in int8."""
-    record = sample_results()
+    record = without_controls()
     for model, right in zip(record["models"], (searched, baseline), strict=True):
         model["accuracy"]["int8"]["test"] = right / windows
         matrix = [[0] * 7 for _ in range(7)]
@@ -79,10 +84,59 @@ def test_few_windows_prove_nothing() -> None:
 
 
 def test_without_quantization_the_float_models_are_compared() -> None:
-    record = sample_results()
-    for model in record["models"]:
-        del model["accuracy"]["int8"], model["confusion"]["int8"]
+    record = without_controls()
+    for model, test in zip(record["models"], (0.964, 0.923), strict=True):
+        model["accuracy"] = {"float": {"test": test}}
+        del model["confusion"]["int8"]
     assert "96.4 % against 92.3 % in float on 611 test windows" in verdict(record)
+
+
+def test_seeds_are_shown_as_mean_and_spread() -> None:
+    record = without_controls()
+    with_seeds(record["models"][0], [0.948, 0.951, 0.945])
+    cells = {row[0]: row[1:] for row in summary_rows(record)}
+    assert cells["Accuracy int8 (test)"][0] == "94.8 ± 0.3 % (3 seeds)"
+    assert "seeds" not in cells["Accuracy int8 (test)"][1]
+    shipped = record["models"][0]["accuracy"]["int8"]["test"]
+    assert cells["  of the shipped seed"][0] == f"{100 * shipped:.1f} %"
+
+
+def test_the_verdict_on_seeds_compares_their_means() -> None:
+    record = with_accuracy(990, 900)
+    with_seeds(record["models"][0], [0.95, 0.97, 0.93])
+    # sqrt((0.95 * 0.05 + 0.9 * 0.1) / 1000 + 0.02 ** 2 / 3) = 0.01646
+    assert "95.0 % against 90.0 % in int8" in verdict(record)
+    assert "+5.0 points with a standard error of 1.6" in verdict(record)
+
+
+@pytest.mark.parametrize(
+    ("difference", "error", "words"),
+    [
+        (0.011, 0.01, "The search beats random search at equal cost by more than one standard"),
+        (0.010, 0.01, "The search did not beat random search at equal cost by more than one"),
+        (-0.05, 0.01, "The search did not beat random search at equal cost by more than one"),
+        (0.5, None, "One seed cannot tell the search from random search"),
+    ],
+)
+def test_only_more_than_one_standard_error_beats_a_control(
+    difference: float, error: float | None, words: str
+) -> None:
+    record = sample_results()
+    # What the record claims does not count: the numbers do.
+    record["comparison"]["others"][0] |= {
+        "difference": difference,
+        "standard_error": error,
+        "beaten": True,
+    }
+    assert verdict(record).startswith(words)
+
+
+def test_every_control_has_its_sentence() -> None:
+    record = sample_results()
+    text = verdict(record)
+    assert "94.8 ± 0.3 % against 94.2 ± 0.7 % (3 seeds), a difference of +0.6 ± 0.5 points" in text
+    assert "CLS_1k, the best of the zoo," in text
+    assert "in int8 on 611 test windows" in text  # the baseline comes last
 
 
 def test_no_model_no_verdict() -> None:
@@ -93,12 +147,12 @@ def test_no_model_no_verdict() -> None:
 
 
 def test_no_baseline_no_verdict() -> None:
-    record = sample_results()
+    record = without_controls()
     del record["models"][1]
     assert "No baseline was trained" in verdict(record)
 
 
 def test_no_test_windows_no_verdict() -> None:
-    record = sample_results()
+    record = without_controls()
     record["models"][1]["accuracy"] = {"float": {"validation": 0.9}}
     assert "cannot be compared" in verdict(record)

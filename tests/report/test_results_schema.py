@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from sample_results import sample_results
+from sample_results import sample_cell_results, sample_results
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report import load_results, results_schema, write_schema
@@ -25,9 +26,10 @@ def test_the_published_schema_is_the_generated_one(tmp_path: Path) -> None:
     )
 
 
-def test_the_sample_satisfies_the_schema() -> None:
+@pytest.mark.parametrize("sample", [sample_results, sample_cell_results])
+def test_the_samples_satisfy_the_schema(sample: Callable[[], dict[str, Any]]) -> None:
     jsonschema.Draft202012Validator.check_schema(results_schema())
-    jsonschema.validate(json.loads(json.dumps(sample_results())), results_schema())
+    jsonschema.validate(json.loads(json.dumps(sample())), results_schema())
 
 
 def test_the_schema_rejects_a_wrong_type() -> None:
@@ -58,11 +60,14 @@ def test_a_diverged_loss_is_a_missing_one(tmp_path: Path) -> None:
         ("[1]", "damaged"),
         ("[" * 100_000, "damaged"),
         ("{}", "schema_version: Field required"),
-        ('{"schema_version": 2}', "schema version 2; this program reads version 1"),
-        ('{"schema_version": "1"}', "schema_version"),
+        ('{"schema_version": 1}', "schema version 1; this program reads version 2"),
+        ('{"schema_version": 3}', "schema version 3; this program reads version 2"),
+        ('{"schema_version": "2"}', "schema_version"),
     ],
 )
-def test_a_damaged_or_newer_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_damaged_file_or_another_version_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "results.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ToolError, match=message) as caught:
@@ -93,11 +98,15 @@ def break_counts(record: dict[str, Any]) -> None:
 
 
 def break_alphas(record: dict[str, Any]) -> None:
-    record["search"]["alphas"]["reduce"][4].pop()
+    record["search"]["cells"]["alphas"]["reduce"][4].pop()
 
 
 def break_primitives(record: dict[str, Any]) -> None:
-    record["search"]["primitives"].pop()
+    record["search"]["cells"]["primitives"].pop()
+
+
+def break_choice(record: dict[str, Any]) -> None:
+    record["search"] = {**sample_results()["search"], "chosen": "c999"}
 
 
 @pytest.mark.parametrize(
@@ -107,12 +116,13 @@ def break_primitives(record: dict[str, Any]) -> None:
         (break_counts, "class_counts.test has 6 of 7"),
         (break_alphas, "alphas.reduce has 9 of 10 edges"),
         (break_primitives, "primitives differ in length"),
+        (break_choice, "chosen is c999, which no point has as its id"),
     ],
 )
 def test_parts_that_do_not_fit_together_are_named(
     tmp_path: Path, damage: Any, message: str
 ) -> None:
-    record = sample_results()
+    record = sample_cell_results()
     damage(record)
     with pytest.raises(ToolError, match=message):
         load_results(stored(tmp_path, record))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyml_nas.report.charts import Frame
-from tinyml_nas.report.schema import Genotype, Search
+from tinyml_nas.report.search_schema import Cells
 
 BOX_WIDTH, BOX_HEIGHT = 148, 34
 STATE_WIDTH = 74
@@ -68,41 +68,41 @@ class _Kept:
     node: int
 
 
-def input_count(search: Search) -> int:
+def input_count(cells: Cells) -> int:
     """Number of inputs of a cell, which is the state number of its first node."""
-    return max(1, sum(node == 0 for _, node in search.edges))
+    return max(1, sum(node == 0 for _, node in cells.edges))
 
 
-def kept_operations(search: Search, cell: Sequence[tuple[str, int]]) -> list[_Kept]:
+def kept_operations(cells: Cells, cell: Sequence[tuple[str, int]]) -> list[_Kept]:
     """The genotype's entries with the node that each feeds."""
-    first = input_count(search)
-    nodes = len({node for _, node in search.edges}) or len(cell)
+    first = input_count(cells)
+    nodes = len({node for _, node in cells.edges}) or len(cell)
     per_node = max(1, len(cell) // nodes)
     return [_Kept(op, source, first + i // per_node) for i, (op, source) in enumerate(cell)]
 
 
-def draw_cells(search: Search) -> list[CellDrawing]:
+def draw_cells(cells: Cells) -> list[CellDrawing]:
     """The normal and the reduction cell, where the genotype has them."""
-    cells = (("Normal cell", search.genotype.normal), ("Reduction cell", search.genotype.reduce))
-    return [_draw_cell(title, search, cell) for title, cell in cells if cell]
+    kinds = (("Normal cell", cells.genotype.normal), ("Reduction cell", cells.genotype.reduce))
+    return [_draw_cell(title, cells, cell) for title, cell in kinds if cell]
 
 
-def _draw_cell(title: str, search: Search, cell: Sequence[tuple[str, int]]) -> CellDrawing:
-    kept = kept_operations(search, cell)
-    columns = _columns(kept, input_count(search))
+def _draw_cell(title: str, cells: Cells, cell: Sequence[tuple[str, int]]) -> CellDrawing:
+    kept = kept_operations(cells, cell)
+    columns = _columns(kept, input_count(cells))
     rows: dict[int, list[int]] = {}
     for row, item in enumerate(kept):
         rows.setdefault(item.node, []).append(row)
-    height = max(len(kept), input_count(search)) * ROW
-    boxes = [_input_box(state, height, input_count(search)) for state in range(input_count(search))]
+    height = max(len(kept), input_count(cells)) * ROW
+    boxes = [_input_box(state, height, input_count(cells)) for state in range(input_count(cells))]
     wires = []
     for row, item in enumerate(kept):
         x, y = _left(columns[item.node]), _middle(row)
         boxes.append(_box(x, y, item.op, f"node {item.node}", "op"))
-        source = _exit(item.source, columns, rows, height, input_count(search))
+        source = _exit(item.source, columns, rows, height, input_count(cells))
         wires.append(_wire(source, (x, y)))
     concat_x = _left(max(columns.values(), default=0) + 1)
-    concat = search.genotype.concat or sorted(rows)
+    concat = cells.genotype.concat or sorted(rows)
     for node in (n for n in concat if n in rows):
         wires += [
             _wire((_right(columns[node]), _middle(r)), (concat_x, _middle(r))) for r in rows[node]
@@ -170,34 +170,29 @@ def _wire(start: tuple[float, float], end: tuple[float, float]) -> str:
     return f"M{x0} {y0}C{turn + 8} {y0} {turn - 8} {y1} {x0 + GAP} {y1}H{x1}"
 
 
-def edge_plots(search: Search, kind: str) -> list[EdgePlot]:
+def edge_plots(cells: Cells, kind: str) -> list[EdgePlot]:
     """One plot per edge of the ``normal`` or ``reduce`` cell."""
-    epochs = search.alphas.get(kind, [])
-    if not epochs or not search.primitives:
+    epochs = cells.alphas.get(kind, [])
+    if not epochs or not cells.primitives:
         return []
-    genotype: Genotype = search.genotype
-    kept = {
-        (item.source, item.node): item.op
-        for item in kept_operations(
-            search, genotype.normal if kind == "normal" else genotype.reduce
-        )
-    }
+    cell = cells.genotype.normal if kind == "normal" else cells.genotype.reduce
+    kept = {(item.source, item.node): item.op for item in kept_operations(cells, cell)}
     top = max(p for epoch in epochs for edge in epoch for p in edge)
     frame = Frame(0, len(epochs) - 1, 0, top, 4, 4, SMALL_WIDTH - 4, SMALL_HEIGHT - 4)
-    chosen = chosen_index(search, len(epochs))
+    chosen = chosen_index(cells, len(epochs))
     return [
-        _edge_plot(search.primitives, frame, edge, [e[i] for e in epochs], kept.get(edge), chosen)
+        _edge_plot(cells.primitives, frame, edge, [e[i] for e in epochs], kept.get(edge), chosen)
         for i, edge in enumerate(
-            (source, node + input_count(search)) for source, node in search.edges
+            (source, node + input_count(cells)) for source, node in cells.edges
         )
     ]
 
 
-def chosen_index(search: Search, epochs: int) -> int:
+def chosen_index(cells: Cells, epochs: int) -> int:
     """Index of the epoch whose genotype was taken; the last one where that is not on record."""
-    numbers = [epoch.epoch for epoch in search.history]
-    if len(numbers) == epochs and search.best_epoch in numbers:
-        return numbers.index(search.best_epoch)
+    numbers = [epoch.epoch for epoch in cells.history]
+    if len(numbers) == epochs and cells.best_epoch in numbers:
+        return numbers.index(cells.best_epoch)
     return epochs - 1
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 460, 210
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 34
+LOG_FROM = 12  # ratio of the largest to the smallest value
 
 Values = Sequence[float | None]
 
@@ -67,10 +68,14 @@ class Frame:
     top: float = TOP
     right: float = WIDTH - RIGHT
     bottom: float = HEIGHT - BOTTOM
+    log: bool = False
 
     def x(self, value: float) -> float:
         """Horizontal position."""
-        share = (value - self.x_low) / ((self.x_high - self.x_low) or 1)
+        low, high = self.x_low, self.x_high
+        if self.log:
+            low, high, value = math.log10(low), math.log10(high), math.log10(value)
+        share = (value - low) / ((high - low) or 1)
         return round(self.left + share * (self.right - self.left), 1)
 
     def y(self, value: float) -> float:
@@ -88,6 +93,23 @@ class Frame:
             pieces.append(f"{pen}{self.x(x)} {self.y(value)}")
             pen = "L"
         return " ".join(pieces) + ("h0" if len(pieces) == 1 else "")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Range of an axis and its labeled values."""
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    log: bool
+
+
+def axis(values: Sequence[float], label: Callable[[float], str]) -> Axis:
+    """An axis around ``values``, logarithmic where they span more than a decade."""
+    log = min(values) > 0 and max(values) / min(values) > LOG_FROM
+    ticks = log_ticks(min(values), max(values)) if log else nice_ticks(values, wanted=6)
+    return Axis(ticks[0], ticks[-1], tuple((t, label(t)) for t in ticks), log)
 
 
 def line_chart(
@@ -126,6 +148,16 @@ def nice_ticks(values: Sequence[float], wanted: int = 4) -> list[float]:
     step = next(magnitude * m for m in (1, 2, 2.5, 5, 10) if magnitude * m >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10 ... that enclose two positive numbers; powers of ten over many decades."""
+    steps = (1, 2, 5) if high / low < 1e4 else (1,)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1
+    ticks = [round(s * 10.0**e, 12) for e in range(first - 1, last + 1) for s in steps]
+    begin = max(i for i, tick in enumerate(ticks) if tick <= low)
+    end = min(i for i, tick in enumerate(ticks) if tick >= high)
+    return ticks[begin : end + 1]
 
 
 def epoch_ticks(epochs: Sequence[int], wanted: int = 8) -> list[int]:

@@ -38,6 +38,14 @@ def percent(fraction: float | None) -> str:
     return MISSING if fraction is None else f"{100 * fraction:.1f} %"
 
 
+def spread(mean: float | None, sd: float | None, seeds: int = 1) -> str:
+    """``94.8 ± 0.3 % (3 seeds)``: mean and standard deviation, and over how many seeds."""
+    if mean is None:
+        return MISSING
+    text = percent(mean) if sd is None else f"{100 * mean:.1f} ± {100 * sd:.1f} %"
+    return f"{text} ({seeds} seeds)" if seeds > 1 else text
+
+
 def points(difference: float) -> str:
     """A difference of two percentages with its sign: ``+0.4``."""
     return f"{100 * difference:+.1f}".replace("-", "−")
@@ -55,9 +63,44 @@ def seconds(value: float | None) -> str:
 
 def milliseconds(cycles: float, clock_hz: int) -> str:
     """Time of ``cycles``: ``1.24 ms``."""
-    value = 1e3 * cycles / clock_hz
+    return latency(cycles / clock_hz)
+
+
+def latency(time_seconds: float | None) -> str:
+    """A short time: ``1.24 ms``."""
+    if time_seconds is None:
+        return MISSING
+    value = 1e3 * time_seconds
     decimals = max(0, 2 - math.floor(math.log10(value))) if value >= 1e-4 else 4
     return f"{value:,.{decimals}f} ms"
+
+
+def plain(value: float) -> str:
+    """An axis label without a unit: ``0.25``."""
+    return f"{value:g}"
+
+
+def whole_percent(fraction: float) -> str:
+    """An axis label: ``95 %``."""
+    return f"{100 * fraction:g} %"
+
+
+def thousands(value: float) -> str:
+    """An axis label: ``25 k``."""
+    for factor, unit in ((1e6, " M"), (1e3, " k")):
+        if value >= factor:
+            return f"{value / factor:g}{unit}"
+    return f"{value:g}"
+
+
+def short_size(size_bytes: float) -> str:
+    """An axis label: ``2.5 kB``."""
+    return f"{thousands(size_bytes)}B" if size_bytes >= 1e3 else f"{size_bytes:g} B"
+
+
+def short_latency(time_seconds: float) -> str:
+    """An axis label: ``2.5 ms``."""
+    return f"{1e3 * time_seconds:g} ms"
 
 
 def clock(clock_hz: int) -> str:

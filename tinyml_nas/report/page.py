@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,10 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report import summary
-from tinyml_nas.report.cells import draw_cells, edge_plots
 from tinyml_nas.report.charts import Chart, Series, line_chart
 from tinyml_nas.report.memory_map import memory_map
-from tinyml_nas.report.schema import Model, Results, Search, load_results
+from tinyml_nas.report.schema import Model, Results, load_results
+from tinyml_nas.report.search_page import search_context
 
 STAGES = ("data", "features", "search", "train", "quantize", "export")
 SPLITS = ("train", "validation", "test")
@@ -48,25 +49,33 @@ def render(results: Results, run_folder: str | None) -> str:
         .get_template("page.html.j2")
         .render(
             results=results,
-            stages=STAGES,
+            sections=_sections(results),
             shared_groups=_shared_groups(results),
             splits=sorted(results.data.windows, key=_split_order),
             main=main,
             models=sorted(results.models, key=lambda model: model is not main),
-            verdict=summary.verdict_of(results).replace(" %", "\u00a0%"),
+            verdict=[_together(sentence) for sentence in summary.verdict_of(results)],
             cores=summary.measured_cores(results),
             device_core=fmt.code_core(results.device.core),
             flash=lambda model: summary.flash_bytes(model, core),
             flash_origin=summary.flash_origin(core),
             stage_seconds=_stage_seconds(results),
-            search_charts=_search_charts(results.search) if results.search else [],
-            cells=draw_cells(results.search) if results.search else [],
-            alphas=_alphas(results.search) if results.search else [],
+            mean_accuracy=summary.mean_accuracy,
+            seed_accuracies=summary.seed_accuracies,
             train_charts=_train_charts,
             memory_map=memory_map,
             link=lambda path: _link(run_folder, path),
+            **search_context(results),
         )
     )
+
+
+def _sections(results: Results) -> tuple[str, ...]:
+    """The stages; a comparison stands right behind what it judges."""
+    if results.comparison is None:
+        return STAGES
+    after = STAGES.index("search") + 1
+    return (*STAGES[:after], "comparison", *STAGES[after:])
 
 
 def _stage_seconds(results: Results) -> dict[str, float]:
@@ -89,6 +98,7 @@ def _split_order(split: str) -> tuple[int, str]:
     return (SPLITS.index(split) if split in SPLITS else len(SPLITS)), split
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tinyml_nas.report"),
@@ -107,6 +117,8 @@ def _environment() -> Environment:
         "seconds": fmt.seconds,
         "milliseconds": fmt.milliseconds,
         "clock": fmt.clock,
+        "latency": fmt.latency,
+        "spread": fmt.spread,
         "shape": fmt.shape,
         "core": fmt.core_title,
     }
@@ -114,104 +126,31 @@ def _environment() -> Environment:
     return environment
 
 
+def _together(sentence: str) -> str:
+    """``sentence`` with figures that no line end tears apart."""
+    return sentence.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
+
+
 def _unbroken(text: Callable[..., str]) -> Callable[..., str]:
     """``text`` with spaces that never break a line between a number and its unit."""
     return lambda *values: text(*values).replace(" ", "\u00a0")
-
-
-def _search_charts(search: Search) -> list[Chart]:
-    history = search.history
-    if not history:
-        return []
-    epochs = [epoch.epoch for epoch in history]
-    expected, derived = "expected in the supernet", "derived network"
-    plans: list[tuple[str, list[Series], Callable[[float], str]]] = [
-        (
-            "Loss",
-            [
-                Series("training", [e.train_loss for e in history], "muted"),
-                Series("validation", [e.validation_loss for e in history], "accent"),
-            ],
-            _plain,
-        ),
-        (
-            "Validation accuracy",
-            [Series("supernet", [e.validation_accuracy for e in history], "accent")],
-            _whole_percent,
-        ),
-        (
-            "Parameters",
-            [
-                Series(expected, [e.expected_parameters for e in history], "muted"),
-                Series(derived, [e.parameters for e in history], "accent"),
-            ],
-            _thousands,
-        ),
-        (
-            "MACs",
-            [
-                Series(expected, [e.expected_macs for e in history], "muted"),
-                Series(derived, [e.macs for e in history], "accent"),
-            ],
-            _thousands,
-        ),
-        ("Score", [Series("compared by the rule", [e.score for e in history], "accent")], _plain),
-    ]
-    return _charts(epochs, plans, search.best_epoch)
 
 
 def _train_charts(model: Model) -> list[Chart]:
     history = model.training.history
     if not history:
         return []
-    plans: list[tuple[str, list[Series], Callable[[float], str]]] = [
-        (
-            "Loss",
-            [
-                Series("training", [e.train_loss for e in history], "muted"),
-                Series("validation", [e.validation_loss for e in history], "accent"),
-            ],
-            _plain,
-        ),
-        (
-            "Validation accuracy",
-            [Series("float", [e.validation_accuracy for e in history], "accent")],
-            _whole_percent,
-        ),
+    epochs, best = [epoch.epoch for epoch in history], model.training.best_epoch
+    loss = [
+        Series("training", [e.train_loss for e in history], "muted"),
+        Series("validation", [e.validation_loss for e in history], "accent"),
     ]
-    return _charts([epoch.epoch for epoch in history], plans, model.training.best_epoch)
-
-
-def _charts(
-    epochs: list[int],
-    plans: list[tuple[str, list[Series], Callable[[float], str]]],
-    best_epoch: int | None,
-) -> list[Chart]:
-    drawn = [line_chart(t, epochs, s, label, best_epoch=best_epoch) for t, s, label in plans]
-    return [chart for chart in drawn if chart is not None]
-
-
-def _alphas(search: Search) -> list[tuple[str, object]]:
-    cells = (("Normal cell", "normal"), ("Reduction cell", "reduce"))
-    return [(title, plots) for title, kind in cells if (plots := edge_plots(search, kind))]
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}"
-
-
-def _whole_percent(value: float) -> str:
-    return f"{100 * value:g} %"
-
-
-def _thousands(value: float) -> str:
-    return (
-        f"{value / 1e6:g} M"
-        if value >= 1e6
-        else f"{value / 1e3:g} k"
-        if value >= 1e3
-        else f"{value:g}"
+    accuracy = [Series("float", [e.validation_accuracy for e in history], "accent")]
+    charts = (
+        line_chart("Loss", epochs, loss, fmt.plain, best_epoch=best),
+        line_chart("Validation accuracy", epochs, accuracy, fmt.whole_percent, best_epoch=best),
     )
+    return [chart for chart in charts if chart is not None]
 
 
 def _folder_link(run_folder: Path, page_folder: Path) -> str | None:

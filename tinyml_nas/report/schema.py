@@ -11,21 +11,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tinyml_nas.errors import ToolError
+from tinyml_nas.report.record import Count, Fraction, Matrix, Record, Spread
+from tinyml_nas.report.search_schema import Comparison, Search
 
-SCHEMA_VERSION = 1
-
-Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Matrix = list[list[Count]]
-
-
-class Record(BaseModel):
-    """Base of all records: immutable, open to additions."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
+SCHEMA_VERSION = 2
 
 
 class Product(Record):
@@ -90,68 +82,6 @@ class Features(Record):
     std: list[float] = []
 
 
-class Genotype(Record):
-    """Kept operations of both cells as [operation, source state], node by node.
-
-    State 0 is a cell's input, state 1 its first node; ``concat`` are the states that leave it.
-    """
-
-    normal: list[tuple[str, Count]] = []
-    reduce: list[tuple[str, Count]] = []
-    concat: list[Count] = []
-
-
-class SearchEpoch(Record):
-    """One epoch of the search: supernet losses, expected cost, cost of the derived network.
-
-    ``score`` is what the selection rule compared, ``null`` for epochs that took no part.
-    """
-
-    epoch: int
-    train_loss: float | None = None
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-    penalty: float | None = None
-    expected_parameters: float | None = None
-    expected_macs: float | None = None
-    parameters: float | None = None
-    macs: float | None = None
-    score: float | None = None
-
-
-class Search(Record):
-    """How the architecture was found.
-
-    ``alphas`` holds, per kind of cell, probabilities [epoch][edge][primitive];
-    ``edges`` holds [source state, node], nodes counted from 0: node 0 is the state after the
-    cell's inputs.
-    """
-
-    strategy: str
-    preset: str | None = None
-    mode: str | None = None
-    unrolled: bool = False
-    epochs: Count
-    seconds: float | None = None
-    genotype: Genotype
-    best_epoch: int | None = None
-    rule: str = ""
-    primitives: list[str] = []
-    history: list[SearchEpoch] = []
-    alphas: dict[str, list[list[list[float]]]] = {}
-    edges: list[tuple[Count, Count]] = []
-
-    @model_validator(mode="after")
-    def _alphas_fit(self) -> Search:
-        for cell, epochs in self.alphas.items():
-            for epoch in epochs:
-                if len(epoch) != len(self.edges):
-                    raise ValueError(f"alphas.{cell} has {len(epoch)} of {len(self.edges)} edges")
-                if any(len(edge) != len(self.primitives) for edge in epoch):
-                    raise ValueError(f"alphas.{cell} and primitives differ in length")
-        return self
-
-
 class LayerCost(Record):
     """Cost of one layer; the shape [channels, length] is its output's."""
 
@@ -213,6 +143,24 @@ class Accuracy(Record):
     int8: SplitAccuracy = SplitAccuracy()
 
 
+class AccuracySd(Record):
+    """Standard deviation of the test accuracy over the seeds; empty where there was one."""
+
+    float: Spread | None = None
+    int8: Spread | None = None
+
+
+class SeedAccuracy(Record):
+    """Accuracy of the same network trained from another seed; one of them is shipped."""
+
+    seed: int
+    float_validation: Fraction | None = None
+    int8_validation: Fraction | None = None
+    float_test: Fraction | None = None
+    int8_test: Fraction | None = None
+    shipped: bool = False
+
+
 class MacroF1(Record):
     """Macro F1 on the test split."""
 
@@ -263,15 +211,20 @@ class Parity(Record):
 
 
 class Model(Record):
-    """One trained, quantized and exported network."""
+    """One trained, quantized and exported network.
 
-    role: Literal["searched", "chosen", "baseline"]
+    ``accuracy``, ``confusion`` and all that follows are the shipped seed's.
+    """
+
+    role: Literal["searched", "chosen", "baseline", "random", "zoo"]
     name: str
     network: dict[str, Any] = {}
     cost: Cost
     training: Training
     quantization: Quantization | None = None
     accuracy: Accuracy
+    accuracy_sd: AccuracySd = AccuracySd()
+    seeds: list[SeedAccuracy] = []
     f1: MacroF1 | None = None
     confusion: Confusion | None = None
     memory: list[Buffer] = []
@@ -290,7 +243,7 @@ class Results(Record):
     ``models`` is empty where training was switched off.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     product: Product
     run: Run
     task: str
@@ -298,6 +251,7 @@ class Results(Record):
     data: Data
     features: Features
     search: Search | None = None
+    comparison: Comparison | None = None
     models: list[Model]
 
     @model_validator(mode="after")
@@ -312,7 +266,7 @@ class Results(Record):
 
 
 def load_results(path: Path) -> Results:
-    """The record in ``path``; raises ``ToolError`` where it is missing, damaged or newer."""
+    """The record in ``path``; raises ``ToolError`` where it is missing, damaged or not ours."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except OSError as error:
@@ -327,10 +281,11 @@ def load_results(path: Path) -> Results:
 def parse_results(record: object, path: Path = Path("results.json")) -> Results:
     """The checked form of a decoded file; ``path`` is for messages only."""
     version = record.get("schema_version") if isinstance(record, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        age = "newer" if version > SCHEMA_VERSION else "older"
         raise ToolError(
             f"{path} has schema version {version}; this program reads version {SCHEMA_VERSION}.",
-            hint="Read it with the newer program that wrote it, or run the pipeline again.",
+            hint=f"Read it with the {age} program that wrote it, or run the pipeline again.",
         )
     try:
         return Results.model_validate(record)

@@ -1,4 +1,4 @@
-"""The closing table of a run, and the sentence that says whether the search paid."""
+"""The closing table of a run, and the sentences that say whether the search paid."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report.schema import Model, Parity, Results, parse_results
+from tinyml_nas.report.search_schema import Comparison, Contender
 
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
 
@@ -18,16 +19,21 @@ def summary_rows(results: dict[str, Any]) -> list[list[str]]:
 
 
 def verdict(results: dict[str, Any]) -> str:
-    """One or two plain sentences on the main model against the baseline."""
-    return verdict_of(parse_results(results))
+    """Plain sentences on the main model against its controls and the baseline."""
+    return " ".join(verdict_of(parse_results(results)))
 
 
 def summary_table(results: Results) -> list[list[str]]:
     """:func:`summary_rows` of a checked record."""
     core = linked_core(results)
     rows: list[tuple[str, Callable[[Model], str]]] = [
-        ("Accuracy float (test)", lambda m: fmt.percent(m.accuracy.float.test)),
-        ("Accuracy int8 (test)", lambda m: fmt.percent(m.accuracy.int8.test)),
+        ("Accuracy float (test)", lambda m: accuracy_text(m, "float")),
+        ("Accuracy int8 (test)", lambda m: accuracy_text(m, "int8")),
+        *(
+            [("  of the shipped seed", lambda m: fmt.percent(m.accuracy.int8.test))]
+            if any(len(seed_accuracies(model, "int8")) > 1 for model in results.models)
+            else []
+        ),
         ("Parameters", lambda m: fmt.count(m.cost.parameters)),
         ("MACs", lambda m: fmt.count(m.cost.macs)),
         (f"Flash ({flash_origin(core)})", lambda m: fmt.size(flash_bytes(m, core))),
@@ -44,7 +50,7 @@ def summary_table(results: Results) -> list[list[str]]:
 
 def main_model(results: Results) -> Model | None:
     """The model that the run is about: searched, else chosen, else whatever there is."""
-    order = ("searched", "chosen", "baseline")
+    order = ("searched", "chosen", "baseline", "zoo", "random")
     return min(results.models, key=lambda model: order.index(model.role), default=None)
 
 
@@ -98,37 +104,100 @@ def accuracy_error(p: float, q: float, windows: int) -> float:
     return math.sqrt((p * (1 - p) + q * (1 - q)) / windows)
 
 
-def verdict_of(results: Results) -> str:
-    """:func:`verdict` of a checked record."""
+def seed_accuracies(model: Model, precision: str) -> list[float]:
+    """Test accuracy of every seed that has one."""
+    values = (getattr(seed, f"{precision}_test") for seed in model.seeds)
+    return [value for value in values if value is not None]
+
+
+def mean_accuracy(model: Model, precision: str) -> float | None:
+    """Mean over the seeds, or the accuracy of the only training."""
+    seeds = seed_accuracies(model, precision)
+    shipped: float | None = getattr(model.accuracy, precision).test
+    return sum(seeds) / len(seeds) if len(seeds) > 1 else shipped
+
+
+def accuracy_text(model: Model, precision: str) -> str:
+    """``94.8 ± 0.3 % (3 seeds)``, or ``94.8 %`` where there was one training."""
+    seeds = len(seed_accuracies(model, precision))
+    sd = getattr(model.accuracy_sd, precision) if seeds > 1 else None
+    return fmt.spread(mean_accuracy(model, precision), sd, seeds)
+
+
+def verdict_of(results: Results) -> list[str]:
+    """The sentences of :func:`verdict`."""
     main, baseline = main_model(results), baseline_model(results)
     if main is None:
-        return "No model was trained."
-    if baseline is None:
-        return (
+        return ["No model was trained."]
+    sentences = control_sentences(results.comparison)
+    if baseline is not None:
+        sentences.append(_against_baseline(results, main, baseline))
+    if not sentences:
+        return [
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
-        )
+        ]
+    return sentences
+
+
+def control_sentences(comparison: Comparison | None) -> list[str]:
+    """One sentence for each control: only more than one standard error counts as won."""
+    if comparison is None:
+        return []
+    return [_against_control(comparison.searched, other) for other in comparison.others]
+
+
+def _against_control(searched: Contender, other: Contender) -> str:
+    ahead, error = other.behind(searched), other.standard_error
+    figures = (
+        f"{fmt.spread(searched.mean, searched.sd)} against {fmt.spread(other.mean, other.sd)} "
+        f"({_seeds(len(other.accuracies))})"
+    )
+    if error is None:
+        return f"One seed cannot tell the search from {_control(other)}: {figures}."
+    won = "beats" if ahead > error else "did not beat"
+    return (
+        f"The search {won} {_control(other)} by more than one standard error: {figures}, "
+        f"a difference of {fmt.points(ahead)} ± {100 * error:.1f} points."
+    )
+
+
+def _seeds(number: int) -> str:
+    return "1 seed" if number == 1 else f"{number} seeds"
+
+
+def _control(contender: Contender) -> str:
+    if contender.kind == "random":
+        return "random search at equal cost"
+    return f"{contender.name}, the best of the zoo,"
+
+
+def _against_baseline(results: Results, main: Model, baseline: Model) -> str:
     windows = tested_windows(results, main)
     for precision in ("int8", "float"):
-        p, q = getattr(main.accuracy, precision).test, getattr(baseline.accuracy, precision).test
+        p, q = mean_accuracy(main, precision), mean_accuracy(baseline, precision)
         if p is not None and q is not None and windows:
-            figures = _figures(p, q, precision, windows)
-            return f"{_opening(main, baseline, p, q, windows)}: {figures}. {_costs(main, baseline)}"
+            seeds = _seed_error(main, precision), _seed_error(baseline, precision)
+            error = math.hypot(accuracy_error(p, q, windows), *seeds)
+            figures = (
+                f"{fmt.percent(p)} against {fmt.percent(q)} in {precision} on {windows:,} test "
+                f"windows, a difference of {fmt.points(p - q)} points with a standard error "
+                f"of {100 * error:.1f}"
+            )
+            return f"{_opening(main, baseline, p - q, error)}: {figures}. {_costs(main, baseline)}"
     return f"Without test windows, {main.name} and {baseline.name} cannot be compared."
 
 
-def _opening(main: Model, baseline: Model, p: float, q: float, windows: int) -> str:
+def _seed_error(model: Model, precision: str) -> float:
+    """Standard error of the mean over the seeds; 0 where the spread is unknown."""
+    sd, seeds = getattr(model.accuracy_sd, precision), len(seed_accuracies(model, precision))
+    return sd / math.sqrt(seeds) if sd is not None and seeds > 1 else 0.0
+
+
+def _opening(main: Model, baseline: Model, difference: float, error: float) -> str:
     subject = "The searched model" if main.role == "searched" else main.name
-    if p == q or abs(p - q) < 2 * accuracy_error(p, q, windows):
+    if not difference or abs(difference) < 2 * error:
         return f"{subject} and the baseline {baseline.name} do not differ beyond noise"
-    return f"{subject} {'beats' if p > q else 'loses to'} the baseline {baseline.name}"
-
-
-def _figures(p: float, q: float, precision: str, windows: int) -> str:
-    error = 100 * accuracy_error(p, q, windows)
-    return (
-        f"{fmt.percent(p)} against {fmt.percent(q)} in {precision} on {windows:,} test windows, "
-        f"a difference of {fmt.points(p - q)} points with a standard error of {error:.1f}"
-    )
+    return f"{subject} {'beats' if difference > 0 else 'loses to'} the baseline {baseline.name}"
 
 
 def _costs(main: Model, baseline: Model) -> str:

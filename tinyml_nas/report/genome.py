@@ -1,0 +1,60 @@
+"""A genome in words: what a chain does from its input to its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BLOCKS = {
+    "conv": "convolution",
+    "dwsep": "depthwise and pointwise convolution",
+    "pool_conv": "max pooling by 2, then convolution",
+    "pool_dwsep": "max pooling by 2, then depthwise and pointwise convolution",
+    "residual": "convolution added to its input",
+}
+HEADS = {
+    "avg": "average over time",
+    "max": "maximum over time",
+    "avg_max": "average and maximum over time",
+}
+CHAIN = ("stem", "stem_kernel", "stem_stride", "stem_width", "stages", "head", "hidden")
+TIMES = ("augmentation", "learning_rate")  # factors on what the YAML says
+PARTS = ("block", "kernel", "stride", "width")
+
+
+def genome_words(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Named parts in the order in which a window meets them; what is no chain, choice by choice."""
+    if not all(name in genome for name in CHAIN):
+        return [(_spaced(name), str(value)) for name, value in genome.items()]
+    stages = range(1, int(genome["stages"]) + 1)
+    hidden = f", {genome['hidden']} hidden units" if genome["hidden"] else ""
+    head = HEADS.get(str(genome["head"]), str(genome["head"]))
+    return [
+        ("stem", _conv(genome, "stem", "stem_kernel", "stem_stride", "stem_width")),
+        *((f"stage {i}", _conv(genome, *(f"{part}{i}" for part in PARTS))) for i in stages),
+        ("head", f"{head}{hidden}, then the classes"),
+        *_rest(genome),
+    ]
+
+
+def _conv(genome: Mapping[str, Any], *names: str) -> str:
+    """One stage; a residual one keeps width and length."""
+    block, kernel, stride, width = (genome.get(name, "?") for name in names)
+    words = f"{BLOCKS.get(str(block), str(block))}, kernel {kernel}"
+    if block == "residual":
+        return words
+    return f"{words}, {'' if stride == 1 else f'stride {stride}, '}{width} channels"
+
+
+def _rest(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Decisions beside the network's, such as those of the training recipe."""
+    chain = {*CHAIN, *(name for name in genome if name.rstrip("0123456789") in PARTS)}
+    return [
+        (_spaced(name), f"{value} × the configured one" if name in TIMES else str(value))
+        for name, value in genome.items()
+        if name not in chain
+    ]
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

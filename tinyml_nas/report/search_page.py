@@ -1,0 +1,97 @@
+"""What the page says on the search: its budget, its candidates, its front, its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinyml_nas.report import format as fmt
+from tinyml_nas.report.cells import draw_cells, edge_plots
+from tinyml_nas.report.charts import Chart, Series, line_chart
+from tinyml_nas.report.front import front_charts
+from tinyml_nas.report.genome import genome_words
+from tinyml_nas.report.resources import RESOURCES, binding_text, budget_lines, refusals
+from tinyml_nas.report.schema import Results
+from tinyml_nas.report.search_schema import Cells, Limits, Search
+from tinyml_nas.report.versus import versus
+
+NEAR = 2.0  # a limit further than this above a curve would only flatten it
+
+
+def search_context(results: Results) -> dict[str, Any]:
+    """Names for the templates of the search and of the comparison."""
+    search, comparison = results.search, results.comparison
+    return {
+        "versus": versus(comparison) if comparison else None,
+        **(_overview(search) if search else {}),
+        **(_cells(search.cells, search.budget) if search and search.cells else {"cells": []}),
+    }
+
+
+def _overview(search: Search) -> dict[str, Any]:
+    chosen = search.chosen_point
+    return {
+        "budget_lines": budget_lines(search),
+        "binding": binding_text(search),
+        "refusals": refusals(search),
+        "front_charts": front_charts(search),
+        "front": sorted(search.front, key=lambda point: (-point.accuracy, point.flash_bytes)),
+        "genome": genome_words(chosen.genome) if chosen else [],
+    }
+
+
+def _cells(cells: Cells, budget: Limits) -> dict[str, Any]:
+    kinds = (("Normal cell", "normal"), ("Reduction cell", "reduce"))
+    plots = [(title, edge_plots(cells, kind)) for title, kind in kinds]
+    return {
+        "cells": draw_cells(cells),
+        "cell_charts": _cell_charts(cells, budget),
+        "alphas": [(title, edges) for title, edges in plots if edges],
+    }
+
+
+def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
+    history = cells.history
+    if not history:
+        return []
+    epochs = [epoch.epoch for epoch in history]
+    loss = [
+        Series("training", [e.train_loss for e in history], "muted"),
+        Series("validation", [e.validation_loss for e in history], "accent"),
+    ]
+    accuracy = [Series("supernet", [e.validation_accuracy for e in history], "accent")]
+    score = [Series("compared by the rule", [e.score for e in history], "accent")]
+    charts = [
+        line_chart("Loss", epochs, loss, fmt.plain, best_epoch=cells.best_epoch),
+        line_chart(
+            "Validation accuracy", epochs, accuracy, fmt.whole_percent, best_epoch=cells.best_epoch
+        ),
+        _cost_chart(cells, epochs, "parameters", "Parameters", fmt.thousands, None),
+        *(
+            _cost_chart(cells, epochs, key, r.title, r.tick, getattr(budget, key))
+            for key, r in RESOURCES.items()
+        ),
+        line_chart("Score", epochs, score, fmt.plain, best_epoch=cells.best_epoch),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def _cost_chart(
+    cells: Cells,
+    epochs: list[int],
+    key: str,
+    title: str,
+    tick: Callable[[float], str],
+    limit: float | None,
+) -> Chart | None:
+    """The cost expected over the alphas and that of the derived network, below the budget."""
+    expected = [getattr(epoch, f"expected_{key}") for epoch in cells.history]
+    derived = [getattr(epoch, key) for epoch in cells.history]
+    series = [
+        Series("expected in the supernet", expected, "muted"),
+        Series("derived network", derived, "accent"),
+    ]
+    known = [value for value in (*expected, *derived) if value is not None]
+    if limit is not None and known and limit <= NEAR * max(known):
+        series.append(Series("budget", [limit] * len(epochs), "limit"))
+    return line_chart(title, epochs, series, tick, best_epoch=cells.best_epoch)

@@ -1,0 +1,189 @@
+"""What ``results.json`` holds on the search and on what it was compared with."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from tinyml_nas.report.record import Count, Fraction, Positive, Record, Spread
+
+
+class Genotype(Record):
+    """Kept operations of both cells as [operation, source state], node by node.
+
+    State 0 is a cell's input, state 1 its first node; ``concat`` are the states that leave it.
+    """
+
+    normal: list[tuple[str, Count]] = []
+    reduce: list[tuple[str, Count]] = []
+    concat: list[Count] = []
+
+
+class SearchEpoch(Record):
+    """One epoch of a supernet: its losses, the expected cost, the cost of the derived network.
+
+    ``score`` is what the selection rule compared, ``null`` for epochs that took no part.
+    """
+
+    epoch: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    penalty: float | None = None
+    expected_parameters: float | None = None
+    expected_macs: float | None = None
+    expected_flash_bytes: float | None = None
+    expected_ram_bytes: float | None = None
+    expected_latency_seconds: float | None = None
+    parameters: float | None = None
+    macs: float | None = None
+    flash_bytes: float | None = None
+    ram_bytes: float | None = None
+    latency_seconds: float | None = None
+    score: float | None = None
+
+
+class Cells(Record):
+    """How a supernet of cells was searched (darts, gdas).
+
+    ``alphas`` holds, per kind of cell, probabilities [epoch][edge][primitive];
+    ``edges`` holds [source state, node], nodes counted from 0: node 0 is the state after the
+    cell's inputs.
+    """
+
+    genotype: Genotype
+    epochs: Count = 0
+    best_epoch: int | None = None
+    rule: str = ""
+    unrolled: bool = False
+    primitives: list[str] = []
+    history: list[SearchEpoch] = []
+    alphas: dict[str, list[list[list[float]]]] = {}
+    edges: list[tuple[Count, Count]] = []
+
+    @model_validator(mode="after")
+    def _alphas_fit(self) -> Cells:
+        for cell, epochs in self.alphas.items():
+            for epoch in epochs:
+                if len(epoch) != len(self.edges):
+                    raise ValueError(f"alphas.{cell} has {len(epoch)} of {len(self.edges)} edges")
+                if any(len(edge) != len(self.primitives) for edge in epoch):
+                    raise ValueError(f"alphas.{cell} and primitives differ in length")
+        return self
+
+
+class Limits(Record):
+    """The hard budget: the most that a network may cost; ``null`` where there is no limit."""
+
+    flash_bytes: Positive | None = None
+    ram_bytes: Positive | None = None
+    macs: Positive | None = None
+    latency_seconds: Positive | None = None
+
+
+class Point(Record):
+    """One trained candidate: exact cost, and accuracy on the held-out folds.
+
+    The accuracy is the mean over the trials at the candidate's highest number of epochs.
+    """
+
+    id: str
+    accuracy: Fraction
+    accuracy_sd: Spread | None = None
+    trials: Count = 1
+    epochs: Count = 0
+    parameters: Count
+    macs: Count
+    flash_bytes: Count
+    ram_bytes: Count
+    latency_seconds: Spread | None = None
+    genome: dict[str, Any] = {}
+
+
+class Rung(Record):
+    """Everything that was trained for so many epochs."""
+
+    epochs: Count
+    candidates: Count
+    trials: Count
+    best: Fraction | None = None
+    mean: Fraction | None = None
+
+
+class Search(Record):
+    """How the architecture was found.
+
+    ``refused`` counts candidates rejected before training, by what broke worst; ``binding`` are
+    the resources of which the chosen one uses nearly all.
+    """
+
+    strategy: str
+    space: str | None = None
+    preset: str | None = None
+    mode: str | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    work: float | None = None
+    workers: int | str | None = None
+    seed: int | None = None
+    budget: Limits = Limits()
+    budget_from: dict[str, str] = {}
+    drawn: Count = 0
+    refused: dict[str, Count] = {}
+    trials: Count = 0
+    candidates: Count = 0
+    binding: list[str] = []
+    select: str | None = None
+    chosen: str | None = None
+    front: list[Point] = []
+    points: list[Point] = []
+    rungs: list[Rung] = []
+    cells: Cells | None = None
+
+    @model_validator(mode="after")
+    def _chosen_is_known(self) -> Search:
+        known = {point.id for point in (*self.points, *self.front)}
+        if known and self.chosen is not None and self.chosen not in known:
+            raise ValueError(f"chosen is {self.chosen}, which no point has as its id")
+        return self
+
+    @property
+    def chosen_point(self) -> Point | None:
+        """The chosen candidate, where it is on record."""
+        return next((p for p in (*self.points, *self.front) if p.id == self.chosen), None)
+
+
+class Contender(Record):
+    """One side of the comparison: an accuracy per seed and what it took.
+
+    ``difference`` is the searched one's mean less this one's, with its standard error.
+    """
+
+    name: str
+    kind: Literal["searched", "random", "zoo"]
+    accuracies: list[Fraction]
+    mean: Fraction
+    sd: Spread | None = None
+    cpu_seconds: float | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
+    flash_bytes: Count | None = None
+    ram_bytes: Count | None = None
+    difference: float | None = None
+    standard_error: Spread | None = None
+    beaten: bool | None = None
+
+    def behind(self, searched: Contender) -> float:
+        """By how much this one is behind ``searched``."""
+        return searched.mean - self.mean if self.difference is None else self.difference
+
+
+class Comparison(Record):
+    """The searched network against its controls, each trained over the same seeds."""
+
+    seeds: Count
+    metric: str
+    searched: Contender
+    others: list[Contender] = []
+    sentences: list[str] = []
