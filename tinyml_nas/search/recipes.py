@@ -1,10 +1,9 @@
 """The training recipe as genes: decisions beside the architecture's, and what they change.
 
-``augmentation`` multiplies the strengths of the augmentation and ``learning_rate`` the step size of
-the YAML; 1 is what the user wrote.  Where the YAML has no augmentation, 1 stands for mild jitter
-and scale, which suit any sensor.  How much helps depends on the data and, on small nets, moves the
-accuracy as much as the architecture does; label smoothing is left alone, for it would make losses
-of different candidates incomparable.
+``augmentation`` multiplies the strengths that the YAML gives; 1 is what the user wrote.  Where the
+YAML has none, 1 stands for mild jitter and scale, which suit any sensor.  How much helps depends on
+the data and moves the accuracy of a small network as much as its architecture does.  Label
+smoothing is left alone, for it would make losses of different candidates incomparable.
 """
 
 from __future__ import annotations
@@ -15,26 +14,22 @@ from tinyml_nas.search.spaces import Decision, Genome
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import Recipe
 
-AUGMENTATION, LEARNING_RATE = "augmentation", "learning_rate"
+AUGMENTATION = "augmentation"
+AS_WRITTEN = 1.0
 MILD = Augmentation(jitter=0.05, scale=0.1)
 
 
 def recipe_decisions() -> tuple[Decision, ...]:
     """The decisions about training."""
-    return (
-        Decision(AUGMENTATION, (0.0, 0.5, 1.0, 2.0)),
-        Decision(LEARNING_RATE, (0.5, 1.0, 2.0)),
-    )
+    return (Decision(AUGMENTATION, (0.0, 0.5, AS_WRITTEN, 2.0)),)
 
 
 def recipe_of(genome: Genome, base: Recipe) -> Recipe:
     """``base`` with the genes of ``genome`` in it; a genome without any leaves it as it is."""
-    changes: dict[str, object] = {}
-    if AUGMENTATION in genome:
-        changes["augmentation"] = _times(base.augmentation, float(genome[AUGMENTATION]))
-    if LEARNING_RATE in genome:
-        changes["learning_rate"] = base.learning_rate * float(genome[LEARNING_RATE])
-    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+    if AUGMENTATION not in genome:
+        return base
+    factor = float(genome[AUGMENTATION])
+    return dataclasses.replace(base, augmentation=_times(base.augmentation, factor))
 
 
 def _times(augmentation: Augmentation, factor: float) -> Augmentation:

@@ -5,12 +5,13 @@ judging few of them well:
 
 1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
    win, and that is known before any training: the half that ranks lower in parameters, MACs and
-   NASWOT is dropped.  What stays is trained briefly on one fold.  The genes of the training recipe
-   are dealt out evenly, so that the mean over all candidates shows which recipe suits the data.
+   NASWOT is dropped.  What stays is trained briefly on one fold.
 2. *Population.*  The better half is trained on the other folds as well.
 3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
    same folds and take their place in the population, as long as their share of the work lasts.
-4. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
+4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, for brief trials
+   always speak against it.  Until here everything is trained as the YAML says.
+5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
    on every fold; with what is left, again with other seeds.  Only these compete for the front.
 
 Candidates are compared on equal folds and epochs only, by accuracy and cross-entropy together: on
@@ -19,28 +20,29 @@ few windows the loss says more about the next fold than the accuracy does.
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies.ranking import rank, scoring_seconds
-from tinyml_nas.search.recipes import AUGMENTATION, LEARNING_RATE
+from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover, mutate
 from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
+Matrix = npt.NDArray[np.float64]
+
 POOL = 128
 PRIOR = ("params", "macs", "naswot")
-GENES = (AUGMENTATION, LEARNING_RATE)
 OPENING_SHARE, EVOLUTION_SHARE, FINAL_SHARE = 0.2, 0.3, 0.5
-OPENING_FRACTION = 1 / 3
-"""Epochs of opening and evolution, as a share of the final's."""
+FULL, BRIEF = 2 / 3, 2 / 9
+"""Epochs of a full and of a brief trial, as shares of the final training's."""
 MOST_OPENING, FEWEST_OPENING = 48, 8
 PARENTS, CHILDREN = 6, 4
+RECIPES, TASTERS = (0.5, 2.0), 2
 FINALISTS, SMALL_FINALISTS = 3, 1
 CLEARLY_LESS = 0.6
 MOST_SHARE_OF_WORK = 1 / 24
@@ -50,38 +52,41 @@ SEED_STRIDE = 1000
 
 @dataclass(frozen=True)
 class Plan:
-    """How the work is spent: candidates of the opening, epochs of both phases, children in all."""
+    """How the work is spent: candidates of the opening, children, epochs of both kinds of trial."""
 
     opening: int
     children: int
-    short: int
+    brief: int
     full: int
 
 
 def propose(search: Search) -> Proposals:
-    """Opening, population, evolution and final, each a few batches of trials."""
+    """Opening, population, evolution, recipe and final, each one or a few batches of trials."""
+    folds = range(len(search.problem.evaluator.folds))
     pool = _pool(search)
     plan = _plan(search, pool)
-    judge = _Judge(plan.short, search.problem.seed)
-    folds = range(len(search.problem.evaluator.folds))
 
-    opening = _dealt(search, _opening(search, pool, plan.opening))
-    outcomes = yield [judge.trial(candidate, 0) for candidate in opening]
-    judge.hear(opening, [0], outcomes)
-    better = _with_recipe(search.problem, judge, opening)
+    judge = _Judge(plan.brief, search.problem.seed)
+    opening = _opening(search, pool, plan.opening)
+    yield from judge.ask(opening, folds[:1])
+    known = judge.best(opening)[: max(2, len(opening) // 2)]
+    yield from judge.ask(known, folds[1:])
 
-    outcomes = yield [judge.trial(candidate, fold) for candidate in better for fold in folds]
-    judge.hear(better, folds, outcomes)
-    for children in _generations(plan):
-        born = _children(search, judge.best(better)[:PARENTS], better, children)
-        outcomes = yield [judge.trial(candidate, fold) for candidate in born for fold in folds]
-        judge.hear(born, folds, outcomes)
-        better = [*better, *born]
+    for count in _generations(plan.children):
+        children = _children(search, judge.best(known)[:PARENTS], known, count)
+        yield from judge.ask(children, folds)
+        known = [*known, *children]
 
-    finalists = _finalists(judge.best(better))
-    for repeat in range(_repeats(search, finalists, plan)):
-        final = _Judge(plan.full, search.problem.seed + (repeat + 1) * SEED_STRIDE)
-        yield [final.trial(candidate, fold) for candidate in finalists for fold in folds]
+    final = _Judge(plan.full, search.problem.seed + SEED_STRIDE)
+    finalists = _finalists(judge.best(known))
+    tasted = [[_with(c, r) for c in finalists[:TASTERS]] for r in _recipes(search)]
+    yield from final.ask([candidate for group in tasted for candidate in group], folds[:1])
+    recipe = _best_recipe(final, tasted)
+    finalists = [_with(candidate, recipe) for candidate in finalists]
+    yield from final.ask(finalists, folds)
+    for repeat in range(_repeats(search, finalists, plan.full)):
+        again = _Judge(plan.full, final.seed + (repeat + 1) * SEED_STRIDE)
+        yield from again.ask(finalists, folds)
 
 
 class _Judge:
@@ -91,18 +96,12 @@ class _Judge:
         self.epochs, self.seed = epochs, seed
         self._outcomes: dict[str, dict[int, Outcome]] = {}
 
-    def trial(self, candidate: Candidate, fold: int) -> Trial:
-        """One training of ``candidate``."""
-        return Trial(candidate, self.epochs, fold, self.seed)
-
-    def hear(
-        self, candidates: Sequence[Candidate], folds: Sequence[int], outcomes: Sequence[Outcome]
-    ) -> None:
-        """Note the outcomes of ``candidates`` x ``folds``."""
-        answers = iter(outcomes)
-        for candidate in candidates:
-            for fold in folds:
-                self._outcomes.setdefault(candidate.key, {})[fold] = next(answers)
+    def ask(self, candidates: Sequence[Candidate], folds: Sequence[int]) -> Proposals:
+        """Propose ``candidates`` x ``folds`` and note the outcomes."""
+        trials = [Trial(c, self.epochs, fold, self.seed) for c in candidates for fold in folds]
+        outcomes = yield trials
+        for trial, outcome in zip(trials, outcomes, strict=True):
+            self._outcomes.setdefault(trial.candidate.key, {})[trial.fold] = outcome
 
     def merits(self, candidates: Sequence[Candidate]) -> list[float]:
         """By candidate the mean over the folds that all have seen of its standing on that fold.
@@ -123,10 +122,11 @@ class _Judge:
         return [candidates[index] for index in order]
 
 
-def _standing(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _standing(values: Matrix) -> Matrix:
     """Each column with mean 0 and deviation 1; a column of equals is all zeros."""
     deviation = values.std(0)
-    return (values - values.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+    standing: Matrix = (values - values.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+    return standing
 
 
 def _pool(search: Search) -> list[Candidate]:
@@ -135,7 +135,8 @@ def _pool(search: Search) -> list[Candidate]:
     known = [problem.decode(genome) for genome in search.warm_start]
     kept = [c for c in known if c is not None and problem.fits(c.resources)]
     drawn = problem.sample(search.draw("auto", "pool"), POOL)
-    pool = list({candidate.key: candidate for candidate in (*kept, *drawn)}.values())
+    as_written = (_with(candidate, AS_WRITTEN) for candidate in (*kept, *drawn))
+    pool = list({candidate.key: candidate for candidate in as_written}.values())
     longest = MOST_SHARE_OF_WORK * search.work_left()
     epochs = problem.evaluator.recipe.epochs
     quick = [c for c in pool if search.work(Trial(c, epochs, 0, 0)) <= longest]
@@ -146,21 +147,23 @@ def _pool(search: Search) -> list[Candidate]:
 def _plan(search: Search, pool: Sequence[Candidate]) -> Plan:
     """The plan that the work allows for candidates like those of ``pool``."""
     folds = len(search.problem.evaluator.folds)
-    full = search.problem.evaluator.recipe.epochs
-    if math.isinf(search.work_left()):  # as many trials, not as much work, as the user says
-        trials = float(search.problem.training.nas_trials or MOST_OPENING * folds)
-        epoch = 1 / full
+    epochs = search.problem.evaluator.recipe.epochs
+    full, brief = max(2, round(FULL * epochs)), max(1, round(BRIEF * epochs))
+    limit = search.problem.training.nas_trials
+    if limit is not None:  # as many trials as the user says, whatever each takes
+        trials = limit * (OPENING_SHARE + EVOLUTION_SHARE)
     else:
-        trials = search.work_left()
+        work = search.work_left()
         epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in pool]))
-        affordable = FINAL_SHARE * trials / (epoch * folds * (FINALISTS + SMALL_FINALISTS))
-        full = max(2, min(full, int(affordable)))
-    short = max(1, round(full * OPENING_FRACTION))
-    per_trial = epoch * short if epoch != 1 / full else 1.0
-    opening = int(OPENING_SHARE * trials / per_trial)
-    opening = max(FEWEST_OPENING, min(MOST_OPENING, opening, len(pool)))
-    left = (OPENING_SHARE + EVOLUTION_SHARE) * trials / per_trial - opening * (1 + folds / 2)
-    return Plan(opening, max(0, int(left / folds)), short, full)
+        in_final = folds * (FINALISTS + SMALL_FINALISTS) + len(RECIPES) * TASTERS
+        full = max(2, min(full, int(FINAL_SHARE * work / (epoch * in_final))))
+        brief = max(1, min(brief, full))
+        trials = work * (OPENING_SHARE + EVOLUTION_SHARE) / (epoch * brief)
+    share = OPENING_SHARE / (OPENING_SHARE + EVOLUTION_SHARE)
+    opening = max(FEWEST_OPENING, min(MOST_OPENING, int(share * trials)))
+    opening = min(opening, len(pool))
+    children = (trials - opening * (1 + (folds - 1) / 2)) / folds
+    return Plan(opening, max(0, int(children)), brief, full)
 
 
 def _opening(search: Search, pool: Sequence[Candidate], count: int) -> list[Candidate]:
@@ -173,43 +176,30 @@ def _opening(search: Search, pool: Sequence[Candidate], count: int) -> list[Cand
     return search.draw("auto", "opening").sample(upper, count)
 
 
-def _dealt(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates with recipe genes dealt out evenly instead of at random."""
-    draw, problem = search.draw("auto", "recipes"), search.problem
-    choices = {d.name: d.choices for d in problem.space.decisions if d.name in GENES}
-    columns = {name: _even(values, len(candidates), draw) for name, values in choices.items()}
-    return _decoded(
-        problem,
-        (
-            {**candidate.genome, **{name: column[i] for name, column in columns.items()}}
-            for i, candidate in enumerate(candidates)
-        ),
-    )
+def _recipes(search: Search) -> list[Value]:
+    """The strengths of augmentation to try; as it is written comes first."""
+    has_gene = any(d.name == AUGMENTATION for d in search.problem.space.decisions)
+    return [AS_WRITTEN, *RECIPES] if has_gene else [AS_WRITTEN]
 
 
-def _even(choices: Sequence[Value], count: int, draw: random.Random) -> list[Value]:
-    """``count`` values, each choice as often as any other, shuffled."""
-    values = [choices[index % len(choices)] for index in range(count)]
-    draw.shuffle(values)
-    return values
+def _best_recipe(judge: _Judge, tasted: Sequence[Sequence[Candidate]]) -> Value:
+    """The strength whose group of candidates did best on average."""
+    merits = iter(judge.merits([candidate for group in tasted for candidate in group]))
+    means = [float(np.mean([next(merits) for _ in group])) for group in tasted]
+    return tasted[int(np.argmax(means))][0].genome.get(AUGMENTATION, AS_WRITTEN)
 
 
-def _with_recipe(problem: Problem, judge: _Judge, opening: Sequence[Candidate]) -> list[Candidate]:
-    """The better half of ``opening``, all with the recipe that did best on average."""
-    merits = judge.merits(opening)
-    recipe: dict[str, Value] = {}
-    for gene in (name for name in GENES if name in opening[0].genome):
-        by_choice: dict[Value, list[float]] = {}
-        for candidate, merit in zip(opening, merits, strict=True):
-            by_choice.setdefault(candidate.genome[gene], []).append(merit)
-        recipe[gene] = max(by_choice, key=lambda choice: float(np.mean(by_choice[choice])))
-    half = judge.best(opening)[: max(2, len(opening) // 2)]
-    return _decoded(problem, ({**candidate.genome, **recipe} for candidate in half))
+def _with(candidate: Candidate, augmentation: Value) -> Candidate:
+    """``candidate`` trained with so much augmentation; its network stays the same."""
+    if AUGMENTATION not in candidate.genome:
+        return candidate
+    genome = {**candidate.genome, AUGMENTATION: augmentation}
+    return dataclasses.replace(candidate, genome=genome)
 
 
-def _generations(plan: Plan) -> list[int]:
+def _generations(children: int) -> list[int]:
     """Children by generation."""
-    full, rest = divmod(plan.children, CHILDREN)
+    full, rest = divmod(children, CHILDREN)
     return [CHILDREN] * full + ([rest] if rest else [])
 
 
@@ -226,6 +216,7 @@ def _children(
         mixed = draw.random() < 0.25 and a is not b
         genome = crossover(problem.space, a.genome, b.genome, draw) if mixed else a.genome
         child = problem.decode(mutate(problem.space, genome, draw))
+        child = child and _with(child, AS_WRITTEN)  # a recipe is not judged by brief trials
         if child is not None and child.key not in seen and problem.fits(child.resources):
             seen.add(child.key)
             born.append(child)
@@ -245,19 +236,13 @@ def _finalists(ranked: Sequence[Candidate]) -> list[Candidate]:
     return finalists + small[:SMALL_FINALISTS]
 
 
-def _repeats(search: Search, finalists: Sequence[Candidate], plan: Plan) -> int:
-    """How often the final can be run with the work that is left, at least once."""
-    folds = len(search.problem.evaluator.folds)
-    work = sum(search.work(Trial(c, plan.full, 0, 0)) for c in finalists) * folds
-    if math.isinf(search.work_left()):
-        return 1
-    return max(1, min(MOST_REPEATS, int(search.work_left() / work)))
-
-
-def _decoded(problem: Problem, genomes: Iterable[dict[str, Value]]) -> list[Candidate]:
-    """Candidates of genomes that differ from a candidate's in recipe genes only."""
-    decoded = (problem.decode(genome) for genome in genomes)
-    return list({c.key: c for c in decoded if c is not None}.values())
+def _repeats(search: Search, finalists: Sequence[Candidate], epochs: int) -> int:
+    """How often the final can be run again with the work that is left."""
+    if search.problem.training.nas_trials is not None:
+        return 0
+    folds = range(len(search.problem.evaluator.folds))
+    work = sum(search.work(Trial(c, epochs, fold, 0)) for c in finalists for fold in folds)
+    return max(0, min(MOST_REPEATS, int(search.work_left() / work)))
 
 
 STRATEGY = Strategy(
