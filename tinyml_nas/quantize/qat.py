@@ -46,6 +46,27 @@ def _straight_through(soft: Tensor, exact: Tensor) -> Tensor:
     return value
 
 
+class _RuleR1(torch.autograd.Function):
+    """Rule R1 on ``product``, in its memory; the gradient is that of ``soft`` and its clamp.
+
+    An eighth of a step went into the clamp's own gradient and into fresh int64 tensors.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, soft: Tensor, product: Tensor, shift: Tensor, low: int, high: int
+    ) -> Tensor:
+        ctx.save_for_backward(soft.clamp(low, high).eq_(soft))  # 1 inside, 0 outside, in float
+        half = torch.ones_like(shift) << (shift - 1)
+        shifted = product.add_(half).__irshift__(shift)
+        return shifted.to(soft.dtype).clamp_(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None, None, None, None
+
+
 class QuantizedModule(nn.Module):
     """A folded network with fixed activation scales; maps normalised (N, C, L) to logits."""
 
@@ -82,12 +103,12 @@ class QuantizedModule(nn.Module):
             case IntConv():
                 return self._conv(node, op, inputs[0])
             case IntAvgPool():
-                window = F.pad(inputs[0], op.pad).unfold(2, op.kernel, op.stride)
-                soft = window.sum(-1) * (self._ratio(node, node.inputs[0]) / op.kernel)
-                exact = window.detach().sum(-1).long() * int(op.requantize.multiplier[0])
-                return self._rule_r1(node, op.requantize, soft, exact)
+                acc = _padded(inputs[0], op.pad).unfold(2, op.kernel, op.stride).sum(-1)
+                soft = acc * (self._ratio(node, node.inputs[0]) / op.kernel)
+                product = acc.detach().long().mul_(int(op.requantize.multiplier[0]))
+                return self._rule_r1(node, op.requantize, soft, product)
             case IntMaxPool():
-                padded = F.pad(inputs[0], op.pad, value=-torch.inf)
+                padded = _padded(inputs[0], op.pad, -torch.inf)
                 return F.max_pool1d(padded, op.kernel, op.stride)
             case IntAdd():
                 return self._add(node, op, inputs)
@@ -106,25 +127,25 @@ class QuantizedModule(nn.Module):
             weight / w_scale.view(-1, 1, 1), _tensor(op.weight.transpose(0, 2, 1), weight)
         )
         q_bias = _straight_through(bias / (input_scale * w_scale), _tensor(op.bias, bias))
-        acc = F.conv1d(F.pad(x, op.pad), q_weight, q_bias, op.stride, groups=op.groups)
+        acc = F.conv1d(_padded(x, op.pad), q_weight, q_bias, op.stride, groups=op.groups)
         soft = acc * (w_scale * self._ratio(node, node.inputs[0])).view(-1, 1)
-        exact = acc.detach().long() * _int64(op.requantize.multiplier, x)
-        return self._rule_r1(node, op.requantize, soft, exact)
+        product = acc.detach().long().mul_(_int64(op.requantize.multiplier, x))
+        return self._rule_r1(node, op.requantize, soft, product)
 
     def _add(self, node: Node, op: IntAdd, inputs: list[Tensor]) -> Tensor:
         ratios = [self._ratio(node, name) for name in node.inputs]
         soft = torch.stack([x * ratio for x, ratio in zip(inputs, ratios, strict=True)]).sum(0)
         multipliers = [int(m) for m in op.requantize.multiplier]
-        products = [x.detach().long() * m for x, m in zip(inputs, multipliers, strict=True)]
+        products = [x.detach().long().mul_(m) for x, m in zip(inputs, multipliers, strict=True)]
         return self._rule_r1(node, op.requantize, soft, torch.stack(products).sum(0))
 
     def _rule_r1(self, node: Node, r1: Requantize, soft: Tensor, product: Tensor) -> Tensor:
         zero_point = self.scales[node.name].zero_point
         low, high = r1.lower - zero_point, r1.upper - zero_point
-        shift = _int64(r1.shift, product)
-        half = torch.ones_like(shift) << (shift - 1)
-        exact = ((product + half) >> shift).clamp(low, high)
-        return _straight_through(soft.clamp(low, high), exact)
+        value: Tensor = _RuleR1.apply(  # type: ignore[no-untyped-call]
+            soft, product, _int64(r1.shift, product), low, high
+        )
+        return value
 
     def _ratio(self, node: Node, source: str) -> float:
         return float(self.scales[source].scale) / float(self.scales[node.name].scale)
@@ -137,6 +158,10 @@ def folded_parameters(folded: NetworkModule) -> Parameters:
         for name, block in folded.named_children()
         if isinstance(block, ConvBlock)
     }
+
+
+def _padded(x: Tensor, pad: tuple[int, int], value: float = 0.0) -> Tensor:
+    return F.pad(x, pad, value=value) if any(pad) else x
 
 
 def _array(parameter: Tensor | None) -> np.ndarray[Any, np.dtype[np.float32]]:
