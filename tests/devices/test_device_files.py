@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.devices import CORES, device_names, load_device
+from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.errors import ConfigError
 
 pytestmark = pytest.mark.fast
@@ -34,11 +35,25 @@ def test_accelerator_rules_come_with_the_devices_that_have_one() -> None:
     assert load_device("MSPM0G3507").npu is None
 
 
-def test_cycles_grow_with_work_and_instructions() -> None:
-    m4, m0 = load_device("cortex-m4").cycles, load_device("cortex-m0").cycles
-    assert m4.from_work(2000, 10, 1) > m4.from_work(1000, 10, 1)
-    assert m0.from_work(1000, 10, 1) > m4.from_work(1000, 10, 1)
-    assert m4.from_instructions(1000) == 1400
+def test_cycles_follow_from_instructions() -> None:
+    assert load_device("cortex-m4").cycles.from_instructions(1000) == 1400
+
+
+def test_cores_of_one_instruction_set_share_what_was_counted() -> None:
+    assert CORES["cortex-m0plus"].instructions == INSTRUCTIONS["cortex-m0"]
+    assert CORES["cortex-m3"].instructions == CORES["cortex-m7"].instructions
+    assert {core.measured_on for core in CORES.values()} == {None, *INSTRUCTIONS}
+
+
+@pytest.mark.parametrize("core", ["c28x", "c29", "cortex-r5f", "cortex-m55", "riscv32imc"])
+def test_a_core_that_was_never_counted_has_no_instructions(core: str) -> None:
+    assert CORES[core].instructions is None
+
+
+def test_the_first_microcontroller_to_promise_a_latency_for() -> None:
+    device = load_device("MSPM0G3507")
+    assert (device.core, device.clock_hz) == ("cortex-m0plus", 80e6)
+    assert (device.flash_bytes, device.ram_bytes) == (128 * 1024, 32 * 1024)
 
 
 def test_unknown_device_names_the_nearest() -> None:

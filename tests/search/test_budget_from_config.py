@@ -118,26 +118,14 @@ def test_presets_hold_what_their_cells_can_reach(size: str) -> None:
     assert 0.9 * PRESET_PARAMETERS[size] < largest <= PRESET_PARAMETERS[size]
 
 
-class Unmeasured(Device):
-    """A device with a core that nobody measured."""
-
-    @property
-    def cycles(self) -> None:  # type: ignore[override]
-        """No model."""
-
-
-def without_cycles(device: Device) -> Device:
-    return Unmeasured.model_construct(**dict(device))
-
-
 def test_a_latency_needs_a_measured_cycle_model(tmp_path: Path, device: Device) -> None:
     both = loaded(tmp_path, "  nas_budget: {latency: 5 ms}\n")
     with pytest.raises(ConfigError) as caught:
-        budget_from_config(both.config, without_cycles(device), both.provenance)
+        budget_from_config(both.config, load_device("F28P55"), both.provenance)
     assert "training.nas_budget.latency (line 6): no cycle model" in caught.value.message
     assert "limit macs instead" in (caught.value.hint or "")
     budget_from_config(both.config, device)
-    budget_from_config(config(tmp_path), without_cycles(device))
+    budget_from_config(config(tmp_path), load_device("F28P55"))
 
 
 def test_a_budget_is_plain_data(tmp_path: Path, device: Device) -> None:

@@ -1,50 +1,49 @@
-"""Processor cores and what an instruction costs on them: an estimate, good for ranking.
+"""Processor cores: what an instruction costs on them, and what the generated C executes.
 
-Instruction counts come exact from emulation.  Cycles are a linear model over them: loads, taken
-branches and multiplies weighted by class on generated C for M0 and M4 (1.36-1.46 and 1.24-1.58
-cycles per instruction) and M55 (0.85-1.2), with neighbours interpolated.  Flash wait states, caches
-and dual issue are left out.
+Instructions are counted exactly on emulated cores; a core that runs the same machine code shares
+the count.  Cycles per instruction are an estimate: loads, taken branches and multiplies weighted by
+class on generated C for M0 and M4 (1.36-1.46 and 1.24-1.58 cycles per instruction) and M55
+(0.85-1.2), with neighbours interpolated.  Flash wait states, caches and dual issue are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tinyml_nas.devices.instructions import INSTRUCTIONS, Instructions
 
 
 @dataclass(frozen=True)
 class CycleModel:
-    """Estimated cycles of one core, linear in instructions or, before code exists, in work."""
+    """Cycles of one core; ``measured_on`` is the emulated core that runs the same machine code.
+
+    It is ``None`` for a core whose code was never counted: nothing can be promised there.
+    """
 
     cycles_per_instruction: float
-    # portable C: load, load, multiply-accumulate and the loop around them
-    cycles_per_mac: float
-    # requantize, clamp and store one value
-    cycles_per_output: float
-    cycles_per_layer: float = 200.0
+    measured_on: str | None = None
+
+    @property
+    def instructions(self) -> Instructions | None:
+        """What each trip of the generated loops costs, where it was counted."""
+        return INSTRUCTIONS[self.measured_on] if self.measured_on else None
 
     def from_instructions(self, instructions: int) -> int:
         """Estimated cycles of code that executes so many instructions."""
         return round(instructions * self.cycles_per_instruction)
 
-    def from_work(self, macs: int, outputs: int, layers: int) -> int:
-        """Estimated cycles of a network that has not been compiled yet."""
-        return round(
-            macs * self.cycles_per_mac
-            + outputs * self.cycles_per_output
-            + layers * self.cycles_per_layer
-        )
 
-
-CORES: dict[str, CycleModel] = {
-    "cortex-m0": CycleModel(1.4, 12.0, 60.0),
-    "cortex-m0plus": CycleModel(1.3, 11.0, 55.0),
-    "cortex-m3": CycleModel(1.5, 11.0, 30.0),
-    "cortex-m4": CycleModel(1.4, 10.6, 25.0),
-    "cortex-m7": CycleModel(0.8, 6.0, 15.0),
-    "cortex-m33": CycleModel(1.3, 10.0, 25.0),
-    "cortex-m55": CycleModel(1.0, 8.0, 20.0),
-    "cortex-r5f": CycleModel(0.9, 7.0, 18.0),
-    "c28x": CycleModel(1.3, 7.0, 25.0),
-    "c29": CycleModel(0.6, 3.0, 12.0),
-    "riscv32imc": CycleModel(1.3, 10.0, 30.0),
+CORES: Mapping[str, CycleModel] = {
+    "cortex-m0": CycleModel(1.4, "cortex-m0"),
+    "cortex-m0plus": CycleModel(1.3, "cortex-m0"),
+    "cortex-m3": CycleModel(1.5, "cortex-m4"),
+    "cortex-m4": CycleModel(1.4, "cortex-m4"),
+    "cortex-m7": CycleModel(0.8, "cortex-m4"),
+    "cortex-m33": CycleModel(1.3, "cortex-m33"),
+    "cortex-m55": CycleModel(1.0),
+    "cortex-r5f": CycleModel(0.9),
+    "c28x": CycleModel(1.3),
+    "c29": CycleModel(0.6),
+    "riscv32imc": CycleModel(1.3),
 }

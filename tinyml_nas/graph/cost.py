@@ -1,26 +1,44 @@
 """Exact cost of a network: parameters, MACs, flash and RAM, without training it.
 
-Flash counts what the exported C stores for each layer (int8 weights, an int32 bias, an int32
-multiplier and a shift byte per output channel, the constants of its call) plus the code.  The sizes
-of the code are measured on generated C for Cortex-M4 at -Os; a test holds the sum within 5 % of
-what the linker places.
+Flash is what the linker places of the exported C: tables (int8 weights, an int32 bias, an int32
+multiplier and a shift byte per output channel), a constant record per weighted layer, and code.
+Tables and RAM are exact.  Code is a sum over layers and over the kernels that they share, with
+sizes fitted on linked code (-Os, the largest of the emulated cores); see
+`benchmarks/fit_cycles.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import Conv, DepthwiseConv, Linear
+from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op, Shape
 
 BIAS_BYTES = 4
 MULTIPLIER_BYTES = 4
 SHIFT_BYTES = 1
 CHANNEL_BYTES = BIAS_BYTES + MULTIPLIER_BYTES + SHIFT_BYTES
-DESCRIPTOR_BYTES = 44
-CODE_BYTES = 310
-LAYER_CODE_BYTES = 100
+RECORD_BYTES = 44
+
+CODE_BYTES: Mapping[str, int] = {
+    "network": 565,
+    "depthwise_kernel": 109,
+    "depthwise_shared": 79,
+    "conv": 22,
+    "depthwise_conv": 29,
+    "max_pool": 83,
+    "global_max_pool": 23,
+    "avg_pool": 91,
+    "global_avg_pool": 56,
+    "add": 138,
+    "concat": 37,
+    "clipping": 39,
+    "padding": 40,
+}
+"""Code by cause: the network with its convolution, each layer by its kernel, each input of a
+concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,7 @@ class LayerCost:
     kind: str
     parameters: int
     macs: int
+    table_bytes: int
     flash_bytes: int
 
 
@@ -40,34 +59,78 @@ class Cost:
 
     parameters: int
     macs: int
+    table_bytes: int
     flash_bytes: int
     ram_bytes: int
     layers: tuple[LayerCost, ...]
 
 
+def kernel_of(op: Op, output: Shape) -> str:
+    """Name of the C kernel that computes ``op``; with one row left, its outer loop is gone."""
+    if isinstance(op, Linear) or (isinstance(op, DepthwiseConv) and output.channels == 1):
+        return Conv.kind
+    if isinstance(op, MaxPool | Concat) and output.length == 1:
+        return f"global_{op.kind}"
+    return op.kind
+
+
+def padding_of(op: Op) -> tuple[int, int]:
+    """Rows of margin that ``op`` needs before and after its input."""
+    return op.pad if isinstance(op, Conv | DepthwiseConv | AvgPool) else (0, 0)
+
+
 def layer_cost(network: Network, node: Node) -> LayerCost:
-    """Cost of ``node`` where it stands in ``network``."""
+    """Cost of ``node`` where it stands in ``network``, without the kernels that layers share."""
     inputs = network.input_shapes(node)
     weights = node.op.weight_count(inputs)
-    weighted = isinstance(node.op, Conv | DepthwiseConv | Linear)
-    channels = network.shapes[node.name].channels if weighted else 0
-    overhead = LAYER_CODE_BYTES + (DESCRIPTOR_BYTES if weighted else 0)
+    channels = network.shapes[node.name].channels if weights else 0
+    tables = weights + channels * CHANNEL_BYTES
+    record = RECORD_BYTES if weights else 0
+    code = _code_bytes(layer_code(network, node))
     return LayerCost(
         node.name,
         node.op.kind,
         weights + channels,
         node.op.macs(inputs),
-        weights + channels * CHANNEL_BYTES + overhead,
+        tables,
+        tables + record + code,
     )
+
+
+def layer_code(network: Network, node: Node) -> dict[str, int]:
+    """How often ``node`` counts which entry of ``CODE_BYTES``."""
+    causes = {kernel_of(node.op, network.shapes[node.name]): 1}
+    match node.op:
+        case Concat():  # one loop per input
+            return {node.op.kind: len(node.inputs)}
+        case MaxPool(pad=pad) if any(pad):  # its windows are clipped, no margin is filled
+            causes["clipping"] = 1
+        case _ if any(padding_of(node.op)):
+            causes["padding"] = 1
+    return causes
+
+
+def shared_code(network: Network) -> dict[str, int]:
+    """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
+    kernels = [kernel_of(node.op, network.shapes[node.name]) for node in network.nodes]
+    depthwise = kernels.count(DepthwiseConv.kind)
+    # the compiler folds the constants of a lone depthwise layer into its kernel
+    return {"network": 1, "depthwise_kernel": depthwise > 0, "depthwise_shared": depthwise > 1}
 
 
 def network_cost(network: Network) -> Cost:
     """Exact cost of ``network``; RAM is the arena of its memory plan."""
     layers = tuple(layer_cost(network, node) for node in network.nodes)
+    shared = _code_bytes(shared_code(network))
     return Cost(
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),
-        flash_bytes=CODE_BYTES + sum(layer.flash_bytes for layer in layers),
+        table_bytes=sum(layer.table_bytes for layer in layers),
+        flash_bytes=shared + sum(layer.flash_bytes for layer in layers),
         ram_bytes=plan_memory(network).arena_bytes,
         layers=layers,
     )
+
+
+def _code_bytes(causes: Mapping[str, int]) -> int:
+    return sum(CODE_BYTES[cause] * times for cause, times in causes.items())

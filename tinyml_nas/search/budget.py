@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.devices import Device
 from tinyml_nas.graph import Network, network_cost
+from tinyml_nas.graph.latency import latency_seconds
 
 RESOURCES: Mapping[str, str] = {
     "flash_bytes": "flash",
@@ -57,8 +58,10 @@ class Budget:
 def resources_of(network: Network, device: Device) -> Resources:
     """What ``network`` costs on ``device``."""
     cost = network_cost(network)
-    outputs = sum(network.shapes[node.name].size for node in network.nodes)
-    cycles = device.cycles.from_work(cost.macs, outputs, len(network.nodes))
     return Resources(
-        cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes, cycles / device.clock_hz
+        cost.parameters,
+        cost.macs,
+        cost.flash_bytes,
+        cost.ram_bytes,
+        latency_seconds(network, device),
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from tinyml_nas.config import Config
 from tinyml_nas.config.names import PRESET_PARAMETERS
 from tinyml_nas.config.training import Training
-from tinyml_nas.devices import CycleModel, Device
+from tinyml_nas.devices import CORES, Device
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.search.budget import Budget
 
@@ -78,17 +78,13 @@ def budget_warnings(
 
 def _check_latency(training: Training, device: Device, provenance: Mapping[str, str]) -> None:
     path = "training.nas_budget.latency"
-    if training.nas_budget.latency is not None and _cycle_model(device) is None:
+    measured = [name for name, core in CORES.items() if core.instructions]
+    if training.nas_budget.latency is not None and device.cycles.instructions is None:
         raise ConfigError(
             f"{path}{_where(path, provenance)}: no cycle model was measured for the {device.core} "
             f"of {device.name}, so a latency cannot be promised.",
-            hint="limit macs instead, or name a target_device whose core `info devices` lists "
-            "with a cycle model",
+            hint=f"limit macs instead, or name a target_device with one of {', '.join(measured)}",
         )
-
-
-def _cycle_model(device: Device) -> CycleModel | None:
-    return device.cycles
 
 
 def _where(path: str, provenance: Mapping[str, str]) -> str:

@@ -1,0 +1,207 @@
+"""Fits what the generated C executes and occupies, and says how well unseen networks are predicted.
+
+    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--save FILE | --load FILE]
+
+Random chains, random cells and the zoo are quantized, compiled with -Os and run once per emulated
+core.  Seven networks in ten are fitted, the others judge.  Prints the table `INSTRUCTIONS` of
+tinyml_nas/devices/instructions.py, the table `CODE_BYTES` of tinyml_nas/graph/cost.py, and the
+errors on the held-out networks.  About two seconds per network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linprog
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
+
+from measured_networks import Measured, measure, random_cells, random_chain  # noqa: E402
+
+from tinyml_nas.devices.instructions import Instructions  # noqa: E402
+from tinyml_nas.graph import Network, Shape, network_cost, plan_memory  # noqa: E402
+from tinyml_nas.graph.cost import CODE_BYTES, RECORD_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
+from tinyml_nas.graph.latency import (  # noqa: E402
+    layer_instructions,
+    layer_trips,
+    network_instructions,
+)
+from tinyml_nas.zoo import ZOO  # noqa: E402
+
+Vector = npt.NDArray[np.float64]
+HELD_OUT_SHARE = 0.3
+ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
+FILL_TRIPS = 4.0
+"""Instructions per byte of margin: load-free stores in a loop, the same on every core."""
+
+
+def networks(chains: int, cells: int) -> Iterator[Network]:
+    """Random chains, random cells, the zoo."""
+    yield from map(random_chain, range(chains))
+    yield from map(random_cells, range(cells))
+    for shape in ZOO_SHAPES:
+        yield from (model.build(shape, 4) for model in ZOO.values())
+
+
+def measure_all(chains: int, cells: int) -> list[Measured]:
+    """Every network, measured; one line each."""
+    result = []
+    for seed, network in enumerate(networks(chains, cells)):
+        result.append(measure(network, seed))
+        flash, counts = result[-1].flash, result[-1].instructions
+        print(f"{network.name}: flash {dict(flash)}, instructions {dict(counts)}", flush=True)
+    return result
+
+
+def save(measured: Sequence[Measured], path: Path) -> None:
+    """One JSON line per network."""
+    lines = (json.dumps(asdict(m) | {"network": m.network.to_json()}) for m in measured)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def load(path: Path) -> list[Measured]:
+    """What ``save`` wrote."""
+    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [Measured(**r | {"network": Network.from_json(r["network"])}) for r in records]
+
+
+def least_absolute(a: Vector, y: Vector) -> Vector:
+    """Coefficients, none negative, of the smallest mean absolute error relative to ``y``.
+
+    Odd layers (a multiplier that is a power of two, an unrolled loop) do not pull at the rest.
+    """
+    rows, columns = a.shape
+    scaled, identity = a / y[:, None], np.eye(rows)
+    cost = np.concatenate([np.zeros(columns), np.ones(2 * rows)])
+    equations = np.hstack([scaled, identity, -identity])
+    solved = linprog(cost, A_eq=equations, b_eq=np.ones(rows), bounds=(0, None))
+    result: Vector = solved.x[:columns]
+    return result
+
+
+def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
+    """Instructions per trip of each kernel."""
+    rows: dict[str, list[tuple[dict[str, int], float]]] = defaultdict(list)
+    rest = []
+    for m in measured:
+        filled = margin_bytes(m.network)
+        for node in m.network.nodes:
+            trips = dict(layer_trips(m.network, node))
+            trips.pop("padding")
+            count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
+            rows[kernel_of(node.op, m.network.shapes[node.name])].append((trips, count))
+        inside = sum(m.layers[core].values()) + FILL_TRIPS * filled["input"]
+        rest.append(m.instructions[core] - inside)
+    table: dict[str, dict[str, float]] = {"network": {"run": round(float(np.median(rest)))}}
+    for kernel, samples in sorted(rows.items()):
+        names = list(samples[0][0])
+        a = np.array([[trips[name] for name in names] for trips, _ in samples], float)
+        found = least_absolute(a, np.array([count for _, count in samples], float))
+        table[kernel] = {n: round(float(c), 2) for n, c in zip(names, found, strict=True) if c > 0}
+        table[kernel]["padding"] = FILL_TRIPS
+    return table
+
+
+def margin_bytes(network: Network) -> dict[str, int]:
+    """Bytes of margin by tensor; the layer that writes the tensor fills them."""
+    return {
+        name: (b.margin_left + b.margin_right) * b.row_bytes
+        for name, b in plan_memory(network).buffers.items()
+    }
+
+
+def fit_code(measured: Sequence[Measured]) -> dict[str, int]:
+    """Bytes of code by cause, by least relative squares over the largest core of each network."""
+    a = np.array([causes(m.network) for m in measured], float)
+    y = np.array([m.worst_flash - data_bytes(m.network) for m in measured], float)
+    found, *_ = np.linalg.lstsq(a / y[:, None], np.ones(len(y)), rcond=None)
+    return {name: round(c) for name, c in zip(CODE_BYTES, found.tolist(), strict=True)}
+
+
+def data_bytes(network: Network) -> int:
+    """Tables and constant records."""
+    cost = network_cost(network)
+    return cost.table_bytes + RECORD_BYTES * sum(layer.table_bytes > 0 for layer in cost.layers)
+
+
+def causes(network: Network) -> list[int]:
+    """How often each entry of ``CODE_BYTES`` counts in ``network``."""
+    total: dict[str, int] = defaultdict(int)
+    for part in (shared_code(network), *(layer_code(network, node) for node in network.nodes)):
+        for name, times in part.items():
+            total[name] += times
+    return [total[name] for name in CODE_BYTES]
+
+
+def judge_instructions(measured: Sequence[Measured], core: str, table: Instructions) -> None:
+    """Print the errors of whole networks, and of layers that matter."""
+    network, layer = [], []
+    for m in measured:
+        total = m.instructions[core]
+        network.append(network_instructions(m.network, table) / total - 1)
+        filled = margin_bytes(m.network)
+        for node in m.network.nodes:
+            count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
+            if count > 0.02 * total:
+                own = layer_instructions(m.network, node, table)
+                own -= table["conv"]["padding"] * layer_trips(m.network, node)["padding"]
+                layer.append(own / count - 1)
+    print(f"{core}: networks {_errors(network)}; layers of 2 % and more {_errors(layer)}")
+
+
+def judge_code(measured: Sequence[Measured], table: dict[str, int]) -> None:
+    """Print the error of the code, and of all flash."""
+    code, flash = [], []
+    for m in measured:
+        data = data_bytes(m.network)
+        promised = sum(c * n for c, n in zip(table.values(), causes(m.network), strict=True))
+        code.append(promised / (m.worst_flash - data) - 1)
+        flash.append((promised + data) / m.worst_flash - 1)
+    print(f"code: {_errors(code)}; flash with its tables: {_errors(flash)}")
+
+
+def _errors(relative: Sequence[float]) -> str:
+    e = np.array(relative)
+    low, high = np.quantile(e, (0.05, 0.95))
+    return (
+        f"mean {e.mean():+.2%}, rms {np.sqrt((e**2).mean()):.2%}, 90 % within {low:+.2%} to "
+        f"{high:+.2%}, extremes {e.min():+.2%} and {e.max():+.2%} (n = {len(e)})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--chains", type=int, default=160)
+    parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--load", type=Path)
+    args = parser.parse_args()
+    measured = load(args.load) if args.load else measure_all(args.chains, args.cells)
+    if args.save:
+        save(measured, args.save)
+    held = np.random.default_rng(0).random(len(measured)) < HELD_OUT_SHARE
+    fitted = [m for m, out in zip(measured, held, strict=True) if not out]
+    unseen = [m for m, out in zip(measured, held, strict=True) if out]
+    print(f"{len(fitted)} networks fitted, {len(unseen)} held out")
+    tables = {core: fit_instructions(fitted, core) for core in measured[0].flash}
+    print(f"INSTRUCTIONS = {json.dumps(tables, indent=4)}")
+    for core, table in tables.items():
+        judge_instructions(unseen, core, table)
+    code = fit_code(fitted)
+    print(f"CODE_BYTES = {json.dumps(code, indent=4)}")
+    judge_code(unseen, code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Random networks of both search spaces, quantized, compiled and counted."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tinyml_nas.export.c import emit_c
+from tinyml_nas.export.emulate import emulate
+from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.features import Normalization
+from tinyml_nas.graph import Network, Shape, network_cost
+from tinyml_nas.quantize import quantize_input
+from tinyml_nas.quantize.calibrate import calibrate
+from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.integer import Float32, IntNetwork
+from tinyml_nas.quantize.lower import lower
+from tinyml_nas.quantize.qat import folded_parameters
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Gene, Genotype
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.spaces import ChainSpace, random_genome
+from tinyml_nas.train.builder import build_module
+from tinyml_nas.train.seeding import generator
+
+CHANNELS = (1, 2, 3, 6, 9)
+LENGTHS = (32, 64, 100, 128, 256)
+MACS = (1_000, 1_500_000)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the linker and the emulator say of one network, by core."""
+
+    network: Network
+    arena_bytes: int
+    table_bytes: int
+    flash: Mapping[str, int]
+    instructions: Mapping[str, int]
+    layers: Mapping[str, Mapping[str, int]]
+
+    @property
+    def worst_flash(self) -> int:
+        """Linked flash on the core where it is largest."""
+        return max(self.flash.values())
+
+
+def random_chain(seed: int) -> Network:
+    """A network of the chain space that only ``seed`` decides."""
+    draw = random.Random(seed)
+    while True:
+        shape = Shape(draw.choice(CHANNELS), draw.choice(LENGTHS))
+        space = ChainSpace(shape, draw.randint(2, 10))
+        try:
+            network = space.network(random_genome(space, draw), f"chain{seed}")
+        except ValueError:
+            continue
+        if MACS[0] < network_cost(network).macs < MACS[1]:
+            return network
+
+
+def random_cells(seed: int) -> Network:
+    """A network of the cell space that only ``seed`` decides."""
+    draw = random.Random(seed)
+    nodes = draw.randint(2, 4)
+    space = SearchSpace(
+        Shape(draw.choice(CHANNELS), draw.choice(LENGTHS)),
+        classes=draw.randint(2, 10),
+        layers=draw.randint(2, 5),
+        nodes=nodes,
+        channels=draw.choice((1, 2, 4)),
+        stem_multiplier=draw.randint(1, 3),
+        fanout=draw.randint(1, nodes),
+    )
+
+    def genes() -> tuple[Gene, ...]:
+        return tuple((draw.choice(PRIMITIVES[1:]), draw.randint(0, i)) for i in range(nodes))
+
+    return derive(Genotype(genes(), genes(), space.concat), space, f"cells{seed}")
+
+
+def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
+    """``network`` with random weights, quantized on noise, and the windows of noise."""
+    channels, length = network.input_shape
+    module = build_module(network, generator(seed, "weights"))
+    x = torch.randn(16, channels, length, generator=generator(seed, "noise"))
+    module.train()
+    with torch.no_grad():  # batch norms that have seen data
+        for _ in range(3):
+            module(x)
+    folded = fold_batch_norm(module.eval())
+    net = lower(
+        folded.network,
+        folded_parameters(folded),
+        calibrate(folded, x, "min_max"),
+        Normalization(np.zeros(channels, np.float32), np.ones(channels, np.float32)),
+        tuple(f"class {i}" for i in range(network.shapes[network.output].size)),
+        tuple(f"channel {i}" for i in range(channels)),
+    )
+    return net, x.numpy()
+
+
+def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> Measured:
+    """Compile and run ``network`` on each of ``cores``."""
+    net, x = integer_model(network, seed)
+    with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
+        export = emit_c(net, "model", Path(folder), x[:1])
+        inputs = quantize_input(net, x[:1])
+        runs = {core: emulate(net, export, core, inputs) for core in cores}
+    return Measured(
+        network=network,
+        arena_bytes=export.arena_bytes,
+        table_bytes=export.weight_bytes,
+        flash={core: run.linked.flash_bytes for core, run in runs.items()},
+        instructions={core: run.instructions for core, run in runs.items()},
+        layers={core: run.layer_instructions for core, run in runs.items()},
+    )

@@ -1,0 +1,110 @@
+"""Instructions are sums over loops whose trips the shapes give; nothing is promised unmeasured."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyml_nas.devices import load_device
+from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Op,
+    Shape,
+)
+from tinyml_nas.graph.cost import kernel_of
+from tinyml_nas.graph.latency import (
+    HEADROOM,
+    latency_seconds,
+    layer_instructions,
+    layer_seconds,
+    layer_trips,
+    network_instructions,
+)
+
+pytestmark = pytest.mark.fast
+
+
+def _trips(op: Op, shape: Shape, inputs: int = 1) -> dict[str, int]:
+    network = Network("net", shape, (Node("node", op, (INPUT,) * inputs),))
+    return dict(layer_trips(network, network.nodes[0]))
+
+
+def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one() -> None:
+    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(4, 20)) == {
+        "layer": 1,
+        "padding": 2 * 4,
+        "row": 10,
+        "pair": 10 * 2,
+        "pair_tap": 10 * 2 * 12,
+        "single": 10,
+        "single_tap": 10 * 12,
+    }
+
+
+def test_a_linear_layer_is_a_convolution_of_one_row() -> None:
+    trips = _trips(Linear(4), Shape(3, 7))
+    assert trips == _trips(Conv(4, 7), Shape(3, 7))
+    assert trips["pair_tap"] == 2 * 21
+
+
+def test_a_pool_starts_with_its_first_tap() -> None:
+    trips = _trips(AvgPool(3, 2, (1, 1)), Shape(2, 8))
+    assert trips == {"layer": 1, "padding": 4, "row": 4, "value": 8, "tap": 16}
+    assert _trips(GlobalAvgPool(), Shape(2, 8))["tap"] == 2 * 7
+
+
+def test_a_concat_copies_each_input() -> None:
+    trips = _trips(Concat(), Shape(2, 8), inputs=3)
+    assert (trips["input"], trips["value"]) == (3, 48)
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "kernel"),
+    [
+        (Linear(2), Shape(3, 8), "conv"),
+        (DepthwiseConv(3), Shape(1, 8), "conv"),
+        (DepthwiseConv(3), Shape(2, 8), "depthwise_conv"),
+        (MaxPool(2, 2), Shape(2, 8), "max_pool"),
+        (MaxPool(8, 1), Shape(2, 8), "global_max_pool"),
+    ],
+)
+def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
+    assert kernel_of(op, op.output_shape((shape,))) == kernel
+
+
+@pytest.mark.parametrize("core", INSTRUCTIONS)
+def test_every_kernel_was_counted_on_every_core(core: str) -> None:
+    shape, counted = Shape(2, 8), INSTRUCTIONS[core]
+    pools = (MaxPool(2, 2), MaxPool(8, 1), AvgPool(3, 2), GlobalAvgPool())
+    ops: list[tuple[Op, int]] = [(op, 1) for op in (Conv(2, 3), DepthwiseConv(3), *pools)]
+    for op, inputs in (*ops, (Linear(2), 1), (Add(), 2), (Concat(), 2)):
+        network = Network("net", shape, (Node("node", op, (INPUT,) * inputs),))
+        assert layer_instructions(network, network.nodes[0], counted) > 10
+
+
+def test_a_latency_is_the_sum_of_its_layers_with_headroom(every_op: Network) -> None:
+    device = load_device("MSPM0G3507")
+    counted = device.cycles.instructions
+    assert counted is not None
+    total = network_instructions(every_op, counted)
+    latency = latency_seconds(every_op, device)
+    assert latency == pytest.approx(HEADROOM * total * 1.3 / 80e6)
+    layers = sum(layer_seconds(every_op, node, device) or 0.0 for node in every_op.nodes)
+    start = HEADROOM * counted["network"]["run"] * 1.3 / 80e6
+    assert latency == pytest.approx(layers + start)
+
+
+def test_a_device_whose_core_was_never_counted_promises_nothing(every_op: Network) -> None:
+    device = load_device("F28P55")
+    assert latency_seconds(every_op, device) is None
+    assert layer_seconds(every_op, every_op.nodes[0], device) is None
