@@ -39,8 +39,10 @@ def _devices(console: Console, name: str | None) -> None:
             "ram": f"{device.ram_bytes / 1024:g}",
         }
         marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
-        rows.append((device.name, device.core, *marked, device.npu.kind if device.npu else ""))
-    header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "NPU")
+        latency = "estimated" if device.cycles.instructions else ""
+        npu = device.npu.kind if device.npu else ""
+        rows.append((device.name, device.core, *marked, latency, npu))
+    header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "latency", "NPU")
     console.table("Devices (~ is assumed, not from a document)", header, rows)
     if name is not None:
         console.info(f"vendor: {devices[0].vendor}")

@@ -137,6 +137,19 @@ def test_output_and_overrides_reach_the_pipeline(
     assert calls[0]["loaded"].config.common.seed == 7
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_latency_is_not_promised_on_a_core_that_nobody_measured(
+    good: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    search = ("nas_enabled=yes", "nas_budget={latency: 5 ms}")
+    assert cli.main([command, str(good), *overrides(*search)]) == 2
+    captured = capsys.readouterr()
+    assert "no cycle model was measured for the c28x of F28P55" in captured.err
+    assert "training.nas_budget.latency (--set)" in captured.err
+    assert "hint: limit macs instead" in captured.err
+    assert captured.out == ""
+
+
 @pytest.mark.parametrize("written", ["c17", "C17"])
 def test_a_point_is_taken_from_the_last_search(
     good: Path, monkeypatch: pytest.MonkeyPatch, written: str

@@ -190,6 +190,7 @@ def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> N
         ("nas_layers: 5", "nas_layers (line 9, read with nas_space: cells)"),
         ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot and sub_one_shot)"),
         ("nas_warmup_level: 0.5", "nas_warmup_level (line 9, read by sub_one_shot)"),
+        ("nas_distill: true", "nas_distill (line 9, not in this release)"),
         (
             "nas_search_seconds: 9\n  nas_trials: 5",
             "nas_search_seconds (line 9, read without nas_trials)",
@@ -229,6 +230,13 @@ def test_all_that_is_not_read_is_one_warning(load: Load) -> None:
 )
 def test_what_is_read_is_not_warned_of(load: Load, search: str) -> None:
     assert load(f"{SEARCH}  {search}\n").warnings == []
+
+
+def test_a_sampled_search_cannot_be_unrolled(errors: Load) -> None:
+    text = f"{SEARCH}  nas_search_strategy: gdas\n  nas_unrolled: true\n"
+    (found,) = errors(text)
+    assert found.startswith("10:17 training: gdas samples one operation at a time")
+    assert found.endswith("9:24")
 
 
 def test_a_search_begins_with_files_that_are_there(

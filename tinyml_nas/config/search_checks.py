@@ -35,6 +35,7 @@ def check_search(draft: Draft, folder: Path) -> None:
         return
     _warn_silent(draft)
     _check_space(draft)
+    _check_order(draft)
     _check_warm_start(draft, folder)
     if training.nas_space == "cells" and training.nas_fanout_concat > training.nas_nodes_per_layer:
         draft.error(
@@ -51,6 +52,7 @@ def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
     for key, strategies in READ_BY.items():
         if training.nas_search_strategy not in strategies:
             yield key, f"read by {_listed(strategies)}"
+    yield "nas_distill", "not in this release"
     if training.nas_trials is not None:
         yield "nas_search_seconds", "read without nas_trials"
     if training.nas_space != "cells":
@@ -108,6 +110,17 @@ def _check_space(draft: Draft) -> None:
             "training.nas_space",
             f"training: nas_search_strategy {strategy} searches the space {needed}, not {space}.",
             hint=f"remove nas_space, or search by {', '.join(others)}",
+            also=[STRATEGY],
+        )
+
+
+def _check_order(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    if training.nas_search_strategy == "gdas" and training.nas_unrolled:
+        draft.error(
+            "training.nas_unrolled",
+            "training: gdas samples one operation at a time, there is no step to unroll.",
+            hint="remove nas_unrolled, or set nas_search_strategy: darts",
             also=[STRATEGY],
         )
 
