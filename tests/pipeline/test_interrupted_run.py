@@ -18,12 +18,17 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "watch_exercise" / "config.yaml"
 SHORT = {
-    "training.nas_epochs": 3,
+    "training.nas_search_strategy": "random",
+    "training.nas_trials": 8,
+    "training.nas_folds": 2,
+    "training.nas_seeds": 2,
+    "training.nas_workers": 2,
     "training.training_epochs": 3,
     "training.qat_epochs": 1,
     "testing.parity_vectors": 2,
     "data_processing_feature_extraction.stride_size": 1.0,
 }
+ARCHIVE = "search/archive.jsonl"
 TIMEOUT_S = 300
 
 
@@ -44,14 +49,19 @@ def _run(output: Path, *extra: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def _stop_when(output: Path, pattern: str, how: signal.Signals, *extra: str) -> tuple[int, str]:
-    """Start a run and send it ``how`` as soon as a file like ``pattern`` appears."""
+def _stop_when(
+    output: Path, pattern: str, how: signal.Signals, *extra: str, lines: int = 0
+) -> tuple[int, str]:
+    """Start a run and send it ``how`` when a file like ``pattern`` appears, of so many lines."""
     process = subprocess.Popen(
         _command(output, *extra), env=_environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     deadline = time.monotonic() + TIMEOUT_S
-    while not list(output.glob(f"*/*.partial/{pattern}")):
+    while not any(
+        not lines or len(path.read_bytes().splitlines()) >= lines
+        for path in output.glob(f"*/*.partial/{pattern}")
+    ):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -63,6 +73,7 @@ def _stop_when(output: Path, pattern: str, how: signal.Signals, *extra: str) -> 
 def _artefacts(output: Path) -> dict[str, bytes]:
     (final,) = output.glob("watch_exercise/2*")
     files = [*final.glob("export/**/*.onnx"), *final.glob("export/**/c/*")]
+    files += [final / ARCHIVE]
     assert len(files) > 10
     return {str(path.relative_to(final)): path.read_bytes() for path in files}
 
@@ -93,13 +104,14 @@ def test_every_carrier_of_both_models_is_proven(unbroken: Path) -> None:
 
 
 def test_killed_in_search_and_stopped_in_training(unbroken: Path, tmp_path: Path) -> None:
-    code, _ = _stop_when(tmp_path, "search/checkpoint.npz", signal.SIGKILL)
+    code, _ = _stop_when(tmp_path, ARCHIVE, signal.SIGKILL, lines=4)
     assert code == -signal.SIGKILL
-    code, text = _stop_when(tmp_path, "train/searched/checkpoint.npz", signal.SIGINT, "--resume")
+    seed = "train/searched/seed1/checkpoint.npz"
+    code, text = _stop_when(tmp_path, seed, signal.SIGINT, "--resume")
     assert code == 130, text
     assert "Traceback" not in text
     assert "--resume" in text
-    code, _ = _stop_when(tmp_path, "train/baseline/checkpoint.npz", signal.SIGKILL, "--resume")
+    code, _ = _stop_when(tmp_path, "train/baseline/seed*/*.npz", signal.SIGKILL, "--resume")
     assert code == -signal.SIGKILL
     done = _run(tmp_path, "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -107,15 +119,16 @@ def test_killed_in_search_and_stopped_in_training(unbroken: Path, tmp_path: Path
     assert _artefacts(tmp_path) == _artefacts(unbroken)
 
 
-def test_two_clean_runs_give_the_same_bytes(unbroken: Path, tmp_path: Path) -> None:
-    done = _run(tmp_path)
+def test_one_worker_gives_the_same_bytes_as_two(unbroken: Path, tmp_path: Path) -> None:
+    done = _run(tmp_path, "--set", "training.nas_workers=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert _artefacts(tmp_path) == _artefacts(unbroken)
 
 
 def test_a_dead_checkpoint_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    _stop_when(tmp_path, "search/checkpoint.npz", signal.SIGKILL)
-    (checkpoint,) = tmp_path.glob("*/*.partial/search/checkpoint.npz")
+    seed = "train/searched/seed0/checkpoint.npz"
+    _stop_when(tmp_path, seed, signal.SIGKILL)
+    (checkpoint,) = tmp_path.glob(f"*/*.partial/{seed}")
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     done = _run(tmp_path, "--resume")
     assert done.returncode == 6
@@ -123,7 +136,7 @@ def test_a_dead_checkpoint_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     assert "hint" in done.stderr
     assert "Traceback" not in done.stderr
     checkpoint.unlink()
-    code, _ = _stop_when(tmp_path, "train/searched/checkpoint.npz", signal.SIGKILL, "--resume")
+    code, _ = _stop_when(tmp_path, "train/baseline/seed*/*.npz", signal.SIGKILL, "--resume")
     assert code == -signal.SIGKILL
 
 
