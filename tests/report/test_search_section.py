@@ -80,6 +80,8 @@ def test_every_candidate_is_a_dot_that_says_what_it_is() -> None:
         assert {i for i, dot in by_id.items() if dot.tone == "front"} == {
             p.id for p in search.front
         }
+        assert all((by_id[p.id].tone == "full") <= p.comparable for p in search.points)
+        assert {dot.tone for dot in chart.dots} == {"front", "full", "early", "low"}
         costs = sorted(search.points, key=lambda p: getattr(p, resource))
         assert all(by_id[a.id].x <= by_id[b.id].x for a, b in pairwise(costs))
         assert chart.chosen is by_id[search.chosen or ""]

@@ -28,7 +28,7 @@ TITLED = 600  # more dots than this are drawn without a title, to keep the page 
 
 @dataclass(frozen=True)
 class Dot:
-    """One candidate; ``tone`` is ``early`` for those that were stopped before the last rung."""
+    """One candidate; ``tone`` is its class in the style sheet, by how well it was judged."""
 
     x: float
     y: float
@@ -76,13 +76,12 @@ def front_chart(search: Search, resource: str) -> FrontChart:
     points, best = all_points(search), {point.id for point in search.front}
     frame, x_ticks, y_ticks = _axes(search, points, resource)
     most_ram = max(point.ram_bytes for point in points)
-    last = max(point.epochs for point in points)
     drawn = {
         point.id: Dot(
             frame.x(_cost(point, resource)),
             frame.y(max(point.accuracy, frame.y_low)),
             SMALLEST if point.accuracy < frame.y_low else _radius(point.ram_bytes, most_ram),
-            _tone(point, frame, best, last),
+            _tone(point, frame, best),
             point_title(point),
         )
         for point in points
@@ -163,12 +162,12 @@ def _radius(ram_bytes: int, most: int) -> float:
     return round(max(SMALLEST, LARGEST * math.sqrt(ram_bytes / (most or 1))), 1)
 
 
-def _tone(point: Point, frame: Frame, best: set[str], last: int) -> str:
+def _tone(point: Point, frame: Frame, best: set[str]) -> str:
     if point.id in best:
         return "front"
     if point.accuracy < frame.y_low:
         return "low"
-    return "early" if point.epochs < last else "full"
+    return "full" if point.comparable else "early"
 
 
 def _corners(front: Sequence[Point], resource: str, frame: Frame) -> list[tuple[float, float]]:

@@ -85,14 +85,18 @@ class Limits(Record):
 class Point(Record):
     """One trained candidate: exact cost, and accuracy on the held-out folds.
 
-    The accuracy is the mean over the trials at the candidate's highest number of epochs.
+    The accuracy is the mean over the trials at the candidate's highest number of epochs;
+    ``comparable`` points were judged on enough of both to stand beside the finalists.
     """
 
     id: str
     accuracy: Fraction
     accuracy_sd: Spread | None = None
+    standard_error: Spread | None = None
     trials: Count = 1
     epochs: Count = 0
+    folds: Count | None = None
+    comparable: bool = True
     parameters: Count
     macs: Count
     flash_bytes: Count

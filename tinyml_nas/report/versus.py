@@ -9,7 +9,7 @@ from tinyml_nas.report.charts import Frame, Tick, nice_ticks
 from tinyml_nas.report.search_schema import Comparison, Contender
 
 WIDTH, HEIGHT = 280, 26
-MARGIN = 14
+MARGIN = 18
 
 
 @dataclass(frozen=True)
