@@ -49,7 +49,7 @@ def _straight_through(soft: Tensor, exact: Tensor) -> Tensor:
 class _RuleR1(torch.autograd.Function):
     """Rule R1 on ``product``, in its memory; the gradient is that of ``soft`` and its clamp.
 
-    An eighth of a step went into the clamp's own gradient and into fresh int64 tensors.
+    A seventh of a step went into the clamp's own gradient and into fresh int64 tensors.
     """
 
     @staticmethod
@@ -103,7 +103,7 @@ class QuantizedModule(nn.Module):
             case IntConv():
                 return self._conv(node, op, inputs[0])
             case IntAvgPool():
-                acc = _padded(inputs[0], op.pad).unfold(2, op.kernel, op.stride).sum(-1)
+                acc = _window_sums(_padded(inputs[0], op.pad), op.kernel, op.stride)
                 soft = acc * (self._ratio(node, node.inputs[0]) / op.kernel)
                 product = acc.detach().long().mul_(int(op.requantize.multiplier[0]))
                 return self._rule_r1(node, op.requantize, soft, product)
@@ -162,6 +162,12 @@ def folded_parameters(folded: NetworkModule) -> Parameters:
 
 def _padded(x: Tensor, pad: tuple[int, int], value: float = 0.0) -> Tensor:
     return F.pad(x, pad, value=value) if any(pad) else x
+
+
+def _window_sums(x: Tensor, kernel: int, stride: int) -> Tensor:
+    if kernel == x.shape[2]:  # unfolding would cost its gradient a scatter
+        return x.sum(2, keepdim=True)
+    return x.unfold(2, kernel, stride).sum(-1)
 
 
 def _array(parameter: Tensor | None) -> np.ndarray[Any, np.dtype[np.float32]]:
