@@ -1,4 +1,4 @@
-"""Zero-cost proxies: each a file with a ``PROXY``, found by listing this folder.
+"""Zero-cost proxies: each a file with a ``PROXY``, found by its name.
 
 A proxy scores an untrained (or barely trained) network in milliseconds.  ``ranking`` turns several
 of them into one order of candidates.
@@ -7,21 +7,15 @@ of them into one order of candidates.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from typing import TYPE_CHECKING
 
+from tinyml_nas.config.names import proxy_names
 from tinyml_nas.errors import ConfigError
 
 if TYPE_CHECKING:
     from tinyml_nas.search.proxies.protocol import Proxy
 
-HELPERS = frozenset({"protocol", "ranking"})
-"""Files of this folder that are no proxies."""
-
-
-def proxy_names() -> list[str]:
-    """Names of all proxies, sorted."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - HELPERS)
+__all__ = ["load_proxy", "proxy_names"]
 
 
 def load_proxy(name: str) -> Proxy:

@@ -10,17 +10,21 @@ over one mini-batch.
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from tinyml_nas.search.proxies.protocol import Probe, Proxy
 
 
 def score(probe: Probe) -> float:
-    """log |det K| of the first mini-batch; minus infinity where two inputs share a code."""
+    """log |det K| of the first mini-batch; minus infinity where no ReLU tells two inputs apart."""
     x, _ = probe.batches[0]
     with torch.no_grad():
         tensors = probe.scratch().tensors(x)
     relus = [node.name for node in probe.network.nodes if getattr(node.op, "relu", False)]
+    if not relus:
+        return -math.inf
     code = torch.cat([tensors[name].flatten(1) > 0 for name in relus], dim=1).float()
     switched_on = code.sum(1)
     kernel = code.shape[1] - switched_on[:, None] - switched_on + 2 * code @ code.T  # exact

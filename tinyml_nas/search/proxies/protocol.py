@@ -35,7 +35,8 @@ class Probe:
 
         (The running ones mean nothing in a fresh network or in one cut from a supernet.)
         """
-        return copy.deepcopy(self.module).train()
+        keep = {id(self.module.network): self.module.network}  # immutable, and slow to copy
+        return copy.deepcopy(self.module, keep).train()
 
     @cached_property
     def parameters(self) -> Mapping[str, Tensor]:

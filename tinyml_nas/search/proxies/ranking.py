@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tinyml_nas import interrupts
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import training_seconds
@@ -41,6 +42,7 @@ def score_all(
     proxies = [load_proxy(name) for name in names]
     scores: dict[str, list[float]] = {name: [] for name in names}
     for network in networks:
+        interrupts.check()
         probe = Probe(network, build_module(network, generator(seed, "weights")), batches)
         for proxy in proxies:
             scores[proxy.name].append(proxy.score(probe))

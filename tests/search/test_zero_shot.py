@@ -1,0 +1,197 @@
+"""zero_shot and sub_one_shot: what they score, what they train, and what they account for."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+import runs
+
+from tinyml_nas.console import Console
+from tinyml_nas.search.archive import open_archive, read_archive
+from tinyml_nas.search.clock import Clock
+from tinyml_nas.search.engine import Engine
+from tinyml_nas.search.proxies.ranking import rank
+from tinyml_nas.search.proxies.sigeo import Coefficients
+from tinyml_nas.search.strategies import load_strategy, sub_one_shot, zero_shot
+from tinyml_nas.search.strategies._shortlist import warm_started
+from tinyml_nas.search.workers.inline import Inline
+
+pytestmark = pytest.mark.fast
+
+TINY = {"nas_trials": 6, "training_epochs": 1}
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same strategies with smaller numbers."""
+    monkeypatch.setattr(zero_shot, "DRAWN", 60)
+    monkeypatch.setattr(zero_shot, "CHILDREN", 30)
+    monkeypatch.setattr(sub_one_shot, "POPULATION", 40)
+    monkeypatch.setattr(sub_one_shot, "TOURNAMENT", 10)
+    monkeypatch.setattr(sub_one_shot, "SCORED_PER_TRIAL", 8)
+
+
+class MakeEngine(Protocol):
+    def __call__(self, work: float | None = None, **training: object) -> Engine: ...
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[MakeEngine]:
+    """Makes an engine to see what a strategy does before its first trials."""
+    console = Console(quiet=True)
+    with ExitStack() as stack:
+
+        def make(work: float | None = None, **training: object) -> Engine:
+            problem = runs.start(tmp_path, **(TINY | training)).problem
+            header = {"work": work, "speed": 1.0}
+            archive = open_archive(tmp_path, "x", lambda: header, resume=False, console=console)
+            return Engine(
+                problem,
+                stack.enter_context(archive),
+                Inline(problem.evaluator),
+                Clock(tmp_path, resume=False),
+                folder=tmp_path,
+                console=console,
+            )
+
+        yield make
+
+
+def first_batch(search: Engine, strategy: str) -> list[Any]:
+    return list(next(load_strategy(strategy).propose(search)))
+
+
+@pytest.mark.parametrize("strategy", ["zero_shot", "sub_one_shot"])
+def test_a_search_keeps_the_budget_and_repeats_itself(tmp_path, strategy):
+    results = [
+        runs.run(tmp_path / name, nas_search_strategy=strategy, nas_folds=2, **TINY)
+        for name in ("a", "b")
+    ]
+    assert runs.archive(tmp_path / "a") == runs.archive(tmp_path / "b")
+    assert results[0].network == results[1].network
+    _, lines = read_archive(tmp_path / "a" / "archive.jsonl")
+    assert 2 <= len(lines) <= 6
+    assert all(line["resources"]["macs"] <= 8000 for line in lines)
+    assert all(line["resources"]["flash_bytes"] <= 4096 for line in lines)
+    assert {line["fold"] for line in lines} == {0, 1}
+
+
+def test_zero_shot_trains_what_its_proxies_prefer(engine):
+    search = engine(nas_proxy="[params]")
+    trials = first_batch(search, "zero_shot")
+    parameters = [trial.candidate.resources.parameters for trial in trials]
+    assert parameters == sorted(parameters, reverse=True)
+    others = search.problem.sample(random.Random(1), 60)
+    assert parameters[-1] > np.quantile([c.resources.parameters for c in others], 0.9)
+    assert search.record["proxies"]["names"] == ["params"]
+
+
+def test_mutations_improve_on_the_draw(engine):
+    search = engine(nas_proxy="[macs]")
+    drawn = warm_started(search, zero_shot.DRAWN, search.draw("zero_shot"))
+    trials = first_batch(search, "zero_shot")
+    assert trials[0].candidate.resources.macs > max(c.resources.macs for c in drawn)
+    assert trials[0].candidate.resources.macs <= 8000
+    assert search.record["proxies"]["drawn"] == 60
+    assert 80 < search.record["proxies"]["scored"] <= 90
+
+
+def test_the_recipe_stays_as_written(engine):
+    trials = first_batch(engine(nas_proxy="[params]"), "zero_shot")
+    assert {trial.candidate.genome["augmentation"] for trial in trials} == {1.0}
+    networks = {trial.candidate.network.nodes for trial in trials}
+    assert len(networks) == len({trial.candidate.key for trial in trials})
+
+
+def test_little_work_means_few_scores_and_all_are_accounted_for(engine):
+    search = engine(work=2.0, nas_trials=None, nas_proxy="[params]")
+    trials = first_batch(search, "zero_shot")
+    scored = search.record["proxies"]["scored"]
+    assert 1 < scored < 80
+    assert 0.2 < 2.0 - search.work_left() < 0.6
+    assert sum(search.work(trial) for trial in trials) <= search.work_left()
+    none = engine(work=1e-6, nas_trials=None)
+    assert len({trial.candidate.key for trial in first_batch(none, "zero_shot")}) == 1
+
+
+def test_known_genomes_come_first(engine):
+    search = engine()
+    known = search.problem.sample(random.Random(9), 1)[0]
+    search.warm_start = [{**known.genome, "augmentation": 2.0}]
+    started = warm_started(search, 20, random.Random(1))
+    assert len(started) == 20
+    assert started[0].network.nodes == known.network.nodes
+    assert started[0].genome["augmentation"] == 1.0
+
+
+def test_rank_prefers_what_every_proxy_prefers(tmp_path):
+    problem = runs.start(tmp_path).problem
+    candidates = problem.sample(random.Random(1), 12)
+    ranks = rank(candidates, ["params"], problem.features, 1)
+    best = max(candidates, key=lambda c: c.resources.parameters)
+    assert candidates[int(np.argmax(ranks))] == best
+    both = rank(candidates, ["params", "naswot"], problem.features, 1)
+    naswot = rank(candidates, ["naswot"], problem.features, 1)
+    assert both == pytest.approx(((np.array(ranks) + naswot) / 2).tolist())
+    assert both == rank(candidates, ["params", "naswot"], problem.features, 1)
+
+
+def test_terms_of_the_combination():
+    assert sub_one_shot.coefficients(["params", "naswot"]) == Coefficients(1, 1, 0)
+    assert sub_one_shot.coefficients(["loss"]) == Coefficients(0, 0, 1)
+    assert sub_one_shot.coefficients(["loss", "zico", "params"]) == Coefficients(1, 0, 1)
+
+
+def test_evolution_improves_the_scores(engine):
+    search = engine(nas_trials=8, nas_warmup_level=0.5)
+    start = warm_started(search, 40, search.draw("start"))
+    scorer = sub_one_shot.Scorer(search, sub_one_shot.warmed_up(search, start))
+    sub_one_shot.evolve(search, scorer, start)
+    scores = list(scorer.scores.values())
+    assert len(scores) == 8 * 8
+    founders, children = scores[:32], scores[32:]
+    assert np.mean(children) < np.mean(founders)
+    assert min(children) < min(founders)
+    ordered = [scorer.scores[c.key] for c in scorer.ordered()]
+    assert ordered == sorted(scores)
+
+
+def test_the_warm_up_level_is_the_share_of_the_data(engine):
+    for level, windows in ((0.0, 0), (0.25, 48), (1.0, 192)):
+        search = engine(nas_warmup_level=level, nas_epochs=2)
+        sub_one_shot.warmed_up(search, search.problem.sample(random.Random(1), 3))
+        assert search.record["supernet"] == {"windows": windows, "epochs": 2 if windows else 0}
+
+
+def test_little_work_means_a_short_warm_up_and_few_scores(engine):
+    search = engine(work=1.0, nas_trials=None, nas_warmup_level=1.0, nas_epochs=50)
+    trials = first_batch(search, "sub_one_shot")
+    record = search.record["supernet"]
+    assert 1 <= record["epochs"] < 50
+    assert 1 <= record["scored"] < 100
+    assert 0.2 < 1.0 - search.work_left() < 0.7
+    assert sum(search.work(trial) for trial in trials) <= search.work_left()
+    shortest = engine(work=0.05, nas_trials=None, nas_warmup_level=1.0)
+    first_batch(shortest, "sub_one_shot")
+    assert shortest.record["supernet"]["windows"] < 192
+    assert shortest.record["supernet"]["epochs"] == 1
+
+
+def test_a_score_that_is_no_number_is_the_worst(engine):
+    search = engine()
+    start = warm_started(search, 3, search.draw("start"))
+    supernet = sub_one_shot.warmed_up(search, start)
+    scorer = sub_one_shot.Scorer(search, supernet)
+    scorer.add(start[0])
+    for value in supernet.shared.values():
+        value.data.fill_(math.nan)
+    scorer.add(start[1])
+    assert scorer.scores[start[1].key] == math.inf
+    assert scorer.ordered() == start[:2]
