@@ -29,11 +29,6 @@ class Plan:
     finals_work: float
     finals_trials: float
 
-    def first_round(self, search: Search, trials: Sequence[Trial]) -> list[Trial]:
-        """As many of ``trials`` as leave enough for the finals; one at least if none was made."""
-        work = search.work_left() - self.finals_work
-        return affordable(search, trials, work, search.trials_left() - self.finals_trials)
-
 
 def affordable(search: Search, trials: Sequence[Trial], work: float, most: float) -> list[Trial]:
     """The beginning of ``trials`` that costs no more than ``work``, ``most`` trials at most."""
@@ -83,6 +78,13 @@ class Judged:
             Trial(candidate, self.plan.epochs, (start + i) % self.plan.folds, seed)
             for i, candidate in enumerate(candidates)
         ]
+
+    def first_round(self, candidates: Sequence[Candidate]) -> list[Trial]:
+        """The first trials of as many as leave enough for the finals; of one if nothing else."""
+        trials, plan = self.trials(candidates), self.plan
+        work = self.search.work_left() - plan.finals_work
+        most = self.search.trials_left() - plan.finals_trials
+        return affordable(self.search, trials, work, most) or trials[: not self.scores]
 
     def tell(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:
         """Note what ``trials`` scored."""

@@ -41,7 +41,7 @@ def propose(search: Search) -> Proposals:
     size = min(max(least, int(judged.plan.trials / 3)), most)
     population: deque[int] = deque(maxlen=size)
     children = list({candidate.key: candidate for candidate in founders}.values())[:size]
-    while trials := judged.plan.first_round(search, judged.trials(children)):
+    while trials := judged.first_round(children):
         born = range(len(judged.scores), len(judged.scores) + len(trials))
         judged.tell(trials, (yield trials))
         population.extend(born)  # the oldest leave at the other end

@@ -20,7 +20,7 @@ def propose(search: Search) -> Proposals:
     candidates = search.problem.sample(draw, TYPICAL)
     judged = Judged(search, make_plan(search, candidates))
     while candidates:
-        trials = judged.plan.first_round(search, judged.trials(candidates))
+        trials = judged.first_round(candidates)
         if not trials:
             break
         judged.tell(trials, (yield trials))

@@ -24,6 +24,8 @@ BATCH = 4
 """New candidates of one step of the controller."""
 DRAWS = 200
 """At most so many draws for a batch; those that break the budget teach, but cost no training."""
+PATIENCE = 20
+"""So many steps in a row may bring nothing new."""
 INFEASIBLE = -1.0
 TYPICAL = 32
 
@@ -81,25 +83,40 @@ def propose(search: Search) -> Proposals:
     """Batches of four candidates as the controller draws them, then the best few on all folds.
 
     The reward is ``nas_objective``: accuracy (against the mean of its fold), less latency and flash
-    as shares of their budgets; a candidate over the budget earns -1 without any training.  Epochs,
-    folds and finals are those of the strategy ``evolution``, and so is ``nas_warm_start``: known
-    genomes are trained first.
+    as shares of their budgets; a candidate over the budget earns -1 without any training.  The
+    first batch, by which the controller learns what is affordable, is ``nas_warm_start`` and random
+    networks.  Epochs, folds and finals are those of the strategy ``evolution``.
     """
     draw, problem = search.draw("reinforce"), search.problem
-    known = problem.feasible(search.warm_start)
-    judged = Judged(search, make_plan(search, problem.sample(draw, TYPICAL)))
     controller, numbers = Controller(problem.space), dict[str, int]()
-    step = Step([(candidate.genome, candidate) for candidate in known])
-    step.new = {candidate.key: candidate for candidate in known}
-    if not known:
-        step = draw_step(controller, problem, numbers, draw)
-    while trials := judged.plan.first_round(search, judged.trials(list(step.new.values()))):
-        first = len(judged.scores)
+    known = problem.feasible(search.warm_start)
+    known += problem.sample(draw, TYPICAL)
+    judged = Judged(search, make_plan(search, known))
+    first = {candidate.key: candidate for candidate in known[:BATCH]}
+    step: Step | None = Step([(c.genome, c) for c in first.values()], first)
+    while step and (trials := judged.first_round(list(step.new.values()))):
+        born = len(judged.scores)
         judged.tell(trials, (yield trials))
-        numbers |= {trial.candidate.key: first + i for i, trial in enumerate(trials)}
+        numbers |= {trial.candidate.key: born + i for i, trial in enumerate(trials)}
         teach(controller, problem, judged, step, numbers)
-        step = draw_step(controller, problem, numbers, draw)
+        step = _next_step(controller, problem, judged, numbers, draw)
     yield from judged.finals()
+
+
+def _next_step(
+    controller: Controller,
+    problem: Problem,
+    judged: Judged,
+    numbers: dict[str, int],
+    draw: random.Random,
+) -> Step | None:
+    """A step with something new; one without only teaches, and many in a row end the search."""
+    for _ in range(PATIENCE):
+        step = draw_step(controller, problem, numbers, draw)
+        if step.new:
+            return step
+        teach(controller, problem, judged, step, numbers)
+    return None
 
 
 def draw_step(
