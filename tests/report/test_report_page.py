@@ -134,7 +134,11 @@ def test_the_search_is_told(tmp_path: Path) -> None:
 
 
 def test_cells_and_alphas_are_told(tmp_path: Path) -> None:
-    text = Page(write(tmp_path, sample_cell_results())).text
+    record = sample_cell_results()
+    record["search"]["cells"] |= {"supernet": 1, "supernets": 3, "mended": 2, "stopped": "settled"}
+    text = Page(write(tmp_path, record)).text
+    assert "20 epochs of supernet 2 of 3; epoch 17 of 1 to 20 was taken" in text
+    assert "To keep the budget, 2 operations were exchanged. Stopped early: settled." in text
     for wanted in ("conv_bn_relu_7x1 from 0", "best: epoch 17", "Normal cell", "0 → 1 · kept"):
         assert wanted in text, wanted
     assert "Pareto" not in text
@@ -261,6 +265,10 @@ def drop_points(record: dict[str, Any]) -> None:
     record["search"].update(points=[], front=[], rungs=[], chosen=None, refused={}, budget={})
 
 
+def drop_cells(record: dict[str, Any]) -> None:
+    record["search"]["cells"] = {}
+
+
 def drop_latency(record: dict[str, Any]) -> None:
     for point in (*record["search"]["points"], *record["search"]["front"]):
         point["latency_seconds"] = None
@@ -316,6 +324,7 @@ def zeros(record: dict[str, Any]) -> None:
         (drop_optional, "no carrier ran"),
         (drop_search_details, "random"),
         (drop_points, "5,312 drawn"),
+        (drop_cells, "in words"),
         (drop_latency, "Accuracy against MACs"),
         (single_seed, "One seed cannot tell the search from"),
         (many_models, "3 seeds; shipped"),

@@ -61,17 +61,23 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
     ]
     accuracy = [Series("supernet", [e.validation_accuracy for e in history], "accent")]
     score = [Series("compared by the rule", [e.score for e in history], "accent")]
+    entropy = [Series("of the alphas, 100 % is undecided", [e.entropy for e in history], "accent")]
+    skips = [Series("share of the derived cell", [e.skip_share for e in history], "accent")]
+
+    def chart(title: str, series: list[Series], tick: Callable[[float], str]) -> Chart | None:
+        return line_chart(title, epochs, series, tick, best_epoch=cells.best_epoch)
+
     charts = [
-        line_chart("Loss", epochs, loss, fmt.plain, best_epoch=cells.best_epoch),
-        line_chart(
-            "Validation accuracy", epochs, accuracy, fmt.whole_percent, best_epoch=cells.best_epoch
-        ),
+        chart("Loss", loss, fmt.plain),
+        chart("Validation accuracy", accuracy, fmt.whole_percent),
         _cost_chart(cells, epochs, "parameters", "Parameters", fmt.thousands, None),
         *(
             _cost_chart(cells, epochs, key, r.title, r.tick, getattr(budget, key))
             for key, r in RESOURCES.items()
         ),
-        line_chart("Score", epochs, score, fmt.plain, best_epoch=cells.best_epoch),
+        chart("Entropy", entropy, fmt.whole_percent),
+        chart("Skip connections", skips, fmt.whole_percent),
+        chart("Score", score, fmt.plain),
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -92,6 +98,8 @@ def _cost_chart(
         Series("derived network", derived, "accent"),
     ]
     known = [value for value in (*expected, *derived) if value is not None]
-    if limit is not None and known and limit <= NEAR * max(known):
+    if not any(known):  # a cost that the device's model does not know
+        return None
+    if limit is not None and limit <= NEAR * max(known):
         series.append(Series("budget", [limit] * len(epochs), "limit"))
     return line_chart(title, epochs, series, tick, best_epoch=cells.best_epoch)

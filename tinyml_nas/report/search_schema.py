@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from tinyml_nas.report.record import Count, Fraction, Positive, Record, Spread
 
@@ -23,7 +23,9 @@ class Genotype(Record):
 class SearchEpoch(Record):
     """One epoch of a supernet: its losses, the expected cost, the cost of the derived network.
 
-    ``score`` is what the selection rule compared, ``null`` for epochs that took no part.
+    ``excess`` is the share by which the expected cost is over the budget, ``entropy`` how undecided
+    the alphas are, ``score`` what the selection rule compared (``null`` for epochs that took no
+    part).
     """
 
     epoch: int
@@ -31,6 +33,9 @@ class SearchEpoch(Record):
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     penalty: float | None = None
+    excess: float | None = None
+    skip_share: float | None = None
+    entropy: float | None = None
     expected_parameters: float | None = None
     expected_macs: float | None = None
     expected_flash_bytes: float | None = None
@@ -49,14 +54,20 @@ class Cells(Record):
 
     ``alphas`` holds, per kind of cell, probabilities [epoch][edge][primitive];
     ``edges`` holds [source state, node], nodes counted from 0: node 0 is the state after the
-    cell's inputs.
+    cell's inputs.  ``mended`` operations were exchanged to keep the budget; ``supernet`` counts
+    from 0.
     """
 
     genotype: Genotype
     epochs: Count = 0
     best_epoch: int | None = None
     rule: str = ""
+    stopped: str | None = None
     unrolled: bool = False
+    sampled: bool = False
+    mended: Count = 0
+    supernet: Count = 0
+    supernets: Count = 1
     primitives: list[str] = []
     history: list[SearchEpoch] = []
     alphas: dict[str, list[list[list[float]]]] = {}
@@ -144,6 +155,12 @@ class Search(Record):
     points: list[Point] = []
     rungs: list[Rung] = []
     cells: Cells | None = None
+
+    @field_validator("cells", mode="before")
+    @classmethod
+    def _no_cells(cls, cells: object) -> object:
+        """An empty record says that the chosen network is not from a supernet."""
+        return cells or None
 
     @model_validator(mode="after")
     def _chosen_is_known(self) -> Search:
