@@ -64,13 +64,13 @@ def network_instructions(network: Network, counted: Instructions) -> float:
 def layer_seconds(network: Network, node: Node, device: Device) -> float | None:
     """Share of ``node`` in ``latency_seconds``."""
     counted = device.cycles.instructions
-    return counted and _seconds(layer_instructions(network, node, counted), device)
+    return None if counted is None else _seconds(layer_instructions(network, node, counted), device)
 
 
 def latency_seconds(network: Network, device: Device) -> float | None:
     """Time of one inference that ``device`` keeps; ``None`` where its core was never measured."""
     counted = device.cycles.instructions
-    return counted and _seconds(network_instructions(network, counted), device)
+    return None if counted is None else _seconds(network_instructions(network, counted), device)
 
 
 def _seconds(instructions: float, device: Device) -> float:

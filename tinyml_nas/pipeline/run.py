@@ -14,14 +14,14 @@ from typing import Any
 
 from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
+from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import CORES, Device, load_device
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
-from tinyml_nas.graph import network_cost
-from tinyml_nas.pipeline.budget import check_budget
+from tinyml_nas.pipeline.budget import check_budget, measured_need
 from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
@@ -49,7 +49,10 @@ from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
 from tinyml_nas.report.schema import SCHEMA_VERSION
 from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.search.budget import resources_of, shown
 from tinyml_nas.train.seeding import make_deterministic
+
+SEARCHED = "searched"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def run(
     with timed_stage("features", seconds, console):
         features = extract_features(data, config, console)
     fixed = fixed_entrants(config, features)
-    _plan(fixed, device, console)
+    _plan(fixed, config, device, console)
     name = run_name(config)
     root = output or Path("runs")
     results = _head(config, device, data, features, name)
@@ -112,7 +115,7 @@ def run(
         write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
     finally:
         console.close_log()
-    return _close(folder.finish(), results, device, console)
+    return _close(folder.finish(), results, config, device, console)
 
 
 def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict[str, Any]:
@@ -140,11 +143,11 @@ def _find(context: Context, features: FeatureSet, taken: Taken | None) -> Found:
     """Search, or take what an earlier search found, and find the controls."""
     with context.stage("search"):
         if taken is None:
-            searched, record = search_as("searched", context, features, context.config)
+            searched, record = search_as(SEARCHED, context, features, context.config)
         else:
             searched, record = taken.entrant, taken.record
             taken.write(context.folder)
-    _plan([searched], context.device, context.console)
+    _plan([searched], context.config, context.device, context.console)
     controls = control_entrants(context, features, record) if taken is None else []
     cpu_seconds = {"searched": float(record["cpu_seconds"])}
     cpu_seconds |= {entrant.role: seconds for entrant, seconds in controls}
@@ -198,18 +201,23 @@ def _head(
     }
 
 
-def _plan(entrants: list[Entrant], device: Device, console: Console) -> None:
+def _plan(entrants: list[Entrant], config: Config, device: Device, console: Console) -> None:
     """Say what a model will cost before it is trained, and refuse what cannot fit."""
     for role, network in ((entrant.role, entrant.network) for entrant in entrants):
-        cost = network_cost(network)
+        need = resources_of(network, device)
+        seconds = need.latency_seconds
+        latency = "" if seconds is None else f", {shown('latency_seconds', seconds)}"
         console.info(
-            f"{network.name} ({role}): {cost.parameters:,} parameters, {cost.macs:,} MACs, "
-            f"about {cost.flash_bytes:,} B flash, {cost.ram_bytes:,} B arena on {device.name}"
+            f"{network.name} ({role}): {need.parameters:,} parameters, {need.macs:,} MACs, "
+            f"about {need.flash_bytes:,} B flash, {need.ram_bytes:,} B arena{latency} "
+            f"on {device.name}"
         )
-        check_budget(network.name, cost.flash_bytes, cost.ram_bytes, device)
+        check_budget(network.name, need, device, _granted(role, config))
 
 
-def _close(final: Path, results: dict[str, Any], device: Device, console: Console) -> Path:
+def _close(
+    final: Path, results: dict[str, Any], config: Config, device: Device, console: Console
+) -> Path:
     """Print the closing table, then judge."""
     if not results["models"]:
         console.info(f"training is off: data and features are in {final}")
@@ -222,12 +230,16 @@ def _close(final: Path, results: dict[str, Any], device: Device, console: Consol
     console.info(f"files   {final}")
     console.info(f"report  {final / 'report' / 'index.html'}")
     for model in results["models"]:
-        _judge(model, device)
+        _judge(model, config, device)
     return final
 
 
-def _judge(model: dict[str, Any], device: Device) -> None:
+def _judge(model: dict[str, Any], config: Config, device: Device) -> None:
     ParityReport.from_json(model["parity"]).require()
-    linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
-    flash = max(linked, default=model["cost"]["flash_bytes"])
-    check_budget(model["name"], flash, model["cost"]["ram_bytes"], device)
+    need = measured_need(model, device)
+    check_budget(model["name"], need, device, _granted(model["role"], config))
+
+
+def _granted(role: str, config: Config) -> Training | None:
+    """What holds the budget of a model: that of the search is the searched model's alone."""
+    return config.training if role == SEARCHED else None

@@ -18,6 +18,13 @@ RESOURCES: Mapping[str, str] = {
 """What a budget can limit: field and what people call it."""
 
 
+def shown(resource: str, value: float) -> str:
+    """``value`` as people write it: ``3,123 B``, ``30,000``, ``1.25 ms``."""
+    if resource == "latency_seconds":
+        return f"{1e3 * value:.3g} ms"
+    return f"{value:,.0f}" + (" B" if resource.endswith("_bytes") else "")
+
+
 @dataclass(frozen=True)
 class Resources:
     """Exact cost of one network on one device; the latency is the estimate of its cycle model.

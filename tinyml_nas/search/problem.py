@@ -12,7 +12,7 @@ from tinyml_nas.config.training import Training
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import BudgetError, ToolError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of
+from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of, shown
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.spaces import Genome, Space, genome_key, mutate, random_genome
 from tinyml_nas.search.trial import Candidate
@@ -139,12 +139,6 @@ class Problem:
                 found.setdefault(child.key, child)
 
 
-_SHOWN: Mapping[str, Callable[[float], str]] = {
-    "flash_bytes": lambda value: f"{value:,.0f} B",
-    "ram_bytes": lambda value: f"{value:,.0f} B",
-    "macs": lambda value: f"{value:,.0f}",
-    "latency_seconds": lambda value: f"{1e3 * value:.3g} ms",
-}
 _ENOUGH: Mapping[str, Callable[[float], str]] = {
     "flash_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
     "ram_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
@@ -157,8 +151,8 @@ def nothing_fits(budget: Budget, least: Resources, training: Training, device: s
     """The error for a budget that no network keeps; ``least`` is what comes closest to it."""
     broken = budget.broken(least)
     needs = (
-        f"{RESOURCES[name]} binds: the smallest needs {_SHOWN[name](getattr(least, name))}, "
-        f"the budget is {_SHOWN[name](getattr(budget, name))}"
+        f"{RESOURCES[name]} binds: the smallest needs {shown(name, getattr(least, name))}, "
+        f"the budget is {shown(name, getattr(budget, name))}"
         for name in broken
     )
     raises = []
