@@ -7,9 +7,10 @@ import numpy as np
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
 from tinyml_nas.search import PRIMITIVES
+from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.cells.genotype import Genotype
 from tinyml_nas.search.cells.space import SearchSpace
-from tinyml_nas.search.settings import SearchSettings
+from tinyml_nas.search.darts.settings import SearchSettings
 
 PRESETS = {"s": (3, 4, 1, 3, 4), "m": (10, 4, 1, 3, 4), "l": (12, 4, 4, 3, 4)}
 
@@ -30,6 +31,8 @@ def settings(**changes: object) -> SearchSettings:
         "alpha_learning_rate": 0.01,
         "weight_decay": 1e-4,
         "unrolled": False,
+        "sampled": False,
+        "budget": Budget(),
         "balanced": True,
         "seed": 7,
     }

@@ -22,6 +22,7 @@ from tinyml_nas.graph import Shape
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive, open_archive
 from tinyml_nas.search.budget_from_config import budget_from_config
+from tinyml_nas.search.cells.record import cells_of
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed
 from tinyml_nas.search.evaluator import Evaluator, taken
@@ -31,7 +32,7 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.recipes import recipe_decisions
 from tinyml_nas.search.record import search_record, write_files
 from tinyml_nas.search.result import SearchResult
-from tinyml_nas.search.spaces import ChainSpace, Decision, Genome, Space
+from tinyml_nas.search.spaces import ChainSpace, Decision, Genome, Space, genome_key
 from tinyml_nas.search.speed import measured_speed
 from tinyml_nas.search.strategies import Strategy, load_strategy
 from tinyml_nas.search.view import HEADER, rows
@@ -226,6 +227,8 @@ def _conclude(
         "budget_from": dict(start.origins),
         **engine.record,
     }
+    if record["cells"]:
+        record["cells"] = cells_of(record["cells"], genome_key(chosen.genome))
     result = _result(start, engine, chosen, record)
     write_files(engine.folder, record, points, result.network)
     engine.console.table("front of the search", HEADER, rows(points))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES
+from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, SKIP
 
 Gene = tuple[str, int]
 """Primitive of a node and the state that it reads."""
@@ -57,19 +57,32 @@ def first_edge(node: int) -> int:
     return node * (node + 1) // 2
 
 
-def discretize(probabilities: Table) -> tuple[Gene, ...]:
+def discretize(probabilities: Table, most_skips: int | None = None) -> tuple[Gene, ...]:
     """Per node the strongest edge, judged by its strongest primitive other than ``none``.
 
-    Ties go to the earlier state and the earlier primitive.
+    Ties go to the earlier state and the earlier primitive.  Beyond ``most_skips`` the weaker skips
+    give way to the strongest other primitive of their nodes.
     """
     strength = probabilities.copy()
     strength[:, NONE] = -1.0
-    genes: list[Gene] = []
-    while (start := first_edge(len(genes))) < len(strength):
-        rows = strength[start : start + len(genes) + 1]
-        source, primitive = np.unravel_index(int(rows.argmax()), rows.shape)
-        genes.append((PRIMITIVES[int(primitive)], int(source)))
+    genes = [_strongest(strength, node) for node in range(_node_count(len(strength)))]
+    skips = [node for node, gene in enumerate(genes) if gene[0] == PRIMITIVES[SKIP]]
+    if most_skips is not None and len(skips) > most_skips:
+        skips.sort(key=lambda node: -strength[first_edge(node) + genes[node][1], SKIP])
+        strength[:, SKIP] = -1.0
+        for node in skips[most_skips:]:
+            genes[node] = _strongest(strength, node)
     return tuple(genes)
+
+
+def _strongest(strength: Table, node: int) -> Gene:
+    rows = strength[first_edge(node) : first_edge(node + 1)]
+    source, primitive = np.unravel_index(int(rows.argmax()), rows.shape)
+    return PRIMITIVES[int(primitive)], int(source)
+
+
+def _node_count(edges: int) -> int:
+    return next(nodes for nodes in range(edges + 1) if first_edge(nodes) == edges)
 
 
 def one_hot(genes: Sequence[Gene]) -> Table:

@@ -20,7 +20,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "conv_bn_relu_7x1": "convolution with 7 taps, batch norm and ReLU",
 }
 PRIMITIVES = tuple(DESCRIPTIONS)
-NONE = PRIMITIVES.index("none")
+NONE, SKIP = (PRIMITIVES.index(name) for name in ("none", "skip_connect"))
 CONV_KERNELS: Mapping[str, int] = {f"conv_bn_relu_{taps}x1": taps for taps in (3, 5, 7)}
 
 

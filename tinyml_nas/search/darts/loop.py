@@ -1,48 +1,51 @@
 """Differentiable architecture search (Liu, Simonyan, Yang: "DARTS", 2019), for 1-D CNNs on a CPU.
 
 1. Every edge of a cell carries a softmax-weighted mixture of all primitives; the alphas behind the
-   softmax are shared by all normal cells, and by all reduction cells.
-2. Each step draws a batch from either half of the training split.  Adam moves the alphas on the one
-   (loss plus the expected cost), gradient descent moves the weights on the other.
-3. Each epoch's genotype is noted, and a checkpoint written: a search that is killed and resumed
-   gives the same bits as an unbroken one.
-4. In the end the genotypes of the later half of the epochs are compared on the validation split, as
-   discrete paths through the one, final supernet; the best of them, not the last, is derived.
+   softmax are shared by all normal cells, and by all reduction cells.  Sampled (Dong & Yang,
+   "GDAS", 2019), an edge computes one primitive a step, drawn by its alphas.
+2. Each step draws a batch from either half of the training split.  Adam moves the alphas on one
+   (loss, expected cost, hinge of the budget, beta-decay), gradient descent the weights on the
+   other.
+3. Each epoch's alphas and genotype are noted, and a checkpoint written: a search that is killed and
+   resumed gives the same bits as an unbroken one.
 
-The search runs on one CPU thread: its tensors are too small to share.
+Which of the genotypes is best is not for the supernet to say: see `propose.py`.  The search runs on
+one CPU thread: its tensors are too small to share.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinyml_nas.config import Config
 from tinyml_nas.console import Console, Task
 from tinyml_nas.errors import DataError
-from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Shape, network_cost
-from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Genotype, discretize
 from tinyml_nas.search.cells.primitives import PRIMITIVES
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.darts import gumbel
 from tinyml_nas.search.darts.architect import Descent, first_order_gradient, second_order_gradient
-from tinyml_nas.search.darts.choice import RULE, as_mixture, evaluate, select
-from tinyml_nas.search.darts.penalty import METRICS, CostModel, cost_model
-from tinyml_nas.search.darts.stream import Streams, make_streams
-from tinyml_nas.search.darts.supernet import Supernet
-from tinyml_nas.search.result import CellsResult as SearchResult
-from tinyml_nas.search.result import EpochRecord
-from tinyml_nas.search.settings import SearchSettings, settings_from_config, space_from_config
+from tinyml_nas.search.darts.collapse import (
+    BETA_WEIGHT,
+    MOST_SKIPS,
+    beta_loss,
+    entropy,
+    reason_to_stop,
+    skip_share,
+)
+from tinyml_nas.search.darts.evaluate import evaluate
+from tinyml_nas.search.darts.penalty import METRICS, CostModel
+from tinyml_nas.search.darts.settings import SearchSettings
+from tinyml_nas.search.darts.stream import Streams
+from tinyml_nas.search.darts.supernet import Sample, Supernet
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyml_nas.train.seeding import generator
 
@@ -51,21 +54,27 @@ MOMENTUM = 0.9
 CLIP_NORM = 5.0
 ALPHA_BETAS = (0.5, 0.999)
 ALPHA_DECAY = 1e-3
-FEW_STEPS = 5
-ADAPTATION_STEPS = 30
+HINGE_WEIGHT = 2.0
+"""Of the share by which the expected cost breaks a limit, in the end."""
+
+Mixing = Callable[[Tensor], tuple[Tensor, Sample | None]]
+"""From alphas to the mixture and, where it is sampled, the primitives drawn."""
 
 
 @dataclass
 class State:
-    """All that changes during a search, and all that a checkpoint holds."""
+    """All that changes during a search, and all that a checkpoint holds.
+
+    ``tables`` are the softmax probabilities ``(kind, edge, primitive)`` after each epoch.
+    """
 
     weights: Tensor
     velocity: Tensor
     alphas: Tensor
     adam: torch.optim.Adam
-    history: list[EpochRecord] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     tables: list[Tensor] = field(default_factory=list)
-    seconds: float = 0.0
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,18 +106,19 @@ class Darts:
         return self.streams.steps(self.settings.batch_size)
 
     def run_epoch(self, state: State, task: Task) -> None:
-        """Alternate alpha and weight steps, then note the epoch's genotype and losses."""
+        """Alternate alpha and weight steps, then note the epoch's alphas, losses and costs."""
         epoch, size, seed = len(state.history), self.settings.batch_size, self.settings.seed
         total, accuracy = 0.0, state.history[-1]["validation_accuracy"] if epoch else None
         seen = "" if accuracy is None else f"  validation {accuracy:.1%}"
+        draw = generator(seed, "search", "gumbel", epoch)
         batches = zip(
             self.streams.weights.batches(size, self.steps, seed, epoch),
             self.streams.alphas.batches(size, self.steps, seed, epoch),
             strict=True,
         )
         for step, (for_weights, for_alphas) in enumerate(batches):
-            rate = learning_rate(epoch + step / self.steps, self.settings.epochs)
-            loss = self.step(state, for_weights, for_alphas, rate)
+            progress = (epoch + step / self.steps) / self.settings.epochs
+            loss = self.step(state, for_weights, for_alphas, progress, draw)
             if not math.isfinite(loss):
                 raise DataError(
                     f"the loss of the search became {loss} in epoch {epoch + 1}",
@@ -118,22 +128,28 @@ class Darts:
             task.advance(f"epoch {epoch + 1}  loss {loss:.3f}{seen}")
         state.tables.append(state.alphas.detach().softmax(-1))
         state.history.append(self._record(state, total / self.steps))
+        state.stopped = reason_to_stop(state.tables, self.settings.epochs, self.supernet.space)
 
-    def step(self, state: State, for_weights: Tensor, for_alphas: Tensor, rate: float) -> float:
+    def step(
+        self,
+        state: State,
+        for_weights: Tensor,
+        for_alphas: Tensor,
+        progress: float,
+        draw: torch.Generator,
+    ) -> float:
         """One alpha step, then one weight step; the loss of the latter."""
-        descent = Descent(rate, MOMENTUM, self.settings.weight_decay)
+        descent = Descent(learning_rate(progress), MOMENTUM, self.settings.weight_decay)
         x, y = self.streams.weights.batch(for_weights)
         alpha_batch = self.streams.alphas.batch(for_alphas)
+        mixing = self.mixing(state.alphas.shape, progress, draw)
 
         def train_loss(weights: Tensor, alphas: Tensor) -> Tensor:
-            return self.loss(x, y, weights, alphas.softmax(-1))
+            return self.loss(x, y, weights, *mixing(alphas))
 
         def search_loss(weights: Tensor, alphas: Tensor) -> Tensor:
-            mixture = alphas.softmax(-1)
-            penalty = self.cost.penalty(mixture, self.settings.mode)
-            return (
-                self.loss(*alpha_batch, weights, mixture) + self.settings.penalty_weight * penalty
-            )
+            loss = self.loss(*alpha_batch, weights, *mixing(alphas))
+            return loss + self.regularization(alphas, progress)
 
         if self.settings.unrolled:
             state.alphas.grad = second_order_gradient(
@@ -143,147 +159,95 @@ class Darts:
             state.alphas.grad = first_order_gradient(search_loss, state.weights, state.alphas)
         state.adam.step()
 
-        frozen = state.alphas.detach().softmax(-1)
-        state.weights, state.velocity, loss = self.descend(
-            state.weights, state.velocity, for_weights, frozen, descent
-        )
-        return loss
+        mixing = self.mixing(state.alphas.shape, progress, draw)
+        return self._descend(state, x, y, mixing(state.alphas.detach()), descent)
 
-    def descend(
-        self, weights: Tensor, velocity: Tensor, indices: Tensor, mixture: Tensor, descent: Descent
-    ) -> tuple[Tensor, Tensor, float]:
-        """Weights and velocity after one clipped step, and the loss before it."""
-        weights = weights.detach().requires_grad_()
-        loss = self.loss(*self.streams.weights.batch(indices), weights, mixture)
-        gradient: Tensor = torch.autograd.grad(loss, weights)[0]
-        gradient = gradient * (CLIP_NORM / (gradient.norm() + 1e-6)).clamp(max=1.0)
-        weights = weights.detach()
-        velocity = descent.direction(weights, gradient, velocity)
-        return weights - descent.learning_rate * velocity, velocity, loss.item()
+    def mixing(self, shape: torch.Size, progress: float, draw: torch.Generator) -> Mixing:
+        """The mixture as a function of the alphas, with the noise of one step in it."""
+        if not self.settings.sampled:
+            return lambda alphas: (alphas.softmax(-1), None)
+        noise, temperature = gumbel.noise(shape, draw), gumbel.temperature(progress)
+        return lambda alphas: gumbel.draw_operations(alphas, noise, temperature)
 
-    def loss(self, x: Tensor, y: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+    def regularization(self, alphas: Tensor, progress: float) -> Tensor:
+        """What the alphas are charged beside the cross-entropy."""
+        settings, probabilities = self.settings, alphas.softmax(-1)
+        expected = self.cost.expected(probabilities)
+        cost = settings.penalty_weight * self.cost.penalty(expected, settings.mode)
+        hinge = HINGE_WEIGHT * progress * self.cost.excess(expected, settings.budget)
+        return (cost + hinge).float() + BETA_WEIGHT * progress * beta_loss(alphas)
+
+    def loss(
+        self, x: Tensor, y: Tensor, weights: Tensor, mixture: Tensor, sample: Sample | None
+    ) -> Tensor:
         """Cross-entropy of the supernet."""
-        logits = self.supernet.logits(x, weights, mixture)
+        logits = self.supernet.logits(x, weights, mixture, sample)
         return F.cross_entropy(logits, y, weight=self.streams.class_weights)
 
-    def genotype(self, probabilities: Tensor) -> Genotype:
-        """The discrete choice behind ``probabilities``."""
-        normal, reduce = (discretize(table) for table in probabilities.numpy())
+    def genotype(self, table: Tensor) -> Genotype:
+        """The discrete choice behind the probabilities ``table``."""
+        normal, reduce = (discretize(kind, MOST_SKIPS) for kind in table.numpy())
         return Genotype(normal, reduce, self.supernet.space.concat)
 
-    def _record(self, state: State, train_loss: float) -> EpochRecord:
-        mixture = state.tables[-1]
-        seed, validation = self.settings.seed, self.streams.validation
-        loss, accuracy = evaluate(self.supernet, state.weights, mixture, validation, seed)
-        expected = dict(zip(METRICS, self.cost.expected(mixture).tolist(), strict=True))
-        exact = network_cost(derive(self.genotype(mixture), self.supernet.space))
-        return EpochRecord(
-            epoch=len(state.history),
-            train_loss=train_loss,
-            validation_loss=loss,
-            validation_accuracy=accuracy,
-            penalty=self.cost.penalty(mixture, self.settings.mode).item(),
-            expected_parameters=expected["parameters"],
-            expected_macs=expected["macs"],
-            parameters=exact.parameters,
-            macs=exact.macs,
-            score=None,
+    def _descend(
+        self,
+        state: State,
+        x: Tensor,
+        y: Tensor,
+        mixed: tuple[Tensor, Sample | None],
+        descent: Descent,
+    ) -> float:
+        """One clipped step of the weights; the loss before it."""
+        weights = state.weights.detach().requires_grad_()
+        loss = self.loss(x, y, weights, *mixed)
+        gradient: Tensor = torch.autograd.grad(loss, weights)[0]
+        gradient = gradient * (CLIP_NORM / (gradient.norm() + 1e-6)).clamp(max=1.0)
+        state.velocity = descent.direction(weights.detach(), gradient, state.velocity)
+        state.weights = weights.detach() - descent.learning_rate * state.velocity
+        return loss.item()
+
+    def _record(self, state: State, train_loss: float) -> dict[str, Any]:
+        table, space = state.tables[-1], self.supernet.space
+        loss, accuracy = evaluate(
+            self.supernet, state.weights, table, self.streams.validation, self.settings.seed
         )
-
-    def finish(self, state: State, console: Console) -> SearchResult:
-        """Compare the genotypes of the later epochs and derive the network of the best."""
-        genotypes = [self.genotype(table) for table in state.tables]
-        candidates = list(dict.fromkeys(genotypes[len(genotypes) // 2 :]))
-        with console.track("comparing genotypes", len(candidates)) as task:
-            scores = {}
-            for genotype in candidates:
-                scores[genotype] = self.score(genotype, state.weights)
-                task.advance(f"score {scores[genotype]:.3f}")
-        for epoch, record in enumerate(state.history):
-            late = epoch >= len(genotypes) // 2
-            record["score"] = scores[genotypes[epoch]] if late else None
-        best = select([record["score"] for record in state.history])
-        return SearchResult(
-            network=derive(genotypes[best], self.supernet.space, self.settings.name),
-            genotype=genotypes[best],
-            best_epoch=best,
-            rule=RULE,
-            history=tuple(state.history),
-            normal=tuple(table[0].numpy() for table in state.tables),
-            reduce=tuple(table[1].numpy() for table in state.tables),
-            edges=self.supernet.space.edges,
-            seconds=state.seconds,
-            settings=self.settings,
-        )
-
-    def score(self, genotype: Genotype, weights: Tensor) -> float:
-        """Validation loss of the discrete path plus its weighted cost.
-
-        The path first takes a few steps from the supernet's ``weights``, the same for every
-        genotype: they were trained for sums, and a lone operation would be judged by their scale.
-        """
-        mixture, seed = as_mixture(genotype), self.settings.seed
-        descent = Descent(WEIGHT_LEARNING_RATE, MOMENTUM, self.settings.weight_decay)
-        size, velocity = self.settings.batch_size, torch.zeros_like(weights)
-        steps = min(self.steps, ADAPTATION_STEPS)
-        for indices in self.streams.weights.batches(size, steps, seed, "adaptation"):
-            weights, velocity, _ = self.descend(weights, velocity, indices, mixture, descent)
-        loss, _ = evaluate(self.supernet, weights, mixture, self.streams.validation, seed)
-        cost = self.cost.penalty(mixture, self.settings.mode).item()
-        return loss + self.settings.penalty_weight * cost
+        expected, exact = self.cost.expected(table), self.cost.exact(self.genotype(table))
+        return {
+            "epoch": len(state.history),
+            "train_loss": train_loss,
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+            "penalty": self.cost.penalty(expected, self.settings.mode).item(),
+            "excess": self.cost.excess(expected, self.settings.budget).item(),
+            "skip_share": skip_share(table, space),
+            "entropy": entropy(table, space),
+            **{f"expected_{n}": v for n, v in zip(METRICS, expected.tolist(), strict=True)},
+            **dict(zip(METRICS, exact.tolist(), strict=True)),
+            "score": None,
+        }
 
 
-def search(
-    features: FeatureSet, config: Config, *, folder: Path, resume: bool, console: Console
-) -> SearchResult:
-    """The network that suits ``features``, found as ``config.training`` says.
-
-    ``folder/checkpoint.npz`` is written after each epoch and read first when ``resume`` is set.
-    Only the training and validation splits are used.
-    """
-    settings = settings_from_config(config)
-    shape = Shape(*features.train.x.shape[1:])
-    space = space_from_config(config, shape, len(features.class_names))
-    return run_search(features, space, settings, folder=folder, resume=resume, console=console)
-
-
-def run_search(
-    features: FeatureSet,
-    space: SearchSpace,
-    settings: SearchSettings,
-    *,
-    folder: Path,
-    resume: bool,
-    console: Console,
-) -> SearchResult:
-    """:func:`search` for a given space and settings."""
-    streams = make_streams(features, balanced=settings.balanced, seed=settings.seed)
-    darts = Darts(Supernet(space), cost_model(space), streams, settings)
-    if darts.steps < FEW_STEPS:
-        console.warning(
-            f"an epoch of the search has only {darts.steps} steps, so the alphas stay close to "
-            f"noise; lower training.nas_batch_size ({settings.batch_size}) or add windows"
-        )
-    path = folder / "checkpoint.npz"
-    state = _restore(path, darts, console) if resume and path.exists() else darts.start()
-    total, done = settings.epochs * darts.steps, len(state.history) * darts.steps
-    with _one_thread(), console.track("search", total, done=done) as task:
-        while len(state.history) < settings.epochs:
-            began = time.monotonic()
+def run_search(darts: Darts, path: Path, console: Console) -> State:
+    """The state after the last epoch; the checkpoint at ``path`` is gone on with and kept up."""
+    state = _restore(path, darts, console) if path.exists() else darts.start()
+    epochs = darts.settings.epochs
+    total, done = epochs * darts.steps, len(state.history) * darts.steps
+    with _one_thread(), console.track("supernet", total, done=done) as task:
+        while len(state.history) < epochs and state.stopped is None:
             darts.run_epoch(state, task)
-            state.seconds += time.monotonic() - began
             _save(path, darts, state)
-        return darts.finish(state, console)
+    return state
 
 
-def learning_rate(epoch: float, epochs: int) -> float:
-    """Step size of the weights at a fractional ``epoch``: a cosine down to one hundredth."""
-    return WEIGHT_LEARNING_RATE * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
+def learning_rate(progress: float) -> float:
+    """Step size of the weights after a share of the search: a cosine down to one hundredth."""
+    return WEIGHT_LEARNING_RATE * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
 
 def fingerprint(darts: Darts) -> str:
     """Names space, settings and data: a checkpoint of another search must not be resumed."""
     digest = hashlib.sha256(f"{darts.supernet.space} {darts.settings}".encode())
+    digest.update(darts.cost.tables.numpy().tobytes())
     for stream in (darts.streams.weights, darts.streams.alphas, darts.streams.validation):
         digest.update(stream.x.numpy().tobytes())
         digest.update(stream.y.numpy().tobytes())
@@ -299,7 +263,7 @@ def _save(path: Path, darts: Darts, state: State) -> None:
         "adam": state.adam.state_dict(),
         "history": state.history,
         "tables": state.tables,
-        "seconds": state.seconds,
+        "stopped": state.stopped,
     }
     save_checkpoint(path, record)
 
@@ -315,7 +279,7 @@ def _restore(path: Path, darts: Darts, console: Console) -> State:
         state.alphas.copy_(record["alphas"])
     state.adam.load_state_dict(record["adam"])
     state.history, state.tables = record["history"], record["tables"]
-    state.seconds = record["seconds"]
+    state.stopped = record["stopped"]
     return state
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -119,7 +119,7 @@ class Mixer:
         return mixed.view(self.edges, self.channels, state.shape[1], -1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _everything(mixer: Mixer) -> Selection:
     return Selection(mixer.stride, mixer.branches, (None,) * len(mixer.branches))
 

@@ -21,7 +21,6 @@ from tinyml_nas.search.cells.genotype import first_edge
 from tinyml_nas.search.cells.space import SearchSpace
 from tinyml_nas.search.darts.mixture import NORM_EPSILON, Mixer
 
-
 Sample = tuple[tuple[int, ...], tuple[int, ...]]
 """The primitive that each edge drew, in normal and in reduction cells."""
 
