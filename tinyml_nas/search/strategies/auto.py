@@ -37,7 +37,10 @@ Matrix = npt.NDArray[np.float64]
 
 POOL = 128
 PRIOR = ("params", "macs", "naswot")
-OPENING_SHARE, EVOLUTION_SHARE, FINAL_SHARE = 0.2, 0.3, 0.5
+PRIOR_SHARE, FINAL_SHARE = 0.05, 0.5
+"""Of the work, what the prior may take, and what is kept for recipe and final."""
+OPENING_SHARE = 0.4
+"""Of what is left, the share of the opening's trials; the rest is population and evolution."""
 FULL, BRIEF = 2 / 3, 2 / 9
 """Epochs of a full and of a brief trial, as shares of the final training's."""
 MOST_OPENING, FEWEST_OPENING = 48, 8
@@ -130,50 +133,70 @@ def _standing(values: Matrix) -> Matrix:
 
 
 def _pool(search: Search) -> list[Candidate]:
-    """Warm starts and random candidates that keep the budget and can be trained in time."""
+    """The half of many random candidates that the prior ranks higher.
+
+    All keep the budget, and all can be trained in time.
+    """
     problem = search.problem
-    known = [problem.decode(genome) for genome in search.warm_start]
-    kept = [c for c in known if c is not None and problem.fits(c.resources)]
     drawn = problem.sample(search.draw("auto", "pool"), POOL)
-    as_written = (_with(candidate, AS_WRITTEN) for candidate in (*kept, *drawn))
-    pool = list({candidate.key: candidate for candidate in as_written}.values())
+    pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
+    longest = max(_scoring(search, candidate) for candidate in pool)
+    affordable = min(len(pool), PRIOR_SHARE * search.work_left() / longest)
+    pool = pool[: max(FEWEST_OPENING, int(affordable))]
+    prior = rank(pool, PRIOR, problem.features, problem.seed)
+    search.spend(sum(_scoring(search, candidate) for candidate in pool))
+    order = sorted(range(len(pool)), key=lambda index: -prior[index])
+    return [pool[index] for index in order[: max(FEWEST_OPENING, len(pool) // 2)]]
+
+
+def _warm(search: Search) -> list[Candidate]:
+    """The known genomes to begin with, as far as they keep the budget."""
+    problem = search.problem
+    known = (problem.decode(genome) for genome in search.warm_start)
+    return [_with(c, AS_WRITTEN) for c in known if c is not None and problem.fits(c.resources)]
+
+
+def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose training takes no more than its share of the work, or else the quickest few."""
+    epochs = search.problem.evaluator.recipe.epochs
     longest = MOST_SHARE_OF_WORK * search.work_left()
-    epochs = problem.evaluator.recipe.epochs
-    quick = [c for c in pool if search.work(Trial(c, epochs, 0, 0)) <= longest]
-    by_work = sorted(pool, key=lambda c: search.work(Trial(c, epochs, 0, 0)))
+    by_work = sorted(candidates, key=lambda c: search.work(Trial(c, epochs, 0, 0)))
+    quick = [c for c in candidates if search.work(Trial(c, epochs, 0, 0)) <= longest]
     return quick if len(quick) >= FEWEST_OPENING else by_work[:FEWEST_OPENING]
+
+
+def _scoring(search: Search, candidate: Candidate) -> float:
+    """CPU-seconds of the prior for one candidate."""
+    return search.problem.evaluator.speed * scoring_seconds(candidate.network)
 
 
 def _plan(search: Search, pool: Sequence[Candidate]) -> Plan:
     """The plan that the work allows for candidates like those of ``pool``."""
     folds = len(search.problem.evaluator.folds)
     epochs = search.problem.evaluator.recipe.epochs
-    full, brief = max(2, round(FULL * epochs)), max(1, round(BRIEF * epochs))
+    full, brief = max(1, round(FULL * epochs)), max(1, round(BRIEF * epochs))
+    per_opened = 1 + (folds - 1) / 2  # trials of one that is opened: half of them go on
     limit = search.problem.training.nas_trials
     if limit is not None:  # as many trials as the user says, whatever each takes
-        trials = limit * (OPENING_SHARE + EVOLUTION_SHARE)
+        trials = limit * (1 - FINAL_SHARE)
     else:
         work = search.work_left()
         epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in pool]))
         in_final = folds * (FINALISTS + SMALL_FINALISTS) + len(RECIPES) * TASTERS
-        full = max(2, min(full, int(FINAL_SHARE * work / (epoch * in_final))))
-        brief = max(1, min(brief, full))
-        trials = work * (OPENING_SHARE + EVOLUTION_SHARE) / (epoch * brief)
-    share = OPENING_SHARE / (OPENING_SHARE + EVOLUTION_SHARE)
-    opening = max(FEWEST_OPENING, min(MOST_OPENING, int(share * trials)))
-    opening = min(opening, len(pool))
-    children = (trials - opening * (1 + (folds - 1) / 2)) / folds
-    return Plan(opening, max(0, int(children)), brief, full)
+        full = max(1, min(full, int(FINAL_SHARE * work / (epoch * in_final))))
+        before = (1 - FINAL_SHARE) * work / epoch
+        brief = max(1, min(brief, full, int(before / (FEWEST_OPENING * per_opened))))
+        trials = before / brief
+    opening = int(OPENING_SHARE * trials)
+    opening = min(len(pool), max(FEWEST_OPENING, min(MOST_OPENING, opening)))
+    return Plan(opening, max(0, int((trials - opening * per_opened) / folds)), brief, full)
 
 
 def _opening(search: Search, pool: Sequence[Candidate], count: int) -> list[Candidate]:
-    """``count`` candidates of the half of ``pool`` that the prior ranks higher."""
-    problem = search.problem
-    prior = rank(pool, PRIOR, problem.features, problem.seed)
-    search.spend(problem.evaluator.speed * sum(scoring_seconds(c.network) for c in pool))
-    order = sorted(range(len(pool)), key=lambda index: -prior[index])
-    upper = [pool[index] for index in order[: max(count, len(pool) // 2)]]
-    return search.draw("auto", "opening").sample(upper, count)
+    """``count`` candidates: the warm starts, then some of ``pool``."""
+    drawn = search.draw("auto", "opening").sample(list(pool), count)
+    distinct = {candidate.key: candidate for candidate in (*_warm(search), *drawn)}
+    return list(distinct.values())[:count]
 
 
 def _recipes(search: Search) -> list[Value]:
