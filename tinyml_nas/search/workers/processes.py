@@ -95,10 +95,13 @@ class Processes:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(self._function, theirs), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
         with _no_sigint():
             process.start()
         theirs.close()  # so that the pipe ends when the worker does
+        # not among `args`: start() would wait for ever for a child that dies while it reads them
+        with suppress(OSError):
+            ours.send(self._function)
         return _Worker(process, ours)
 
     def _ready(self) -> list[_Worker]:
@@ -142,10 +145,16 @@ def _bury(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _serve(function: Function, pipe: Connection) -> None:
+def _serve(pipe: Connection) -> None:
     """What a worker does until its pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        function: Function = (
+            pipe.recv()
+        )  # before the slow import: the parent waits until it is read
+    except EOFError:
+        return
     import torch
 
     torch.set_num_threads(1)
