@@ -47,6 +47,20 @@ def die(payload: int) -> int:
     return payload
 
 
+class Unreadable:
+    """A large function whose reader dies, as one that runs out of memory does."""
+
+    def __call__(self, payload: int) -> int:
+        return payload
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _die_reading, (bytes(3_000_000),)
+
+
+def _die_reading(content: bytes) -> None:
+    os._exit(9)
+
+
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
@@ -96,6 +110,11 @@ def test_a_killed_worker_loses_nothing(tmp_path):
         answers = dict(workers.map(range(6)))
     assert answers == {i: 2 * i for i in range(6)}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_workers_that_die_before_their_first_payload_are_given_up():
+    with open_workers(Unreadable(), 2) as workers, pytest.raises(ToolError, match="died"):
+        list(workers.map([1, 2]))
 
 
 @POSIX
