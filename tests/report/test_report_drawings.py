@@ -63,6 +63,12 @@ def test_a_chart_without_values_is_none() -> None:
     assert line_chart("Loss", [1, 2], [Series("a", [None, float("inf")], "accent")], str) is None
 
 
+def test_a_chart_of_zeros_is_drawn() -> None:
+    chart = line_chart("Skips", [1, 2], [Series("a", [0.0, 0.0], "accent")], str)
+    assert chart is not None
+    assert len(chart.lines) == 1
+
+
 def test_every_kept_operation_has_a_box_and_no_boxes_overlap() -> None:
     found = cells_of(sample_cell_results())
     for cell, genes in zip(

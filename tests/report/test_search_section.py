@@ -217,6 +217,15 @@ def test_a_chain_is_told_in_words() -> None:
     ]
 
 
+def test_the_genes_of_a_cell_are_told_node_by_node() -> None:
+    genome = {"normal0_op": "avg_pool_3x1", "normal1_op": "skip_connect", "normal1_from": 1}
+    assert genome_words(genome | {"augmentation": 2.0}) == [
+        ("normal, node 1", "avg_pool_3x1 from 0"),
+        ("normal, node 2", "skip_connect from 1"),
+        ("augmentation", "2.0 × the configured one"),
+    ]
+
+
 def test_a_genome_of_another_space_is_told_choice_by_choice() -> None:
     assert genome_words({"normal_op_1": "skip_connect", "width": 8}) == [
         ("normal op 1", "skip_connect"),

@@ -121,7 +121,7 @@ def line_chart(
     best_epoch: int | None = None,
 ) -> Chart | None:
     """A chart over epochs, or ``None`` where no series has a value."""
-    drawn = [s for s in series if any(_finite(s.values))]
+    drawn = [s for s in series if _finite(s.values)]
     if not drawn:
         return None
     ticks = nice_ticks([v for s in drawn for v in _finite(s.values)])

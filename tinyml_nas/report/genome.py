@@ -1,8 +1,9 @@
-"""A genome in words: what a chain does from its input to its classes."""
+"""A genome in words: what a chain does from its input to its classes, or a cell node by node."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BLOCKS = {
@@ -19,21 +20,24 @@ HEADS = {
 }
 CHAIN = ("stem", "stem_kernel", "stem_stride", "stem_width", "stages", "head", "hidden")
 TIMES = ("augmentation", "learning_rate")  # factors on what the YAML says
+NODE = re.compile(r"(?P<kind>normal|reduce)(?P<node>\d+)_op")
+SOURCE = re.compile(r"(normal|reduce)\d+_from")
 PARTS = ("block", "kernel", "stride", "width")
 
 
 def genome_words(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Named parts in the order in which a window meets them; what is no chain, choice by choice."""
     if not all(name in genome for name in CHAIN):
-        return [(_spaced(name), str(value)) for name, value in genome.items()]
+        return _rest(genome, known=())
     stages = range(1, int(genome["stages"]) + 1)
     hidden = f", {genome['hidden']} hidden units" if genome["hidden"] else ""
     head = HEADS.get(str(genome["head"]), str(genome["head"]))
+    parts = [name for name in genome if name.rstrip("0123456789") in PARTS]
     return [
         ("stem", _conv(genome, "stem", "stem_kernel", "stem_stride", "stem_width")),
         *((f"stage {i}", _conv(genome, *(f"{part}{i}" for part in PARTS))) for i in stages),
         ("head", f"{head}{hidden}, then the classes"),
-        *_rest(genome),
+        *_rest(genome, known=(*CHAIN, *parts)),
     ]
 
 
@@ -46,14 +50,19 @@ def _conv(genome: Mapping[str, Any], *names: str) -> str:
     return f"{words}, {'' if stride == 1 else f'stride {stride}, '}{width} channels"
 
 
-def _rest(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Decisions beside the network's, such as those of the training recipe."""
-    chain = {*CHAIN, *(name for name in genome if name.rstrip("0123456789") in PARTS)}
-    return [
-        (_spaced(name), f"{value} × the configured one" if name in TIMES else str(value))
-        for name, value in genome.items()
-        if name not in chain
-    ]
+def _rest(genome: Mapping[str, Any], known: Sequence[str]) -> list[tuple[str, str]]:
+    """All other decisions, such as those of the training recipe and of a cell's nodes."""
+    words = []
+    for name, value in genome.items():
+        if gene := NODE.fullmatch(name):
+            source = genome.get(f"{gene['kind']}{gene['node']}_from", 0)
+            place = f"{gene['kind']}, node {int(gene['node']) + 1}"
+            words.append((place, f"{value} from {source}"))
+        elif name in TIMES:
+            words.append((_spaced(name), f"{value} × the configured one"))
+        elif name not in known and not SOURCE.fullmatch(name):
+            words.append((_spaced(name), str(value)))
+    return words
 
 
 def _spaced(name: str) -> str:

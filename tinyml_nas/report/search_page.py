@@ -61,7 +61,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
     ]
     accuracy = [Series("supernet", [e.validation_accuracy for e in history], "accent")]
     score = [Series("compared by the rule", [e.score for e in history], "accent")]
-    entropy = [Series("of the alphas, 100 % is undecided", [e.entropy for e in history], "accent")]
+    entropy = [Series("of the alphas, 1 is undecided", [e.entropy for e in history], "accent")]
     skips = [Series("share of the derived cell", [e.skip_share for e in history], "accent")]
 
     def chart(title: str, series: list[Series], tick: Callable[[float], str]) -> Chart | None:
@@ -75,7 +75,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
             _cost_chart(cells, epochs, key, r.title, r.tick, getattr(budget, key))
             for key, r in RESOURCES.items()
         ),
-        chart("Entropy", entropy, fmt.whole_percent),
+        chart("Entropy", entropy, fmt.plain),
         chart("Skip connections", skips, fmt.whole_percent),
         chart("Score", score, fmt.plain),
     ]
