@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from plain_supernet import plain_logits, split_kernels
 
 from tinyml_nas.search import derive
-from tinyml_nas.search.darts.choice import as_mixture
+from tinyml_nas.search.darts.gumbel import draw_operations, noise, temperature
+from tinyml_nas.search.darts.penalty import as_mixture
 from tinyml_nas.search.darts.supernet import Supernet
 from tinyml_nas.train.builder import NetworkModule
 
@@ -45,6 +46,46 @@ def test_fused_mixture_equals_the_plain_one(shape, dims):
     for fused_value, plain_value in zip(*outcomes, strict=True):
         torch.testing.assert_close(fused_value, plain_value, atol=1e-5, rtol=1e-4)
     assert outcomes[0][2].abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("shape", "dims"), SPACES)
+def test_sampled_operations_equal_the_plain_mixture_of_what_was_drawn(shape, dims, seed):
+    space = samples.space(shape, 4, dims)
+    net, draw = Supernet(space), torch.Generator().manual_seed(seed)
+    weights = net.initial_weights(draw).requires_grad_()
+    alphas = torch.randn(2, len(space.edges), 7, generator=draw).requires_grad_()
+    x, y = torch.randn(8, *shape, generator=draw), torch.arange(8) % 4
+    mixture, sample = draw_operations(alphas, noise(alphas.shape, draw), temperature(0.5))
+    drawn = mixture.detach().requires_grad_()
+
+    fused = net.logits(x.transpose(0, 1).contiguous(), weights, drawn, sample)
+    plain = plain_logits(net, x, weights, drawn)
+    torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-4)
+    (by_fused, weights_fused), (by_plain, weights_plain) = (
+        torch.autograd.grad(F.cross_entropy(logits, y), [drawn, weights])
+        for logits in (fused, plain)
+    )
+    torch.testing.assert_close(weights_fused, weights_plain, atol=1e-5, rtol=1e-4)
+    # of the operations that were not drawn the sampled path knows nothing
+    torch.testing.assert_close(by_fused, by_plain * (drawn > 0.5), atol=1e-5, rtol=1e-4)
+
+
+def test_draws_follow_the_alphas_and_the_gradient_is_the_soft_one():
+    draw = torch.Generator().manual_seed(0)
+    alphas = torch.randn(2, 1, 7, generator=draw)
+    many = alphas.expand(2, 20_000, 7)
+    mixture, sample = draw_operations(many, noise(many.shape, draw), 1.0)
+    torch.testing.assert_close(mixture.mean(1), alphas[:, 0].softmax(-1), atol=0.02, rtol=0)
+    assert mixture[0, 5].argmax().item() == sample[0][5]
+
+    free, gumbel = alphas.clone().requires_grad_(), noise(alphas.shape, draw)
+    weight = torch.randn(2, 1, 7, generator=draw)
+    (draw_operations(free, gumbel, 3.0)[0] * weight).sum().backward()
+    soft = alphas.clone().requires_grad_()
+    (((soft.log_softmax(-1) + gumbel) / 3.0).softmax(-1) * weight).sum().backward()
+    torch.testing.assert_close(free.grad, soft.grad)
+    assert (temperature(0.0), temperature(1.0)) == pytest.approx((10.0, 0.1))
 
 
 @pytest.mark.parametrize(("shape", "dims"), SPACES)

@@ -104,6 +104,8 @@ class Mixer:
         """
         chosen = _everything(self) if sample is None else _drawn(self, sample)
         pools = [_AVERAGE, _MAXIMUM, *([_SKIP] if self.stride == 1 else [])]
+        if sample is not None:  # a primitive that was not drawn passes no gradient, pools as well
+            mixture = mixture * F.one_hot(torch.tensor(sample), len(PRIMITIVES))
         linear = mixture[:, pools] @ _BASIS[: len(pools)]
         parts, shares = [], []
         for branch, edges in zip(chosen.branches, chosen.edges, strict=True):
