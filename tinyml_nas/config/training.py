@@ -20,8 +20,9 @@ from tinyml_nas.config.base import (
 from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
 
 if TYPE_CHECKING:
-    ProxyName = str
-else:  # a choice of the schema that a new file extends
+    StrategyName = ProxyName = str
+else:  # choices of the schema that a new file extends
+    StrategyName = Literal[names.strategy_names()]
     ProxyName = Literal[names.proxy_names()]
 
 
@@ -128,16 +129,9 @@ class Training(Section):
         default=3, description="Channels of the stem, in multiples of nas_init_channels."
     )
     nas_fanout_concat: Count = Field(default=4, description="Nodes that a cell concatenates.")
-    nas_search_strategy: Literal[
-        "auto",
-        "darts",
-        "gdas",
-        "random",
-        "evolution",
-        "reinforce",
-        "zero_shot",
-        "sub_one_shot",
-    ] = Field(default="auto", description="How to search; `info strategies` lists them.")
+    nas_search_strategy: StrategyName = Field(
+        default="auto", description="How to search; `info strategies` lists them."
+    )
     nas_space: Literal["chain", "cells"] = Field(
         default="chain",
         description="What to search: chains of stages, or the cells of darts and gdas.",
