@@ -66,10 +66,10 @@ def test_what_fits_is_left_alone(mender):
 @pytest.mark.parametrize("resource", RESOURCES)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_mended_genotype_fits_exactly(mender, resource, seed):
-    free = mender(seed)
-    start = free.candidate(likeliest(free)).resources
-    limit = 0.97 * getattr(start, resource)
-    mended = mender(seed, **{resource: limit}).mend(likeliest(free))
+    seven = (("conv_bn_relu_7x1", 0),) * 2
+    large = Genotype(seven, seven, (1, 2))
+    limit = 0.9 * getattr(mender().candidate(large).resources, resource)
+    mended = mender(seed, **{resource: limit}).mend(large)
     assert getattr(mended.candidate.resources, resource) <= limit
     assert mended.genes > 0
 
