@@ -72,9 +72,10 @@ def _search_words(config: Config) -> str:
         words += f", {training.nas_epochs} epochs"
     time = f"{training.nas_search_seconds:g} s"
     limit = f"{training.nas_trials} trainings" if training.nas_trials else time
+    mode = training.nas_optimization_mode
     return (
         f"{words}, {limit} on {_workers_words(training.nas_workers)}, {training.nas_folds} folds, "
-        f"{training.nas_optimization_mode} breaks ties"
+        + (f"for {mode}" if strategy in READ_BY["nas_penalty_weight"] else f"{mode} breaks ties")
     )
 
 
