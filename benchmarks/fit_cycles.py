@@ -25,11 +25,11 @@ from scipy.optimize import linprog
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import Measured, measure, random_cells, random_chain  # noqa: E402
+from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
 
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
-from tinyml_nas.graph import Network, Shape, network_cost, plan_memory  # noqa: E402
-from tinyml_nas.graph.cost import CODE_BYTES, RECORD_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
+from tinyml_nas.graph import Network, Shape, plan_memory  # noqa: E402
+from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
 from tinyml_nas.graph.latency import (  # noqa: E402
     layer_instructions,
     layer_trips,
@@ -91,14 +91,15 @@ def least_absolute(a: Vector, y: Vector) -> Vector:
 def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
     """Instructions per trip of each kernel."""
     rows: dict[str, list[tuple[dict[str, int], float]]] = defaultdict(list)
-    rest = []
+    rest, padded = [], set[str]()
     for m in measured:
         filled = margin_bytes(m.network)
         for node in m.network.nodes:
+            kernel = kernel_of(m.network, node)
             trips = dict(layer_trips(m.network, node))
-            trips.pop("padding")
+            padded.update([kernel] if trips.pop("padding") else [])
             count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
-            rows[kernel_of(node.op, m.network.shapes[node.name])].append((trips, count))
+            rows[kernel].append((trips, count))
         inside = sum(m.layers[core].values()) + FILL_TRIPS * filled["input"]
         rest.append(m.instructions[core] - inside)
     table: dict[str, dict[str, float]] = {"network": {"run": round(float(np.median(rest)))}}
@@ -107,7 +108,7 @@ def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
         a = np.array([[trips[name] for name in names] for trips, _ in samples], float)
         found = least_absolute(a, np.array([count for _, count in samples], float))
         table[kernel] = {n: round(float(c), 2) for n, c in zip(names, found, strict=True) if c > 0}
-        table[kernel]["padding"] = FILL_TRIPS
+        table[kernel] |= {"padding": FILL_TRIPS} if kernel in padded else {}
     return table
 
 
@@ -125,12 +126,6 @@ def fit_code(measured: Sequence[Measured]) -> dict[str, int]:
     y = np.array([m.worst_flash - data_bytes(m.network) for m in measured], float)
     found, *_ = np.linalg.lstsq(a / y[:, None], np.ones(len(y)), rcond=None)
     return {name: round(c) for name, c in zip(CODE_BYTES, found.tolist(), strict=True)}
-
-
-def data_bytes(network: Network) -> int:
-    """Tables and constant records."""
-    cost = network_cost(network)
-    return cost.table_bytes + RECORD_BYTES * sum(layer.table_bytes > 0 for layer in cost.layers)
 
 
 def causes(network: Network) -> list[int]:

@@ -16,6 +16,7 @@ from tinyml_nas.export.emulate import emulate
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
+from tinyml_nas.graph.cost import RECORD_BYTES
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
@@ -122,3 +123,9 @@ def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> 
         instructions={core: run.instructions for core, run in runs.items()},
         layers={core: run.layer_instructions for core, run in runs.items()},
     )
+
+
+def data_bytes(network: Network) -> int:
+    """Flash that is no code: tables and constant records."""
+    cost = network_cost(network)
+    return cost.table_bytes + RECORD_BYTES * sum(layer.table_bytes > 0 for layer in cost.layers)

@@ -1,46 +1,50 @@
-"""The cost that is promised before training is the cost that the linker and the planner deliver."""
+"""What is promised before training is what the linker, the planner and the emulator deliver."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
-import torch
+from measured_networks import Measured, data_bytes, measure, random_cells, random_chain
 
-from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import linked_size
-from tinyml_nas.export.toolchain import build_thumb
-from tinyml_nas.features import Normalization
-from tinyml_nas.graph import Shape, network_cost
-from tinyml_nas.quantize.calibrate import calibrate
-from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.lower import lower
-from tinyml_nas.quantize.qat import folded_parameters
-from tinyml_nas.train.builder import build_module
-from tinyml_nas.train.seeding import generator
+from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.graph import Network, Shape, network_cost
+from tinyml_nas.graph.latency import HEADROOM, network_instructions
 from tinyml_nas.zoo import ZOO
 
 pytestmark = pytest.mark.c
 
+NETWORKS = (
+    *(random_chain(seed) for seed in range(7000, 7006)),
+    *(random_cells(seed) for seed in range(7000, 7002)),
+    *(model.build(Shape(6, 64), 7) for model in ZOO.values()),
+)
 
-@pytest.mark.parametrize("name", ZOO)
-def test_flash_within_five_per_cent_and_ram_exact(name: str, tmp_path: Path) -> None:
-    network = ZOO[name].build(Shape(6, 64), 7)
-    folded = fold_batch_norm(build_module(network, generator(1, name)))
-    x = torch.randn(16, 6, 64, generator=generator(2, name))
-    net = lower(
-        folded.network,
-        folded_parameters(folded),
-        calibrate(folded, x, "min_max"),
-        Normalization(np.zeros(6, np.float32), np.ones(6, np.float32)),
-        tuple("abcdefg"),
-        tuple("uvwxyz"),
-    )
-    export = emit_c(net, "model", tmp_path, x[:2].numpy())
-    program = tmp_path / "model.elf"
-    keep = ["model_run", "model_input", "model_scores", "model_arena_bytes"]
-    build_thumb("cortex-m4", export.sources, program, keep)
-    cost = network_cost(network)
-    assert cost.ram_bytes == export.arena_bytes
-    assert cost.flash_bytes == pytest.approx(linked_size(program).flash_bytes, rel=0.05)
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: network.name)
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """A network that no constant was fitted on, compiled and run."""
+    network: Network = request.param
+    return measure(network, 1)
+
+
+def test_ram_and_tables_are_exact(measured: Measured) -> None:
+    cost = network_cost(measured.network)
+    assert cost.ram_bytes == measured.arena_bytes
+    assert cost.table_bytes == measured.table_bytes
+
+
+def test_code_is_within_ten_per_cent(measured: Measured) -> None:
+    data = data_bytes(measured.network)
+    promised = network_cost(measured.network).flash_bytes - data
+    assert promised == pytest.approx(measured.worst_flash - data, rel=0.1)
+
+
+@pytest.mark.parametrize("core", INSTRUCTIONS)
+def test_instructions_are_within_five_per_cent(measured: Measured, core: str) -> None:
+    promised = network_instructions(measured.network, INSTRUCTIONS[core])
+    assert promised == pytest.approx(measured.instructions[core], rel=0.05)
+    assert HEADROOM * promised > measured.instructions[core]
+
+
+def test_every_emulated_core_has_its_counts() -> None:
+    assert set(INSTRUCTIONS) == set(THUMB_CORES)

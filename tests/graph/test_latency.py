@@ -21,7 +21,7 @@ from tinyml_nas.graph import (
     Op,
     Shape,
 )
-from tinyml_nas.graph.cost import kernel_of
+from tinyml_nas.graph.cost import kernel_of, shared_code
 from tinyml_nas.graph.latency import (
     HEADROOM,
     latency_seconds,
@@ -73,13 +73,21 @@ def test_a_concat_copies_each_input() -> None:
     [
         (Linear(2), Shape(3, 8), "conv"),
         (DepthwiseConv(3), Shape(1, 8), "conv"),
-        (DepthwiseConv(3), Shape(2, 8), "depthwise_conv"),
+        (DepthwiseConv(3), Shape(2, 8), "lone_depthwise_conv"),
         (MaxPool(2, 2), Shape(2, 8), "max_pool"),
         (MaxPool(8, 1), Shape(2, 8), "global_max_pool"),
     ],
 )
 def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
-    assert kernel_of(op, op.output_shape((shape,))) == kernel
+    network = Network("net", shape, (Node("node", op, (INPUT,)),))
+    assert kernel_of(network, network.nodes[0]) == kernel
+
+
+def test_two_depthwise_layers_share_their_kernel() -> None:
+    nodes = (Node("a", DepthwiseConv(3), (INPUT,)), Node("b", DepthwiseConv(3), ("a",)))
+    network = Network("net", Shape(2, 8), nodes)
+    assert [kernel_of(network, node) for node in nodes] == ["depthwise_conv"] * 2
+    assert shared_code(network)["depthwise_kernel"] == 1
 
 
 @pytest.mark.parametrize("core", INSTRUCTIONS)

@@ -23,19 +23,19 @@ CHANNEL_BYTES = BIAS_BYTES + MULTIPLIER_BYTES + SHIFT_BYTES
 RECORD_BYTES = 44
 
 CODE_BYTES: Mapping[str, int] = {
-    "network": 565,
-    "depthwise_kernel": 109,
-    "depthwise_shared": 79,
-    "conv": 22,
-    "depthwise_conv": 29,
-    "max_pool": 83,
-    "global_max_pool": 23,
-    "avg_pool": 91,
-    "global_avg_pool": 56,
-    "add": 138,
-    "concat": 37,
-    "clipping": 39,
-    "padding": 40,
+    "network": 576,
+    "depthwise_kernel": 139,
+    "conv": 26,
+    "depthwise_conv": 34,
+    "lone_depthwise_conv": 122,
+    "max_pool": 87,
+    "global_max_pool": 22,
+    "avg_pool": 100,
+    "global_avg_pool": 55,
+    "add": 139,
+    "concat": 40,
+    "clipping": 26,
+    "padding": 32,
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
 concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
@@ -65,13 +65,27 @@ class Cost:
     layers: tuple[LayerCost, ...]
 
 
-def kernel_of(op: Op, output: Shape) -> str:
-    """Name of the C kernel that computes ``op``; with one row left, its outer loop is gone."""
-    if isinstance(op, Linear) or (isinstance(op, DepthwiseConv) and output.channels == 1):
+def kernel_of(network: Network, node: Node) -> str:
+    """Name of the C loop nest that computes ``node``, as the compiler leaves it.
+
+    With one row left, the outer loop is gone; the constants of a lone depthwise layer are folded
+    into its kernel.
+    """
+    op, output = node.op, network.shapes[node.name]
+    if isinstance(op, DepthwiseConv):
+        if output.channels == 1:
+            return Conv.kind
+        alone = sum(_is_depthwise(network, other) for other in network.nodes) == 1
+        return "lone_depthwise_conv" if alone else op.kind
+    if isinstance(op, Linear):
         return Conv.kind
     if isinstance(op, MaxPool | Concat) and output.length == 1:
         return f"global_{op.kind}"
     return op.kind
+
+
+def _is_depthwise(network: Network, node: Node) -> bool:
+    return isinstance(node.op, DepthwiseConv) and network.shapes[node.name].channels > 1
 
 
 def padding_of(op: Op) -> tuple[int, int]:
@@ -99,7 +113,7 @@ def layer_cost(network: Network, node: Node) -> LayerCost:
 
 def layer_code(network: Network, node: Node) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
-    causes = {kernel_of(node.op, network.shapes[node.name]): 1}
+    causes = {kernel_of(network, node): 1}
     match node.op:
         case Concat():  # one loop per input
             return {node.op.kind: len(node.inputs)}
@@ -112,10 +126,8 @@ def layer_code(network: Network, node: Node) -> dict[str, int]:
 
 def shared_code(network: Network) -> dict[str, int]:
     """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
-    kernels = [kernel_of(node.op, network.shapes[node.name]) for node in network.nodes]
-    depthwise = kernels.count(DepthwiseConv.kind)
-    # the compiler folds the constants of a lone depthwise layer into its kernel
-    return {"network": 1, "depthwise_kernel": depthwise > 0, "depthwise_shared": depthwise > 1}
+    depthwise = sum(_is_depthwise(network, node) for node in network.nodes)
+    return {"network": 1, "depthwise_kernel": int(depthwise > 1)}
 
 
 def network_cost(network: Network) -> Cost:

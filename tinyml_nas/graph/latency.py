@@ -16,7 +16,7 @@ from tinyml_nas.graph.cost import kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
 HEADROOM = 1.02
-"""What a promise adds to the count: 99 of 100 networks that were not fitted stay below."""
+"""What a promise adds: none of 57 networks that were not fitted ran 1.4 % more than counted."""
 
 
 def layer_trips(network: Network, node: Node) -> Mapping[str, int]:
@@ -27,7 +27,7 @@ def layer_trips(network: Network, node: Node) -> Mapping[str, int]:
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
     trips = {"layer": 1, "padding": sum(padding_of(op)) * first.channels}
-    match kernel_of(node.op, output):
+    match kernel_of(network, node):
         case "conv":
             pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
@@ -39,7 +39,7 @@ def layer_trips(network: Network, node: Node) -> Mapping[str, int]:
                 "single": single,
                 "single_tap": single * window,
             }
-        case "depthwise_conv":
+        case "depthwise_conv" | "lone_depthwise_conv":
             return trips | {"row": rows, "value": output.size, "tap": node.op.macs(inputs)}
         case "concat" | "global_concat":
             return trips | {"input": len(inputs), "value": output.size}
@@ -51,7 +51,7 @@ def layer_trips(network: Network, node: Node) -> Mapping[str, int]:
 
 def layer_instructions(network: Network, node: Node, counted: Instructions) -> float:
     """Instructions of ``node`` where it stands in ``network``."""
-    costs = counted[kernel_of(node.op, network.shapes[node.name])]
+    costs = counted[kernel_of(network, node)]
     return sum(costs.get(name, 0.0) * trips for name, trips in layer_trips(network, node).items())
 
 
