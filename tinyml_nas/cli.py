@@ -26,7 +26,6 @@ from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS
-from tinyml_nas.plan import plan, plan_warnings
 
 OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
@@ -75,6 +74,8 @@ def _prove(arguments: argparse.Namespace, console: Console) -> None:
 
 def _check(arguments: argparse.Namespace, console: Console) -> None:
     loaded = _load(arguments, console)
+    from tinyml_nas.plan import plan
+
     console.info(f"ok  {arguments.config}")
     for name, text in plan(loaded.config):
         console.info(f"    {name:<10}{text}")
@@ -90,6 +91,8 @@ def _info(arguments: argparse.Namespace, console: Console) -> None:
 
 def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
     loaded = load_config(Path(arguments.config), arguments.set)
+    from tinyml_nas.plan import plan_warnings
+
     for warning in (*loaded.warnings, *plan_warnings(loaded)):
         console.warning(warning)
     return loaded

@@ -20,7 +20,8 @@ from tinyml_nas.config.base import (
 from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
 
 if TYPE_CHECKING:
-    StrategyName = ProxyName = str
+    StrategyName = str
+    ProxyName = str
 else:  # choices of the schema that a new file extends
     StrategyName = Literal[names.strategy_names()]
     ProxyName = Literal[names.proxy_names()]
