@@ -149,12 +149,15 @@ class Engine:
                     self._archive.append(trials[written], outcomes[written])
                     written += 1
                 self._view.ran(work[order[position]])
-                self._view.draw(board, self._archive.lines, self._seconds_left())
+                running = [w for index, w in enumerate(work) if index not in outcomes]
+                self._view.draw(board, self._archive.lines, self._seconds_left(running))
         self._clock.save()
         self._view.line(self._archive.lines, self._seconds_left())
 
-    def _seconds_left(self) -> float | None:
-        return self._view.seconds_left(self._work_left, self.trials_left())
+    def _seconds_left(self, running: Sequence[float] = ()) -> float | None:
+        """Wall time to the end; the work of ``running`` trials is charged, but not yet done."""
+        work = max(self._work_left, 0.0) + sum(running)
+        return self._view.seconds_left(work, self.trials_left() + len(running))
 
 
 def _or_infinite(limit: float | None) -> float:

@@ -21,21 +21,24 @@ class View:
 
     def __init__(self, console: Console, budget: Budget, limit: int | None) -> None:
         self._console, self._budget, self._limit = console, budget, limit
-        self._start = time.monotonic()
+        self._start: float | None = None
         self._done = self._worked = 0.0
 
     def ran(self, work: float) -> None:
-        """Note a trial that was trained just now."""
+        """Note a trial that was trained just now; the first only starts the clock."""
+        if self._start is None:
+            self._start = time.monotonic()
+            return
         self._done += 1
         self._worked += work
 
     def seconds_left(self, work_left: float, trials_left: float) -> float | None:
         """Expected wall time to the end at the pace so far."""
-        elapsed = time.monotonic() - self._start
-        if not self._done:
+        if self._start is None or not self._done:
             return None
+        elapsed = time.monotonic() - self._start
         by_trials = elapsed / self._done * trials_left
-        by_work = elapsed / self._worked * max(work_left, 0.0) if self._worked else by_trials
+        by_work = elapsed / self._worked * max(work_left, 0.0)
         return min(by_trials, by_work)
 
     def headline(self, lines: Sequence[Mapping[str, Any]], left: float | None) -> str:

@@ -149,10 +149,8 @@ def _serve(pipe: Connection) -> None:
     """What a worker does until its pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        function: Function = (
-            pipe.recv()
-        )  # before the slow import: the parent waits until it is read
+    try:  # before the slow import: the parent waits until it is read
+        function: Function = pipe.recv()
     except EOFError:
         return
     import torch
