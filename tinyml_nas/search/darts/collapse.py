@@ -21,7 +21,7 @@ from tinyml_nas.search.cells.primitives import PRIMITIVES, SKIP
 from tinyml_nas.search.cells.space import SearchSpace
 
 BETA_WEIGHT = 0.5
-"""Lambda in the end.  The paper's reaches 25 beside its alphas' own gradients of about 0.1."""
+"""Lambda in the end: about a tenth of the loss's own gradient after eight epochs of preset s."""
 MOST_SKIPS = 2
 SKIP_SHARE = 0.5
 SKIP_EPOCHS = 2

@@ -8,6 +8,7 @@ taken from the softmax of the same sums at a temperature that falls.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.search.darts.supernet import Sample
@@ -29,6 +30,11 @@ def draw_operations(alphas: Tensor, noise: Tensor, temperature: float) -> tuple[
     """The mixture, one-hot in value and soft in its gradient, and the primitives drawn."""
     soft = ((alphas.log_softmax(-1) + noise) / temperature).softmax(-1)
     drawn = soft.detach().argmax(-1)
-    hard = torch.nn.functional.one_hot(drawn, alphas.shape[-1]).to(soft.dtype)
+    hard = F.one_hot(drawn, alphas.shape[-1]).to(soft.dtype)
     normal, reduce = (tuple(kind) for kind in drawn.tolist())
     return hard - soft.detach() + soft, (normal, reduce)
+
+
+def likeliest(table: Tensor) -> Tensor:
+    """The mixture of the most likely draw under the probabilities ``table``."""
+    return F.one_hot(table.argmax(-1), table.shape[-1]).to(table.dtype)

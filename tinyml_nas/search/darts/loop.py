@@ -208,8 +208,10 @@ class Darts:
 
     def _record(self, state: State, train_loss: float) -> dict[str, Any]:
         table, space = state.tables[-1], self.supernet.space
+        # sampled weights were never trained for sums of operations
+        mixture = gumbel.likeliest(table) if self.settings.sampled else table
         loss, accuracy = evaluate(
-            self.supernet, state.weights, table, self.streams.validation, self.settings.seed
+            self.supernet, state.weights, mixture, self.streams.validation, self.settings.seed
         )
         expected, exact = self.cost.expected(table), self.cost.exact(self.genotype(table))
         return {

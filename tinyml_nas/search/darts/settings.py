@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyml_nas.config.training import Training
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.problem import Problem
 
@@ -28,13 +27,8 @@ class SearchSettings:
 
 
 def settings_of(problem: Problem, *, sampled: bool) -> SearchSettings:
-    """The settings that ``problem`` asks for; ``ConfigError`` where they contradict each other."""
+    """The settings that ``problem`` asks for; a sampled search has no step to unroll."""
     training: Training = problem.training
-    if sampled and training.nas_unrolled:
-        raise ConfigError(
-            "training.nas_unrolled is for darts; gdas looks at one sampled operation at a time",
-            hint="remove training.nas_unrolled, or set training.nas_search_strategy: darts",
-        )
     return SearchSettings(
         epochs=training.nas_epochs,
         batch_size=training.nas_batch_size or training.batch_size,
@@ -42,7 +36,7 @@ def settings_of(problem: Problem, *, sampled: bool) -> SearchSettings:
         penalty_weight=training.nas_penalty_weight,
         alpha_learning_rate=training.nas_learning_rate,
         weight_decay=training.weight_decay,
-        unrolled=training.nas_unrolled,
+        unrolled=training.nas_unrolled and not sampled,
         sampled=sampled,
         balanced=training.class_weights == "balanced",
         budget=problem.budget,
