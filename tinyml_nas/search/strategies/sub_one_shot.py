@@ -24,6 +24,7 @@ import numpy as np
 from tinyml_nas import interrupts
 from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import Evaluator, taken, training_seconds
+from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
@@ -37,8 +38,8 @@ from tinyml_nas.train.seeding import generator
 POPULATION, TOURNAMENT, CHILDREN, GENERATIONS = 128, 64, 8, 240
 SHARE = 1 / 3
 """Of the work, what the warm-up may take at most; of what is left then, the evolution."""
-SHARING_FACTOR = 2.0
-"""A batch in the supernet against one in a network by itself (measured: 1.5 to 4)."""
+SHARING_FACTOR, SCORING_FACTOR = 4.0, 2.0
+"""Measured against the work model: each path and each part is new to torch, which sets it up."""
 SCORED_PER_TRIAL = 16
 """Candidates scored for each of ``nas_trials``, where they limit the search and not time."""
 TERMS = ("zico", "fisher_rao", "loss")
@@ -63,11 +64,16 @@ class Scorer:
         score = combination(probe, self.coefficients)
         self.candidates[candidate.key] = candidate
         self.scores[candidate.key] = math.inf if math.isnan(score) else score
-        self.search.spend(self.search.problem.evaluator.speed * scoring_seconds(network))
+        self.search.spend(seconds(self.search.problem, network))
 
     def ordered(self) -> list[Candidate]:
         """All candidates, the best first."""
         return sorted(self.candidates.values(), key=lambda c: self.scores[c.key])
+
+
+def seconds(problem: Problem, network: Network) -> float:
+    """CPU-seconds of scoring ``network`` in the supernet."""
+    return SCORING_FACTOR * problem.evaluator.speed * scoring_seconds(network)
 
 
 def propose(search: Search) -> Proposals:
@@ -137,8 +143,7 @@ def _epoch_seconds(evaluator: Evaluator, networks: Sequence[Network], windows: i
 
 def _affordable(search: Search, typical: Sequence[Candidate]) -> int:
     """How many candidates the evolution may score."""
-    speed = search.problem.evaluator.speed
-    cost = speed * statistics.fmean(scoring_seconds(c.network) for c in typical)
+    cost = statistics.fmean(seconds(search.problem, c.network) for c in typical)
     by_trials = SCORED_PER_TRIAL * search.trials_left()
     most = POPULATION + GENERATIONS * CHILDREN
     return int(max(1, min(SHARE * search.work_left() / cost, by_trials, most)))
