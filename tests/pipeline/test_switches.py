@@ -87,6 +87,8 @@ def test_a_search_of_cells_without_a_baseline(tmp_path: Path) -> None:
         "training.nas_search_strategy=darts",
         "training.nas_model_size=s",
         "training.nas_epochs=1",
+        "training.nas_folds=2",
+        "training.nas_workers=1",
         "training.nas_seeds=1",
         "training.nas_compare_model=null",
         "compilation.enable=false",
@@ -124,6 +126,14 @@ def test_seeds_controls_and_a_refit(tmp_path: Path) -> None:
     assert comparison["seeds"] == 2
     assert [other["kind"] for other in comparison["others"]] == ["random", "zoo"]
     assert (final / "search_random" / "archive.jsonl").is_file()
+
+
+def test_a_budget_that_nothing_keeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ("training.nas_enabled=true", "training.nas_budget={ram: 100 B}")
+    arguments = [part for item in (*SHORT, *sets) for part in ("--set", item)]
+    code = main(["run", str(EXAMPLE), *arguments, "--output", str(tmp_path), "--quiet"])
+    shown = capsys.readouterr().err
+    assert (code, "RAM" in shown, "100 B" in shown) == (3, True, True), shown
 
 
 def test_a_model_that_does_not_fit_is_refused_before_training(

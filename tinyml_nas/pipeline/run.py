@@ -43,7 +43,7 @@ from tinyml_nas.pipeline.folder import (
     runs_named,
 )
 from tinyml_nas.pipeline.model import finish_model
-from tinyml_nas.pipeline.take import Taken
+from tinyml_nas.pipeline.take import SAME_DATA, Taken
 from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
@@ -93,21 +93,16 @@ def run(
     taken = None
     if take is not None:
         latest = named_run(runs_named(root, name) / LATEST)
-        about = {"data/manifest.json": data.manifest, "features/features.json": results["features"]}
-        taken = take_point(take, latest, about, features, config, device, console)
-    identity = fingerprint(
-        config.model_dump(mode="json", exclude={"path"}),
-        data.manifest,
-        __version__,
-        taken and taken.record,
-    )
+        taken = take_point(take, latest, results, features, config, device, console)
+    keys = config.model_dump(mode="json", exclude={"path"})
+    identity = fingerprint(keys, data.manifest, __version__, taken and taken.record)
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     context = Context(config, device, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
-        folder.write_json("data/manifest.json", data.manifest)
-        folder.write_json("features/features.json", results["features"])
+        for part, file in SAME_DATA.items():
+            folder.write_json(file, results[part])
         if config.training.enable:
             results |= _models(context, fixed, taken)
         results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}

@@ -29,8 +29,8 @@ from tinyml_nas.search.view import binding_resources
 
 FROM_BEFORE = (ARCHIVE, "pareto.json", "pareto.csv")
 """Files of the earlier search that the new run keeps a copy of."""
-SAME_DATA = {"data/manifest.json": "data", "features/features.json": "features"}
-"""Files of a run that tell whether another one is about the same windows."""
+SAME_DATA = {"data": "data/manifest.json", "features": "features/features.json"}
+"""Parts of the results with files of their own, which tell whether two runs share their data."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Taken:
 def take(
     identifier: str,
     run: Path,
-    about: Mapping[str, Any],
+    results: Mapping[str, Any],
     features: FeatureSet,
     config: Config,
     device: Device,
@@ -60,8 +60,8 @@ def take(
 ) -> Taken:
     """The point called ``identifier`` of the search in the folder ``run``.
 
-    ``about`` holds manifest and features of the data at hand, by file name.  Raises ``ConfigError``
-    where there is no such point, or where data or space are not those of the search.
+    ``results`` is the record of the new run so far.  Raises ``ConfigError`` where there is no such
+    point, or where data or space are not those of the search.
     """
     archive = run / "search" / ARCHIVE
     if not archive.is_file():
@@ -69,7 +69,7 @@ def take(
             f"--take {identifier}: there is no search to take it from, {archive} does not exist",
             hint="run the search once without --take",
         )
-    _check_data(run, about)
+    _check_data(run, results)
     header, trials = read_archive(archive)
     start = starting_point(features, config, device, console)
     points = {point.id: point for point in pareto.points(trials)}
@@ -89,10 +89,10 @@ def take(
     return Taken(Entrant("searched", network, recipe), record, files)
 
 
-def _check_data(run: Path, about: Mapping[str, Any]) -> None:
+def _check_data(run: Path, results: Mapping[str, Any]) -> None:
     """Raise where ``run`` was about other data or features."""
-    for file, what in SAME_DATA.items():
-        before, now = _read_record(run / file), json.loads(json.dumps(about[file]))
+    for what, file in SAME_DATA.items():
+        before, now = _read_record(run / file), json.loads(json.dumps(results[what]))
         if differing := [key for key in now if before.get(key) != now[key]]:
             raise ConfigError(
                 f"--take: the {what} are not those of the search in {run}: "
