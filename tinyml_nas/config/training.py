@@ -168,7 +168,7 @@ class Training(Section):
     )
     nas_proxy: Annotated[tuple[ProxyName, ...], BeforeValidator(listed), Field(min_length=1)] = (
         Field(
-            default=("params", "naswot"),
+            default=("params", "macs"),
             description="Proxies that zero_shot ranks by; `info proxies` lists them.",
         )
     )

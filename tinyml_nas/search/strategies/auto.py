@@ -4,8 +4,8 @@ Small networks differ by little more than the noise of judging them, so most of 
 judging few of them well:
 
 1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
-   win, and that is known before any training: the half that ranks lower in parameters, MACs and
-   NASWOT is dropped.  What stays is trained briefly on one fold.
+   win, and that is known before any training: the half with fewer parameters and MACs is dropped.
+   What stays is trained briefly on one fold.
 2. *Population.*  The better half is trained on the other folds as well.
 3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
    same folds and take their place in the population, as long as their share of the work lasts.
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.proxies.ranking import rank, scoring_seconds
+from tinyml_nas.search.proxies.ranking import rank_mean
 from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover, mutate
 from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
@@ -36,9 +36,10 @@ from tinyml_nas.search.trial import Candidate, Outcome, Trial
 Matrix = npt.NDArray[np.float64]
 
 POOL = 128
-PRIOR = ("params", "macs", "naswot")
-PRIOR_SHARE, FINAL_SHARE = 0.05, 0.5
-"""Of the work, what the prior may take, and what is kept for recipe and final."""
+PRIOR = ("params", "macs")
+"""On real windows the only proxies that were never wrong (``benchmarks/proxy_correlation.py``)."""
+FINAL_SHARE = 0.5
+"""Of the work, what is kept for recipe and final."""
 OPENING_SHARE = 0.4
 """Of what is left, the share of the opening's trials; the rest is population and evolution."""
 FULL, BRIEF = 2 / 3, 2 / 9
@@ -133,18 +134,14 @@ def _standing(values: Matrix) -> Matrix:
 
 
 def _pool(search: Search) -> list[Candidate]:
-    """The half of many random candidates that the prior ranks higher.
+    """The half of many random candidates that uses more of the budget.
 
-    All keep the budget, and all can be trained in time.
+    All can be trained in time.  What counts is the mean of the ranks in parameters and in MACs.
     """
-    problem = search.problem
-    drawn = problem.sample(search.draw("auto", "pool"), POOL)
+    drawn = search.problem.sample(search.draw("auto", "pool"), POOL)
     pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
-    longest = max(_scoring(search, candidate) for candidate in pool)
-    affordable = min(len(pool), PRIOR_SHARE * search.work_left() / longest)
-    pool = pool[: max(FEWEST_OPENING, int(affordable))]
-    prior = rank(pool, PRIOR, problem.features, problem.seed)
-    search.spend(sum(_scoring(search, candidate) for candidate in pool))
+    used = [(c.resources.parameters, c.resources.macs) for c in pool]
+    prior = rank_mean(dict(zip(PRIOR, zip(*used, strict=True), strict=True)))
     order = sorted(range(len(pool)), key=lambda index: -prior[index])
     return [pool[index] for index in order[: max(FEWEST_OPENING, len(pool) // 2)]]
 
@@ -163,11 +160,6 @@ def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]
     by_work = sorted(candidates, key=lambda c: search.work(Trial(c, epochs, 0, 0)))
     quick = [c for c in candidates if search.work(Trial(c, epochs, 0, 0)) <= longest]
     return quick if len(quick) >= FEWEST_OPENING else by_work[:FEWEST_OPENING]
-
-
-def _scoring(search: Search, candidate: Candidate) -> float:
-    """CPU-seconds of the prior for one candidate."""
-    return search.problem.evaluator.speed * scoring_seconds(candidate.network)
 
 
 def _plan(search: Search, pool: Sequence[Candidate]) -> Plan:
