@@ -1,10 +1,14 @@
-"""CPU time of a search step: the fused supernet beside plain per-primitive DARTS, one thread.
+"""CPU time of a search step, one thread: fused and sampled, beside plain DARTS and TI's tool.
 
-    python benchmarks/search_speed.py [--data windows.npz] [--presets s m] [--unrolled]
+    python benchmarks/search_speed.py [--data windows.npz] [--presets s m l xl xxl] [--unrolled]
 
-A step is an alpha step and a weight step on batches of 128; an epoch has 58 of them.  Both
-supernets take the same weights and give the same losses (tests/search/test_supernet.py), their
-steps alternate, and the median step counts: other load on the machine slows both alike.
+A step is an alpha step and a weight step on batches of 128; an epoch of HAR has 58 of them.
+*Mixture* computes all operations of every edge (darts), *sampled* one (gdas), *plain* the mixture
+primitive by primitive, with the same weights and the same losses (tests/search/test_supernet.py).
+Steps alternate and the median counts, so that other load slows all alike.  The original tool's
+figures were measured once, on another machine of this kind, with its own code: 9 x 128, batch 128,
+first order, one thread.
+
 ``--data`` names a file with arrays ``X_train`` (N, channels, length) and ``y_train``; without it
 the input is noise of 9 x 128 in 6 classes, which costs the same.
 """
@@ -27,14 +31,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "search")]
 
 from plain_supernet import plain_logits  # noqa: E402
 
+from tinyml_nas.devices import load_device  # noqa: E402
 from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
 from tinyml_nas.graph import Shape  # noqa: E402
+from tinyml_nas.search.budget import Budget  # noqa: E402
 from tinyml_nas.search.cells.space import SearchSpace  # noqa: E402
 from tinyml_nas.search.darts.loop import Darts  # noqa: E402
 from tinyml_nas.search.darts.penalty import cost_model  # noqa: E402
+from tinyml_nas.search.darts.settings import SearchSettings  # noqa: E402
 from tinyml_nas.search.darts.stream import make_streams  # noqa: E402
-from tinyml_nas.search.darts.supernet import Supernet  # noqa: E402
-from tinyml_nas.search.settings import SearchSettings  # noqa: E402
+from tinyml_nas.search.darts.supernet import Sample, Supernet  # noqa: E402
 
 STEPS_PER_EPOCH = 58
 BATCH = 128
@@ -45,14 +51,17 @@ PRESETS = {
     "xl": (20, 4, 4, 3, 4),
     "xxl": (20, 6, 8, 3, 4),
 }
-ORIGINAL_EPOCH_S = {"s": 44.0, "m": 110.0}
-"""CPU-seconds of the original per-primitive tool, measured once on a machine of this kind."""
+ORIGINAL_STEP_S = {"s": 0.75, "m": 1.9, "l": 4.0, "xl": 5.0, "xxl": 17.9}
+GOALS = {"mixture": 5, "sampled": 10}
+PLAIN_PRESETS = ("s", "m")
 
 
 class PlainSupernet(Supernet):
     """The supernet computed primitive by primitive."""
 
-    def logits(self, x: Tensor, weights: Tensor, mixture: Tensor) -> Tensor:
+    def logits(
+        self, x: Tensor, weights: Tensor, mixture: Tensor, sample: Sample | None = None
+    ) -> Tensor:
         return plain_logits(self, x.transpose(0, 1).contiguous(), weights, mixture)
 
 
@@ -71,7 +80,9 @@ def load_features(path: Path | None) -> FeatureSet:
     return FeatureSet(examples, examples, examples, scale, classes, channels, ())
 
 
-def stepper(supernet: Supernet, features: FeatureSet, unrolled: bool) -> Callable[[], float]:
+def stepper(
+    supernet: Supernet, features: FeatureSet, *, unrolled: bool, sampled: bool
+) -> Callable[[], float]:
     """A function that takes one step of a search and returns its CPU-seconds."""
     settings = SearchSettings(
         epochs=1,
@@ -81,12 +92,15 @@ def stepper(supernet: Supernet, features: FeatureSet, unrolled: bool) -> Callabl
         alpha_learning_rate=0.01,
         weight_decay=1e-4,
         unrolled=unrolled,
+        sampled=sampled,
         balanced=True,
+        budget=Budget(flash_bytes=8000, ram_bytes=4000),
         seed=0,
     )
     streams = make_streams(features, balanced=True, seed=0)
-    darts = Darts(supernet, cost_model(supernet.space), streams, settings)
-    state = darts.start()
+    cost = cost_model(supernet.space, load_device("cortex-m4"))
+    darts = Darts(supernet, cost, streams, settings)
+    state, draw = darts.start(), torch.Generator().manual_seed(0)
     batches = zip(
         streams.weights.batches(BATCH, 1000, 0, 0),
         streams.alphas.batches(BATCH, 1000, 0, 0),
@@ -96,42 +110,46 @@ def stepper(supernet: Supernet, features: FeatureSet, unrolled: bool) -> Callabl
     def step() -> float:
         for_weights, for_alphas = next(batches)
         start = time.process_time()
-        darts.step(state, for_weights, for_alphas, rate=0.1)
+        darts.step(state, for_weights, for_alphas, 0.5, draw)
         return time.process_time() - start
 
     return step
 
 
 def measure(preset: str, features: FeatureSet, arguments: argparse.Namespace) -> None:
+    """Print the median steps of ``preset`` and their ratios."""
     shape = Shape(*features.train.x.shape[1:])
     space = SearchSpace(shape, len(features.class_names), *PRESETS[preset])
-    fused = stepper(Supernet(space), features, arguments.unrolled)
-    plain = stepper(PlainSupernet(space), features, arguments.unrolled)
-    times: dict[str, list[float]] = {"fused": [], "plain": []}
+    unrolled = arguments.unrolled
+    steppers = {"mixture": stepper(Supernet(space), features, unrolled=unrolled, sampled=False)}
+    if not unrolled:
+        steppers["sampled"] = stepper(Supernet(space), features, unrolled=False, sampled=True)
+    if preset in PLAIN_PRESETS:
+        steppers["plain"] = stepper(
+            PlainSupernet(space), features, unrolled=unrolled, sampled=False
+        )
+    times: dict[str, list[float]] = {name: [] for name in steppers}
     for round_number in range(arguments.rounds + 1):
-        slow, quick = [plain()], [fused() for _ in range(4)]
-        if round_number:  # the first round warms up
-            times["plain"] += slow
-            times["fused"] += quick
+        for name, step in steppers.items():
+            seconds = step()
+            if round_number:  # the first round warms up
+                times[name].append(seconds)
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, seconds in medians.items():
-        print(
-            f"{preset:>4}  {name}  {seconds * 1e3:8.1f} CPU-ms a step "
-            f"{seconds * STEPS_PER_EPOCH:8.2f} CPU-s an epoch of {STEPS_PER_EPOCH}"
-        )
-    line = f"{preset:>4}  {medians['plain'] / medians['fused']:.1f}x below plain in this run"
-    if preset in ORIGINAL_EPOCH_S and not arguments.unrolled:
-        original = ORIGINAL_EPOCH_S[preset]
-        ratio = original / (medians["fused"] * STEPS_PER_EPOCH)
-        line += f", {ratio:.1f}x below the original tool's {original:.0f} CPU-s (another run)"
-    print(line, flush=True)
+        line = f"{preset:>4}  {name:<8}{seconds:8.3f} CPU-s a step"
+        if not unrolled and name != "plain":
+            ratio = ORIGINAL_STEP_S[preset] / seconds
+            line += f"{ratio:7.1f}x below TI's {ORIGINAL_STEP_S[preset]} (goal {GOALS[name]}x)"
+        if "plain" in medians and name != "plain":
+            line += f"{medians['plain'] / seconds:7.1f}x below plain in this run"
+        print(line, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="an .npz with X_train and y_train")
-    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["s", "m"])
-    parser.add_argument("--rounds", type=int, default=5, help="plain steps; four fused ones each")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
+    parser.add_argument("--rounds", type=int, default=5, help="steps of each kind")
     parser.add_argument("--unrolled", action="store_true", help="second order")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
