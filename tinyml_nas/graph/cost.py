@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op, Shape
+from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
 
 BIAS_BYTES = 4
 MULTIPLIER_BYTES = 4
