@@ -146,95 +146,122 @@ def _drawn(mixer: Mixer, sample: tuple[int, ...]) -> Selection:
 class _Mix(torch.autograd.Function):
     """State, linear factors ``(edges, 4)``, shares and kernels to ``(edges * C, N * L')``.
 
-    ``shares`` has one entry for each edge of each branch.  Names below: ``y`` is a branch's output
-    less its mean, ``inverse`` one over its standard deviation, ``through`` the gradient that passed
-    the ReLU, ``d_x`` the gradient of ``x``.
+    ``shares`` has one entry for each edge of each branch.  Names below: ``y`` are the outputs of
+    all branches, less their means, ``inverse`` one over their standard deviations, ``through`` the
+    gradient that passed the ReLU, ``d_x`` the gradient of ``x``.
     """
 
     @staticmethod
     def forward(
         ctx: Any, state: Tensor, linear: Tensor, shares: Tensor, chosen: Selection, *kernels: Tensor
     ) -> Tensor:
-        channels = len(state)
+        channels, ctx.chosen = len(state), chosen
         rows = _rows(state, chosen)
-        mean = rows.mean(1) if kernels else rows[:, 0]
         result = _linear(linear, rows, channels, chosen)
-        outputs, inverses = [], []
-        for branch, edges, kernel, share in _by_branch(chosen, kernels, shares, channels):
-            taps = 1 + branch.size * channels
-            centred = torch.cat([-(kernel @ mean[1:taps])[:, None], kernel], dim=1)
-            y = centred @ rows[:taps]
-            power = torch.linalg.vector_norm(y, dim=1).square_() / y.shape[1]
-            inverse = power.add_(NORM_EPSILON).rsqrt_()
-            active = torch.relu(y) if branch.rectified else y
-            scale = (share * inverse)[:, None]
-            if edges is None:
-                result.addcmul_(active, scale)
-            else:
-                flat = result.view(len(linear), -1)
-                added = (active * scale).view(len(edges), -1)
-                flat.index_add_(0, torch.tensor(edges), added)
-            outputs.append(y)
-            inverses.append(inverse)
-        ctx.chosen = chosen
-        ctx.save_for_backward(state, linear, shares, rows, *kernels, *outputs, *inverses)
+        if not kernels:
+            ctx.save_for_backward(state, linear, rows)
+            return result
+        mean = rows.mean(1)
+        y = rows.new_empty(len(shares) * channels, rows.shape[1])
+        for kernel, part in _parts(kernels):
+            taps = 1 + kernel.shape[1]
+            centered = torch.cat([-(kernel @ mean[1:taps])[:, None], kernel], dim=1)
+            torch.mm(centered, rows[:taps], out=y[part])
+        power = torch.linalg.vector_norm(y, dim=1).square_().div_(y.shape[1])
+        inverse = power.add_(NORM_EPSILON).rsqrt_()
+        scale = (shares.repeat_interleave(channels) * inverse)[:, None]
+        rectified = _rectified(chosen, kernels)
+        _add(result, y[:rectified].relu(), scale[:rectified], chosen, channels)
+        if rectified < len(y):
+            _add(result, y[rectified:], scale[rectified:], chosen, channels, skip=True)
+        ctx.save_for_backward(state, linear, rows, y, inverse, scale, *kernels)
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        chosen: Selection = ctx.chosen
-        state, linear, shares, rows, *rest = ctx.saved_tensors
-        count, channels = len(chosen.branches), len(state)
-        kernels, outputs, inverses = rest[:count], rest[count : 2 * count], rest[2 * count :]
+        state, linear, rows, *rest = ctx.saved_tensors
+        chosen, channels = ctx.chosen, len(state)
         d_rows = torch.empty_like(rows)
         d_linear = _linear_backward(grad, linear, rows, d_rows, channels, ctx)
+        if not rest:
+            return _rows_backward(d_rows, rows, state, chosen), d_linear, None, None
+        y, inverse, scale, *kernels = rest
+        through = _through(grad, y, chosen, kernels, channels)
+        dots = torch.linalg.vecdot(through, y)
+        # Batch norm: what the standard deviation and the mean take back.
+        center = through.mean(1, keepdim=True)
+        through.addcmul_(y, (dots * inverse.square()).div_(-y.shape[1])[:, None])
+        through.sub_(center)
         d_kernels: list[Tensor | None] = []
-        d_shares = []
-        for number, (branch, edges, kernel, share) in enumerate(
-            _by_branch(chosen, kernels, shares, channels)
-        ):
-            y, inverse, taps = (
-                outputs[number],
-                inverses[number],
-                slice(1, 1 + branch.size * channels),
-            )
-            received = grad if edges is None else _of_edges(grad, edges, len(linear))
-            if branch.rectified:
-                through = torch.ops.aten.threshold_backward(received, y, 0)
-            else:
-                through = received.clone()
-            dots = torch.linalg.vecdot(through, y)
-            d_shares.append((dots * inverse).view(-1, channels).sum(1))
-            # Batch norm: what the mean and the standard deviation take back.
-            centre = through.mean(1)
-            through.addcmul_(y, (dots * inverse.square() / -y.shape[1])[:, None])
-            through.sub_(centre[:, None])
-            scaled = kernel * (share * inverse)[:, None]
-            d_rows[taps].addmm_(scaled.t(), through)
-            d_kernels.append(
-                (through @ rows[taps].t()).mul_((share * inverse)[:, None])
-                if ctx.needs_input_grad[4 + number]
-                else None
-            )
+        for number, (kernel, part) in enumerate(_parts(kernels)):
+            taps = slice(1, 1 + kernel.shape[1])
+            d_rows[taps].addmm_((kernel * scale[part]).t(), through[part])
+            needed = ctx.needs_input_grad[4 + number]
+            d_kernel = (through[part] @ rows[taps].t()).mul_(scale[part]) if needed else None
+            d_kernels.append(d_kernel)
+        d_shares = (dots * inverse).view(-1, channels).sum(1)
         d_state = _rows_backward(d_rows, rows, state, chosen)
-        d_share = torch.cat(d_shares) if d_shares else None
-        return d_state, d_linear, d_share, None, *d_kernels
+        return d_state, d_linear, d_shares, None, *d_kernels
 
 
-def _by_branch(
-    chosen: Selection, kernels: Sequence[Tensor], shares: Tensor, channels: int
-) -> Iterator[tuple[Branch, tuple[int, ...] | None, Tensor, Tensor]]:
-    """Branch, edges, kernels, and the share of each of their rows."""
+def _parts(kernels: Sequence[Tensor]) -> Iterator[tuple[Tensor, slice]]:
+    """Each branch's kernels and the rows of its outputs."""
     start = 0
-    for branch, edges, kernel in zip(chosen.branches, chosen.edges, kernels, strict=True):
-        stop = start + len(kernel) // channels
-        yield branch, edges, kernel, shares[start:stop].repeat_interleave(channels)
-        start = stop
+    for kernel in kernels:
+        yield kernel, slice(start, start + len(kernel))
+        start += len(kernel)
 
 
-def _of_edges(grad: Tensor, edges: tuple[int, ...], count: int) -> Tensor:
-    """The rows of ``grad`` ``(edges * C, N * L')`` that belong to ``edges``."""
-    return grad.view(count, -1)[list(edges)].view(-1, grad.shape[1])
+def _rectified(chosen: Selection, kernels: Sequence[Tensor]) -> int:
+    """How many rows of the outputs pass a ReLU; a strided skip comes last."""
+    pairs = zip(chosen.branches, kernels, strict=True)
+    return sum(len(kernel) for branch, kernel in pairs if branch.rectified)
+
+
+def _edges(chosen: Selection, *, skip: bool) -> tuple[int, ...] | None:
+    """The edges of all convolutions in turn, or of the strided skip; ``None`` where it is all."""
+    pairs = zip(chosen.branches, chosen.edges, strict=True)
+    lists = [edges for branch, edges in pairs if branch.rectified != skip]
+    if any(edges is None for edges in lists):
+        return None
+    return tuple(edge for edges in lists if edges is not None for edge in edges)
+
+
+def _add(
+    result: Tensor, y: Tensor, scale: Tensor, chosen: Selection, channels: int, skip: bool = False
+) -> None:
+    """Add the scaled rows of branches to the rows of their edges."""
+    edges = _edges(chosen, skip=skip)
+    if edges is None:
+        for start in range(0, len(y), len(result)):
+            part = slice(start, start + len(result))
+            result.addcmul_(y[part], scale[part])
+    elif edges:
+        flat = result.view(len(result) // channels, -1)
+        flat.index_add_(0, torch.tensor(edges), (y * scale).view(len(edges), -1))
+
+
+def _through(
+    grad: Tensor, y: Tensor, chosen: Selection, kernels: Sequence[Tensor], channels: int
+) -> Tensor:
+    """The gradient of each row of ``y``, before its scale, where it passed the ReLU."""
+    rectified = _rectified(chosen, kernels)
+    through = torch.empty_like(y)
+    for skip, part in ((False, slice(rectified)), (True, slice(rectified, None))):
+        edges, active = _edges(chosen, skip=skip), through[part]
+        if not len(active):
+            continue
+        if edges is None:
+            shape = len(active) // len(grad), *grad.shape
+            received, outputs, active = grad.expand(shape), y[part].view(shape), active.view(shape)
+        else:
+            by_edge = grad.view(len(grad) // channels, -1)
+            received, outputs = by_edge[list(edges)].view(active.shape), y[part]
+        if skip:
+            active.copy_(received)
+        else:
+            torch.ops.aten.threshold_backward.grad_input(received, outputs, 0, grad_input=active)
+    return through
 
 
 def _linear(linear: Tensor, rows: Tensor, channels: int, chosen: Selection) -> Tensor:

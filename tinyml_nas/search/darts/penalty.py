@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -72,10 +72,12 @@ class CostModel:
 
     def expected(self, probabilities: Tensor) -> Tensor:
         """Expected cost ``(metric,)`` for softmax probabilities ``(kind, edge, primitive)``."""
-        present = self.genotype(probabilities)
-        with torch.no_grad():
-            gap = self.exact(present) - self.relaxed(as_mixture(present))
-        return self.relaxed(probabilities) + gap
+        return self.relaxed(probabilities) + self._gap(self.genotype(probabilities))
+
+    @cached_property
+    def _gap(self) -> Callable[[Genotype], Tensor]:
+        """Exact less relaxed cost of a genotype; alphas keep theirs for many steps."""
+        return lru_cache(maxsize=256)(lambda g: self.exact(g) - self.relaxed(as_mixture(g)))
 
     def relaxed(self, probabilities: Tensor, smoothing: float = SMOOTHING) -> Tensor:
         """The expectation before its constant."""
