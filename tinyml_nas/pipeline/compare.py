@@ -77,22 +77,22 @@ def _against(searched: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
 
 
 def _sentence(searched: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """What follows where the search did not pay; ``None`` where it did."""
+    """What to do where the search did not pay; ``None`` where it did.
+
+    The verdict of the report says who was ahead, and by how much.
+    """
     mine, control, error = searched["name"], _named(other), other["standard_error"]
     if error is None:
-        return f"One seed cannot tell {mine} from {control}: raise training.nas_seeds."
+        return f"To tell {mine} from {control}, raise training.nas_seeds."
     if other["beaten"]:
         return None
     if other["difference"] < -error:
-        return (
-            f"The search lost to {control} by more than one standard error: rather take that one."
-        )
+        return f"Rather take {control}: it is better by more than one standard error."
     sizes = searched["flash_bytes"], other["flash_bytes"]
     flash = f"{min(sizes):,} B of flash against {max(sizes):,} B"
-    opening = f"The search did not beat {control} by more than one standard error"
     if sizes[0] <= sizes[1]:
-        return f"{opening}; {mine} is the smaller one ({flash}): keep it."
-    return f"{opening}, and {other['name']} is smaller ({flash}): rather take that one."
+        return f"Keep {mine}: no better than {control}, but smaller ({flash})."
+    return f"Rather take {control}: as good, and smaller ({flash})."
 
 
 def _named(other: Mapping[str, Any]) -> str:
