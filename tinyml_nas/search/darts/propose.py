@@ -47,6 +47,10 @@ FINALISTS = 3
 FEW_STEPS = 5
 SUPERNET_SHARE = 2 / 3
 """Of the wall time, what goes to supernets; they run on one core."""
+RESTART_SHARE = 1 / 3
+"""Where all of them take no more than that, there are several."""
+FEWEST_EPOCHS = 4
+"""Of the first round; rather fewer candidates than shorter trainings."""
 FIRST_SHARE = 0.4
 """Of the work left after that, what goes to the first round of trials."""
 
@@ -113,7 +117,8 @@ def make_plan(search: Search, darts: Darts) -> Plan:
     epochs = int(max(1, min(settings.epochs, possible)))
     supernets = 1
     if not math.isinf(possible):
-        supernets = int(max(1, min(MOST_SUPERNETS, possible // epochs)))
+        affordable = possible * RESTART_SHARE / SUPERNET_SHARE
+        supernets = int(max(1, min(MOST_SUPERNETS, affordable // epochs)))
     spent = supernets * epochs * seconds
     return Plan(supernets, epochs, spent, spent * (cores - 1))
 
@@ -192,22 +197,25 @@ def _runners_up(
 
 def _rounds(search: Search, candidates: Sequence[Candidate], idle: float) -> Scores:
     """All on every fold, then the best for longer; returns the last accuracies by key."""
-    longest = search.problem.evaluator.recipe.epochs
     left = search.work_left() - idle
     one_round = math.isinf(left) or len(candidates) == 1
-    epochs = _epochs(search, candidates, left * (1.0 if one_round else FIRST_SHARE), longest)
+    share = left if one_round else FIRST_SHARE * left
+    while len(candidates) > FINALISTS and _epochs(search, candidates, share) < FEWEST_EPOCHS:
+        candidates = candidates[:-1]
+    epochs = _epochs(search, candidates, share)
     accuracies = yield from _trained(search, candidates, epochs)
     if one_round:
         return accuracies
     best = sorted(candidates, key=lambda c: -accuracies[c.key])[:FINALISTS]
-    more = _epochs(search, best, search.work_left() - idle, longest)
+    more = _epochs(search, best, search.work_left() - idle)
     if more > epochs:
         accuracies |= yield from _trained(search, best, more)
     return accuracies
 
 
-def _epochs(search: Search, candidates: Sequence[Candidate], work: float, longest: int) -> int:
-    """Epochs on every fold that ``work`` pays for, at least one."""
+def _epochs(search: Search, candidates: Sequence[Candidate], work: float) -> int:
+    """Epochs on every fold that ``work`` pays for: at least one, at most the configured ones."""
+    longest = search.problem.evaluator.recipe.epochs
     each = sum(search.work(trial) for trial in _trials(search, candidates, 1))
     return int(max(1, min(longest, work / each)))
 
