@@ -17,7 +17,15 @@ from tinyml_nas.search.pareto import Point
 pytestmark = pytest.mark.fast
 
 
-def line(name: str, accuracy: float, *, epochs: int = 4, fold: int = 0, **resources: Any) -> dict:
+def line(
+    name: str,
+    accuracy: float,
+    *,
+    epochs: int = 4,
+    fold: int = 0,
+    loss: float = 0.5,
+    **resources: Any,
+) -> dict:
     cost = {
         "parameters": 10,
         "macs": 100,
@@ -32,6 +40,7 @@ def line(name: str, accuracy: float, *, epochs: int = 4, fold: int = 0, **resour
         "epochs": epochs,
         "fold": fold,
         "accuracy": accuracy,
+        "loss": loss,
         "windows": 100,
     }
 
@@ -148,3 +157,15 @@ def test_the_table_has_a_line_per_point():
         ("c0", 0.5, 1000),
         ("c1", 0.9, 2000),
     ]
+
+
+def test_best_trusts_the_loss_where_accuracies_are_within_one_standard_error():
+    def point(name: str, accuracy: float, loss: float, flash: int) -> list[dict]:
+        return [
+            line(name, accuracy + shift, fold=fold, loss=loss, flash_bytes=flash)
+            for fold, shift in enumerate((-0.02, 0.0, 0.02))
+        ]
+
+    lucky, sound = point("lucky", 0.901, 0.4, 1000), point("sound", 0.900, 0.3, 900)
+    poor = point("poor", 0.80, 0.1, 800)
+    assert pareto.select(pareto.points(lucky + sound + poor), "best", "Memory").id == "sound"

@@ -32,6 +32,7 @@ class Point:
     accuracy: float
     accuracy_sd: float | None
     standard_error: float
+    loss: float
     trials: int
     epochs: int
     folds: int
@@ -83,21 +84,23 @@ def front(candidates: Iterable[Point]) -> list[Point]:
 
 
 def select(candidates: Sequence[Point], rule: str, mode: str) -> Point:
-    """The point that ``nas_select`` asks for; equal accuracy goes to the cheaper by ``mode``.
+    """The point of the front that ``nas_select`` asks for; of equals the cheaper by ``mode``.
 
-    ``best`` is the most accurate; ``smallest_within(x%)`` the cheapest that is at most x percentage
-    points below it; ``knee`` the one farthest above the line from the cheapest to the best, with
-    accuracy against the logarithm of the cost, both scaled to 0..1.
+    ``best``: of those within one standard error of the most accurate, the one with the lowest
+    cross-entropy, which says more about unseen groups than the last tenths of the accuracy.
+    ``smallest_within(x%)``: the cheapest at most x percentage points below the most accurate.
+    ``knee``: the one farthest above the line from the cheapest to the most accurate, accuracy
+    against the logarithm of the cost, both scaled to 0..1.
     """
-    pool = [point for point in candidates if point.comparable]
-    best = max(pool, key=lambda point: (point.accuracy, -point.cost(mode)))
+    pool = front(candidates)
+    top = max(pool, key=lambda point: (point.accuracy, -point.cost(mode)))
     if rule == "knee":
-        return _knee(pool, best, mode)
+        return _knee(pool, top, mode)
     if match := WITHIN.fullmatch(rule):
-        least = best.accuracy - float(match[1]) / 100 - SAME
-        near = [point for point in pool if point.accuracy >= least]
+        near = _within(float(match[1]) / 100, top, pool)
         return min(near, key=lambda point: (point.cost(mode), -point.accuracy))
-    return best
+    near = _within(top.standard_error, top, pool)
+    return min(near, key=lambda point: (point.loss, -point.accuracy, point.cost(mode)))
 
 
 def to_csv(candidates: Sequence[Point]) -> str:
@@ -124,6 +127,7 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
         accuracy=mean,
         accuracy_sd=sd,
         standard_error=error,
+        loss=statistics.fmean(line["loss"] for line in last),
         trials=len(last),
         epochs=epochs,
         folds=len({line["fold"] for line in last}),
@@ -133,6 +137,10 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
     )
 
 
+def _within(margin: float, top: Point, pool: Sequence[Point]) -> list[Point]:
+    return [point for point in pool if point.accuracy >= top.accuracy - margin - SAME]
+
+
 def _beats(a: Point, b: Point) -> bool:
     """Whether ``a`` is nowhere worse than ``b`` and somewhere better."""
     better = (a.accuracy, *(-cost for cost in a.costs))
@@ -140,12 +148,12 @@ def _beats(a: Point, b: Point) -> bool:
     return better != worse and all(x >= y for x, y in zip(better, worse, strict=True))
 
 
-def _knee(pool: Sequence[Point], best: Point, mode: str) -> Point:
+def _knee(pool: Sequence[Point], top: Point, mode: str) -> Point:
     cheapest = min(pool, key=lambda point: (point.cost(mode), -point.accuracy))
-    width = math.log(best.cost(mode) / cheapest.cost(mode))
-    height = best.accuracy - cheapest.accuracy
+    width = math.log(top.cost(mode) / cheapest.cost(mode))
+    height = top.accuracy - cheapest.accuracy
     if width <= 0 or height <= 0:
-        return best
+        return top
 
     def above(point: Point) -> float:
         """Height over the chord; the distance to it is this over the square root of 2."""
@@ -153,4 +161,4 @@ def _knee(pool: Sequence[Point], best: Point, mode: str) -> Point:
         return (point.accuracy - cheapest.accuracy) / height - along
 
     knee = max(pool, key=lambda point: (above(point), point.accuracy))
-    return knee if above(knee) > SAME else best
+    return knee if above(knee) > SAME else top

@@ -4,8 +4,9 @@ Small networks differ by little more than the noise of judging them, so most of 
 judging few of them well:
 
 1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
-   win, and that is known before any training: the half with fewer parameters and MACs is dropped.
-   What stays is trained briefly on one fold.
+   win, and that is known before any training: of all proxies only parameters and MACs were never
+   wrong on real windows (``benchmarks/proxy_correlation.py``).  So the half that is short of either
+   is dropped; what stays is trained briefly on one fold.
 2. *Population.*  The better half is trained on the other folds as well.
 3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
    same folds and take their place in the population, as long as their share of the work lasts.
@@ -27,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.proxies.ranking import rank_mean
 from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover, mutate
 from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
@@ -36,8 +36,6 @@ from tinyml_nas.search.trial import Candidate, Outcome, Trial
 Matrix = npt.NDArray[np.float64]
 
 POOL = 128
-PRIOR = ("params", "macs")
-"""On real windows the only proxies that were never wrong (``benchmarks/proxy_correlation.py``)."""
 FINAL_SHARE = 0.5
 """Of the work, what is kept for recipe and final."""
 OPENING_SHARE = 0.4
@@ -136,14 +134,20 @@ def _standing(values: Matrix) -> Matrix:
 def _pool(search: Search) -> list[Candidate]:
     """The half of many random candidates that uses more of the budget.
 
-    All can be trained in time.  What counts is the mean of the ranks in parameters and in MACs.
+    All can be trained in time.  What counts is the worse of the ranks in parameters and in MACs: a
+    network short of either rarely wins.
     """
     drawn = search.problem.sample(search.draw("auto", "pool"), POOL)
     pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
-    used = [(c.resources.parameters, c.resources.macs) for c in pool]
-    prior = rank_mean(dict(zip(PRIOR, zip(*used, strict=True), strict=True)))
-    order = sorted(range(len(pool)), key=lambda index: -prior[index])
+    by_parameters = _ranks([c.resources.parameters for c in pool])
+    by_macs = _ranks([c.resources.macs for c in pool])
+    order = sorted(range(len(pool)), key=lambda index: -min(by_parameters[index], by_macs[index]))
     return [pool[index] for index in order[: max(FEWEST_OPENING, len(pool) // 2)]]
+
+
+def _ranks(values: Sequence[int]) -> list[int]:
+    """How many of ``values`` are smaller than each."""
+    return [sum(other < value for other in values) for value in values]
 
 
 def _warm(search: Search) -> list[Candidate]:
@@ -221,7 +225,11 @@ def _generations(children: int) -> list[int]:
 def _children(
     search: Search, parents: Sequence[Candidate], known: Sequence[Candidate], count: int
 ) -> list[Candidate]:
-    """Up to ``count`` new candidates bred from ``parents`` that keep the budget."""
+    """Up to ``count`` new candidates bred from ``parents`` that keep the budget.
+
+    None has fewer parameters than the smallest that is known: brief trials favor the small.
+    """
+    least = min(candidate.resources.parameters for candidate in known)
     draw, problem = search.draw("auto", "children", len(known)), search.problem
     seen, born = {candidate.key for candidate in known}, list[Candidate]()
     for _ in range(200 * count):
@@ -232,7 +240,9 @@ def _children(
         genome = crossover(problem.space, a.genome, b.genome, draw) if mixed else a.genome
         child = problem.decode(mutate(problem.space, genome, draw))
         child = child and _with(child, AS_WRITTEN)  # a recipe is not judged by brief trials
-        if child is not None and child.key not in seen and problem.fits(child.resources):
+        if child is None or child.key in seen or child.resources.parameters < least:
+            continue
+        if problem.fits(child.resources):
             seen.add(child.key)
             born.append(child)
     return born
