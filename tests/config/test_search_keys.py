@@ -190,7 +190,6 @@ def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> N
         ("nas_layers: 5", "nas_layers (line 9, read with nas_space: cells)"),
         ("nas_proxy: zico", "nas_proxy (line 9, read by zero_shot and sub_one_shot)"),
         ("nas_warmup_level: 0.5", "nas_warmup_level (line 9, read by sub_one_shot)"),
-        ("nas_distill: true", "nas_distill (line 9, not in this release)"),
         (
             "nas_search_seconds: 9\n  nas_trials: 5",
             "nas_search_seconds (line 9, read without nas_trials)",

@@ -52,7 +52,6 @@ def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
     for key, strategies in READ_BY.items():
         if training.nas_search_strategy not in strategies:
             yield key, f"read by {_listed(strategies)}"
-    yield "nas_distill", "not in this release"
     if training.nas_trials is not None:
         yield "nas_search_seconds", "read without nas_trials"
     if training.nas_space != "cells":

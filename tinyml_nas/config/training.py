@@ -183,9 +183,6 @@ class Training(Section):
         default=False,
         description="Train the chosen network on training and validation data, to the last epoch.",
     )
-    nas_distill: bool = Field(
-        default=False, description="Teach the chosen network with a larger one."
-    )
     nas_unrolled: bool = Field(
         default=False,
         description="Second-order search: slower, follows the weights one step ahead.",

@@ -47,7 +47,6 @@ NOT_OF_THE_SEARCH = {
     "nas_compare",
     "nas_compare_model",
     "nas_refit",
-    "nas_distill",
     "nas_search_strategy",
     "nas_warm_start",
 }
