@@ -4,9 +4,9 @@ Small networks differ by little more than the noise of judging them, so most of 
 judging few of them well:
 
 1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
-   win, and that is known before any training: of all proxies only parameters and MACs were never
-   wrong on real windows (``benchmarks/proxy_correlation.py``).  So the half that is short of either
-   is dropped; what stays is trained briefly on one fold.
+   win, and that is known before any training: of all proxies the number of parameters ranked real
+   windows best (``benchmarks/proxy_correlation.py``).  So only the third with the most parameters
+   stays, and is trained briefly on one fold.
 2. *Population.*  The better half is trained on the other folds as well.
 3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
    same folds and take their place in the population, as long as their share of the work lasts.
@@ -35,7 +35,7 @@ from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 Matrix = npt.NDArray[np.float64]
 
-POOL = 128
+POOL = 192
 FINAL_SHARE = 0.5
 """Of the work, what is kept for recipe and final."""
 OPENING_SHARE = 0.4
@@ -132,22 +132,14 @@ def _standing(values: Matrix) -> Matrix:
 
 
 def _pool(search: Search) -> list[Candidate]:
-    """The half of many random candidates that uses more of the budget.
+    """The third of many random candidates that has the most parameters.
 
-    All can be trained in time.  What counts is the worse of the ranks in parameters and in MACs: a
-    network short of either rarely wins.
+    All keep the budget, and all can be trained in time.
     """
     drawn = search.problem.sample(search.draw("auto", "pool"), POOL)
     pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
-    by_parameters = _ranks([c.resources.parameters for c in pool])
-    by_macs = _ranks([c.resources.macs for c in pool])
-    order = sorted(range(len(pool)), key=lambda index: -min(by_parameters[index], by_macs[index]))
-    return [pool[index] for index in order[: max(FEWEST_OPENING, len(pool) // 2)]]
-
-
-def _ranks(values: Sequence[int]) -> list[int]:
-    """How many of ``values`` are smaller than each."""
-    return [sum(other < value for other in values) for value in values]
+    pool.sort(key=lambda candidate: -candidate.resources.parameters)
+    return pool[: max(FEWEST_OPENING, len(pool) // 3)]
 
 
 def _warm(search: Search) -> list[Candidate]:
