@@ -15,7 +15,6 @@ from tinyml_nas.search.trial import Outcome
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import recipe_from_config
 
-pytestmark = pytest.mark.fast
 TRIALS, EPOCHS = 48, 9
 
 
