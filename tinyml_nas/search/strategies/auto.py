@@ -5,8 +5,8 @@ judging few of them well:
 
 1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
    win, and that is known before any training: of all proxies the number of parameters ranked real
-   windows best (``benchmarks/proxy_correlation.py``).  So only the third with the most parameters
-   stays, and is trained briefly on one fold.
+   windows best (``benchmarks/proxy_correlation.py``).  So only those with the most parameters stay,
+   and some of them are trained briefly on one fold.
 2. *Population.*  The better half is trained on the other folds as well.
 3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
    same folds and take their place in the population, as long as their share of the work lasts.
@@ -35,7 +35,7 @@ from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 Matrix = npt.NDArray[np.float64]
 
-POOL = 192
+POOL = 512
 FINAL_SHARE = 0.5
 """Of the work, what is kept for recipe and final."""
 OPENING_SHARE = 0.4
@@ -132,14 +132,14 @@ def _standing(values: Matrix) -> Matrix:
 
 
 def _pool(search: Search) -> list[Candidate]:
-    """The third of many random candidates that has the most parameters.
+    """Of many random candidates the few that have the most parameters.
 
     All keep the budget, and all can be trained in time.
     """
     drawn = search.problem.sample(search.draw("auto", "pool"), POOL)
     pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
     pool.sort(key=lambda candidate: -candidate.resources.parameters)
-    return pool[: max(FEWEST_OPENING, len(pool) // 3)]
+    return pool[:MOST_OPENING]
 
 
 def _warm(search: Search) -> list[Candidate]:
