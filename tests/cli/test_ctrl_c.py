@@ -18,7 +18,8 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "hello_arc_fault" / "config.yaml"
 SHORT = (
-    "training.nas_enabled=true", "training.nas_model_size=s", "training.nas_epochs=2",
+    "training.nas_enabled=true", "training.nas_model_size=s", "training.nas_trials=12",
+    "training.nas_workers=1", "training.nas_seeds=1",
     "training.nas_compare_model=null", "training.training_epochs=1", "training.qat_epochs=1",
     "testing.parity_vectors=2", "data_processing_feature_extraction.stride_size=1.0",
 )  # fmt: skip
