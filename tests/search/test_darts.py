@@ -20,8 +20,6 @@ from tinyml_nas.search.darts.penalty import METRICS, cost_model
 from tinyml_nas.search.darts.stream import make_streams
 from tinyml_nas.search.darts.supernet import Supernet
 
-pytestmark = pytest.mark.fast
-
 DEVICE = load_device("MSPM0G3507")
 SKIP, SEVEN = (PRIMITIVES.index(name) for name in ("skip_connect", "conv_bn_relu_7x1"))
 

@@ -15,8 +15,6 @@ from tinyml_nas.search import Genotype, derive
 from tinyml_nas.search.darts.propose import RULE
 from tinyml_nas.search.spaces.cells import CellSpace
 
-pytestmark = pytest.mark.fast
-
 SMALL = {
     "nas_epochs": 3,
     "nas_batch_size": 16,

@@ -18,7 +18,6 @@ from tinyml_nas.search.strategies.evolution import CHILDREN, generation
 from tinyml_nas.search.strategies.reinforce import Controller, reward
 from tinyml_nas.search.trial import Candidate
 
-pytestmark = pytest.mark.fast
 SIMPLE = ("random", "evolution", "reinforce")
 
 

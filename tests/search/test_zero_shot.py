@@ -23,8 +23,6 @@ from tinyml_nas.search.strategies import load_strategy, sub_one_shot, zero_shot
 from tinyml_nas.search.strategies._shortlist import warm_started
 from tinyml_nas.search.workers.inline import Inline
 
-pytestmark = pytest.mark.fast
-
 TINY = {"nas_trials": 6, "training_epochs": 1}
 
 
