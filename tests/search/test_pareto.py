@@ -169,3 +169,8 @@ def test_best_trusts_the_loss_where_accuracies_are_within_one_standard_error():
     lucky, sound = point("lucky", 0.901, 0.4, 1000), point("sound", 0.900, 0.3, 900)
     poor = point("poor", 0.80, 0.1, 800)
     assert pareto.select(pareto.points(lucky + sound + poor), "best", "Memory").id == "sound"
+
+
+def test_a_diverged_loss_is_null_in_json():
+    (point,) = pareto.points([line("c0", 0.0, loss=math.inf)])
+    assert point.to_json()["loss"] is None

@@ -45,8 +45,8 @@ class Point:
     genome: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """The point as plain data."""
-        return dataclasses.asdict(self)
+        """The point as plain data; JSON knows no infinity, so a diverged loss is null."""
+        return dataclasses.asdict(self) | {"loss": self.loss if math.isfinite(self.loss) else None}
 
     @property
     def costs(self) -> tuple[float, float, float]:
