@@ -40,7 +40,7 @@ from tinyml_nas.search.stage import search  # noqa: E402
 from tinyml_nas.train.metrics import accuracy  # noqa: E402
 from tinyml_nas.train.recipe import recipe_from_config  # noqa: E402
 
-STEPS = 2100
+STEPS = 4200
 YAML = """
 common: {{task_type: generic_timeseries_classification, target_device: cortex-m4, seed: {seed}}}
 dataset: {{input_data_path: here.npz}}
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--jitter", type=float, default=0.05)
     parser.add_argument("--scale", type=float, default=0.1)
     parser.add_argument("--rotation", type=float, default=0)
-    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args()
     differences: list[float] = []
     means: dict[str, list[float]] = {strategy: [] for strategy in arguments.strategies}

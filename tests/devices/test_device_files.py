@@ -22,6 +22,13 @@ def test_every_device_has_plausible_figures(name: str) -> None:
     assert set(device.assumed) <= {"clock", "flash", "ram"}
 
 
+def test_an_m0plus_device_runs_the_m0_count_at_its_own_pace() -> None:
+    device = load_device("MSPM0G3507")
+    assert device.cycles_per_instruction["cortex-m0"] == device.cycles.cycles_per_instruction
+    assert device.cycles_per_instruction["cortex-m0"] != CORES["cortex-m0"].cycles_per_instruction
+    assert set(device.cycles_per_instruction) == set(INSTRUCTIONS)
+
+
 def test_memories_are_read_with_binary_prefixes() -> None:
     device = load_device("F28P55")
     assert (device.flash_bytes, device.ram_bytes) == (1088 * 1024, 133 * 1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from tinyml_nas.config.names import device_names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.units import parse_bytes, parse_frequency
 from tinyml_nas.devices.cores import CORES, CycleModel
+from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.errors import ConfigError, ToolError
 
 FOLDER = Path(__file__).parent
@@ -56,6 +58,14 @@ class Device(_Record):
     def cycles(self) -> CycleModel:
         """The cycle model of its core: an estimate."""
         return CORES[self.core]
+
+    @property
+    def cycles_per_instruction(self) -> Mapping[str, float]:
+        """By emulated core; the one that stands for this device's core has this device's figure."""
+        by_core = {core: CORES[core].cycles_per_instruction for core in INSTRUCTIONS}
+        stand_in = self.cycles.measured_on
+        own = {stand_in: self.cycles.cycles_per_instruction} if stand_in else {}
+        return by_core | own
 
 
 def load_device(name: str) -> Device:

@@ -17,9 +17,8 @@ from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
-from tinyml_nas.devices import CORES, Device, load_device
+from tinyml_nas.devices import Device, load_device
 from tinyml_nas.export.parity import ParityReport
-from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.pipeline.budget import check_budget, measured_need
 from tinyml_nas.pipeline.compare import comparison
@@ -179,9 +178,7 @@ def _head(
             "clock_hz": device.clock_hz,
             "flash_bytes": device.flash_bytes,
             "ram_bytes": device.ram_bytes,
-            "cycles_per_instruction": {
-                core: CORES[core].cycles_per_instruction for core in THUMB_CORES
-            },
+            "cycles_per_instruction": device.cycles_per_instruction,
         },
         "data": data.manifest,
         "features": {

@@ -14,24 +14,11 @@ from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import training_seconds
 from tinyml_nas.search.proxies import load_proxy
 from tinyml_nas.search.proxies.protocol import Batches, Probe
-from tinyml_nas.search.trial import Candidate
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer
 from tinyml_nas.train.seeding import generator
 
 BATCHES, BATCH_SIZE = 4, 64
-
-
-def rank(
-    candidates: Sequence[Candidate], names: Sequence[str], features: FeatureSet, seed: int
-) -> list[float]:
-    """By candidate the mean over the proxies ``names`` of its rank; 1 is the best, 0 the worst.
-
-    The networks have fresh weights; equal scores share a rank.
-    """
-    batches = draw_batches(features.train, features, seed)
-    scores = score_all([candidate.network for candidate in candidates], names, batches, seed)
-    return rank_mean(scores)
 
 
 def score_all(

@@ -38,11 +38,11 @@ def train_best(search: Search, ordered: Sequence[Candidate]) -> Proposals:
 
 
 def feasible_child(
-    problem: Problem, parent: Candidate, known: Container[str], draw: random.Random
+    problem: Problem, parent: Genome, known: Container[str], draw: random.Random
 ) -> Candidate | None:
     """A mutation of ``parent`` that keeps the budget and is not ``known``, if one is soon found."""
     for _ in range(TRIES):
-        child = problem.decode(as_written(mutate(problem.space, parent.genome, draw)))
+        child = problem.decode(as_written(mutate(problem.space, parent, draw)))
         if child is not None and child.key not in known and problem.fits(child.resources):
             return child
     return None

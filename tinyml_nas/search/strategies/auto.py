@@ -1,15 +1,15 @@
-"""``auto``: rungs of growing trust around a short evolution, made for two cores and two minutes.
+"""``auto``: rungs of growing trust around a model of what makes a network good.
 
-Small networks differ by little more than the noise of judging them, so most of the work goes into
-judging few of them well:
+Small networks differ by little more than the noise of judging them, so every trial has to count:
 
-1. *Opening.*  A pool of random networks that keep the budget.  Those that use little of it rarely
-   win, and that is known before any training: of all proxies the number of parameters ranked real
-   windows best (``benchmarks/proxy_correlation.py``).  So only those with the most parameters stay,
-   and some of them are trained briefly on one fold.
-2. *Population.*  The better half is trained on the other folds as well.
-3. *Evolution.*  Children of the best, one gene changed or two parents crossed, are judged on the
-   same folds and take their place in the population, as long as their share of the work lasts.
+1. *Opening.*  Random networks that keep the budget; of many the half that uses most of it, for of
+   all proxies size ranked real windows best (``benchmarks/proxy_correlation.py``).  They are
+   trained briefly on one fold.
+2. *Rounds.*  A surrogate learns from all trials so far which decisions pay
+   (``search/surrogate.py``).  It picks the next few from hundreds that were drawn or bred from the
+   best, and they are trained as the opening was.
+3. *Promotion.*  Those that the surrogate, which sees through luck, expects most of are trained on
+   the other folds as well.
 4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, for brief trials
    always speak against it.  Until here everything is trained as the YAML says.
 5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
@@ -28,59 +28,72 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.search.proxies.ranking import rank_mean
 from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
-from tinyml_nas.search.spaces import Value, crossover, mutate
+from tinyml_nas.search.spaces import Value, crossover
+from tinyml_nas.search.strategies._shortlist import feasible_child, warm_started
 from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.surrogate import Surrogate
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 Matrix = npt.NDArray[np.float64]
 
 POOL = 512
-FINAL_SHARE = 0.5
+FINAL_SHARE = 0.45
 """Of the work, what is kept for recipe and final."""
-OPENING_SHARE = 0.4
-"""Of what is left, the share of the opening's trials; the rest is population and evolution."""
+PROMOTION_SHARE, OPENING_SHARE = 0.25, 0.5
+"""Of the brief trials, those on other folds; of the rest, those of the opening."""
 FULL, BRIEF = 2 / 3, 2 / 9
 """Epochs of a full and of a brief trial, as shares of the final training's."""
-MOST_OPENING, FEWEST_OPENING = 48, 8
-PARENTS, CHILDREN = 6, 4
+BRIEF_TRIALS = 40
+"""As many there should be; where the work does not suffice, each gets fewer epochs."""
+LEAST_FULL, LEAST_BRIEF = 1 / 3, 1 / 8
+"""Shares of the final training's epochs below which there are rather fewer candidates."""
+MOST_OPENING, FEWEST_OPENING, MOST_PROMOTED = 48, 4, 12
+ROUND, PARENTS, CHILDREN = 6, 6, 128
 RECIPES, TASTERS = (0.5, 2.0), 2
-FINALISTS, SMALL_FINALISTS = 3, 1
+FINALISTS, FEWEST_FINALISTS, SMALL_FINALISTS = 4, 2, 1
 CLEARLY_LESS = 0.6
-MOST_SHARE_OF_WORK = 1 / 8
+MOST_SHARE_OF_WORK = 1 / 2
 MOST_REPEATS = 5
 SEED_STRIDE = 1000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the work is spent: candidates of the opening, children, epochs of both kinds of trial."""
+    """How the work is spent: candidates by stage, rounds, and epochs of both kinds of trial."""
 
     opening: int
-    children: int
+    rounds: int
+    promoted: int
+    finalists: int
     brief: int
     full: int
 
 
 def propose(search: Search) -> Proposals:
-    """Opening, population, evolution, recipe and final, each one or a few batches of trials."""
-    folds = range(len(search.problem.evaluator.folds))
+    """Opening, rounds, promotion, recipe and final, each one or a few batches of trials."""
+    problem = search.problem
+    folds = range(len(problem.evaluator.folds))
     pool = _pool(search)
     plan = _plan(search, pool)
 
-    judge = _Judge(plan.brief, search.problem.seed)
-    opening = _opening(search, pool, plan.opening)
-    yield from judge.ask(opening, folds[:1])
-    known = judge.best(opening)[: max(2, len(opening) // 2)]
+    judge = _Judge(plan.brief, problem.seed)
+    known = pool[: plan.opening]
+    yield from judge.ask(known, folds[:1])
+    least = min(candidate.resources.parameters for candidate in known)
+    for number in range(plan.rounds):
+        hopefuls = [*pool, *_children(search, judge.best(known)[:PARENTS], least, number)]
+        surrogate = Surrogate(problem.space, known, judge.merits(known))
+        picked = surrogate.pick(_without(known, hopefuls), ROUND)
+        yield from judge.ask(picked, folds[:1])
+        known = [*known, *picked]
+    surrogate = Surrogate(problem.space, known, judge.merits(known))
+    known = surrogate.ordered(known)[: plan.promoted]
     yield from judge.ask(known, folds[1:])
 
-    for count in _generations(plan.children):
-        children = _children(search, judge.best(known)[:PARENTS], known, count)
-        yield from judge.ask(children, folds)
-        known = [*known, *children]
-
-    final = _Judge(plan.full, search.problem.seed + SEED_STRIDE)
-    finalists = _finalists(judge.best(known))
+    final = _Judge(plan.full, problem.seed + SEED_STRIDE)
+    finalists = _finalists(judge.best(known), plan.finalists)
     tasted = [[_with(c, r) for c in finalists[:TASTERS]] for r in _recipes(search)]
     yield from final.ask([candidate for group in tasted for candidate in group], folds[:1])
     recipe = _best_recipe(final, tasted)
@@ -132,21 +145,20 @@ def _standing(values: Matrix) -> Matrix:
 
 
 def _pool(search: Search) -> list[Candidate]:
-    """Of many random candidates the few that have the most parameters.
+    """The known genomes, then of many random ones the half with more parameters and MACs.
 
-    All keep the budget, and all can be trained in time.
+    All keep the budget and can be trained in time; the random ones stay in the order drawn.
     """
-    drawn = search.problem.sample(search.draw("auto", "pool"), POOL)
-    pool = _in_time(search, [_with(candidate, AS_WRITTEN) for candidate in drawn])
-    pool.sort(key=lambda candidate: -candidate.resources.parameters)
-    return pool[:MOST_OPENING]
-
-
-def _warm(search: Search) -> list[Candidate]:
-    """The known genomes to begin with, as far as they keep the budget."""
-    problem = search.problem
-    known = (problem.decode(genome) for genome in search.warm_start)
-    return [_with(c, AS_WRITTEN) for c in known if c is not None and problem.fits(c.resources)]
+    drawn = _in_time(search, warm_started(search, POOL, search.draw("auto", "pool")))
+    costs = [candidate.resources for candidate in drawn]
+    sizes = {"params": [c.parameters for c in costs], "macs": [c.macs for c in costs]}
+    ranks, warm = rank_mean(sizes), len(search.warm_start)
+    middle = float(np.median(ranks))
+    return [
+        c
+        for i, (c, rank) in enumerate(zip(drawn, ranks, strict=True))
+        if i < warm or rank >= middle
+    ]
 
 
 def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -160,31 +172,34 @@ def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]
 
 def _plan(search: Search, pool: Sequence[Candidate]) -> Plan:
     """The plan that the work allows for candidates like those of ``pool``."""
-    folds = len(search.problem.evaluator.folds)
+    others = len(search.problem.evaluator.folds) - 1
     epochs = search.problem.evaluator.recipe.epochs
     full, brief = max(1, round(FULL * epochs)), max(1, round(BRIEF * epochs))
-    per_opened = 1 + (folds - 1) / 2  # trials of one that is opened: half of them go on
-    limit = search.problem.training.nas_trials
+    limit, finalists = search.problem.training.nas_trials, FINALISTS
     if limit is not None:  # as many trials as the user says, whatever each takes
         trials = limit * (1 - FINAL_SHARE)
     else:
         work = search.work_left()
         epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in pool]))
-        in_final = folds * (FINALISTS + SMALL_FINALISTS) + len(RECIPES) * TASTERS
-        full = max(1, min(full, int(FINAL_SHARE * work / (epoch * in_final))))
-        before = (1 - FINAL_SHARE) * work / epoch
-        brief = max(1, min(brief, full, int(before / (FEWEST_OPENING * per_opened))))
+        final, before = FINAL_SHARE * work / epoch, (1 - FINAL_SHARE) * work / epoch
+        while finalists > FEWEST_FINALISTS and final / _in_final(finalists, others) < (
+            LEAST_FULL * epochs
+        ):
+            finalists -= 1
+        full = max(1, min(full, int(final / _in_final(finalists, others))))
+        least = min(full, round(LEAST_BRIEF * epochs))
+        brief = max(1, least, min(brief, full, int(before / BRIEF_TRIALS)))
         trials = before / brief
-    opening = int(OPENING_SHARE * trials)
-    opening = min(len(pool), max(FEWEST_OPENING, min(MOST_OPENING, opening)))
-    return Plan(opening, max(0, int((trials - opening * per_opened) / folds)), brief, full)
+    promoted = max(2, min(MOST_PROMOTED, int(PROMOTION_SHARE * trials / others)))
+    rest = trials - promoted * others
+    opening = max(FEWEST_OPENING, min(MOST_OPENING, int(OPENING_SHARE * rest)))
+    rounds = max(0, int((rest - opening) / ROUND))
+    return Plan(opening, rounds, promoted, finalists, brief, full)
 
 
-def _opening(search: Search, pool: Sequence[Candidate], count: int) -> list[Candidate]:
-    """``count`` candidates: the warm starts, then some of ``pool``."""
-    drawn = search.draw("auto", "opening").sample(list(pool), count)
-    distinct = {candidate.key: candidate for candidate in (*_warm(search), *drawn)}
-    return list(distinct.values())[:count]
+def _in_final(finalists: int, others: int) -> int:
+    """Trials of recipe and final, with ``others`` folds beside the first."""
+    return (1 + others) * (finalists + SMALL_FINALISTS) + len(RECIPES) * TASTERS
 
 
 def _recipes(search: Search) -> list[Value]:
@@ -208,45 +223,38 @@ def _with(candidate: Candidate, augmentation: Value) -> Candidate:
     return dataclasses.replace(candidate, genome=genome)
 
 
-def _generations(children: int) -> list[int]:
-    """Children by generation."""
-    full, rest = divmod(children, CHILDREN)
-    return [CHILDREN] * full + ([rest] if rest else [])
-
-
 def _children(
-    search: Search, parents: Sequence[Candidate], known: Sequence[Candidate], count: int
+    search: Search, parents: Sequence[Candidate], least: int, number: int
 ) -> list[Candidate]:
-    """Up to ``count`` new candidates bred from ``parents`` that keep the budget.
+    """Mutations of ``parents`` and of their crossings that keep the budget and are quick enough.
 
-    None has fewer parameters than the smallest that is known: brief trials favor the small.
+    With the recipe as it is written, for brief trials cannot judge another; and with at least as
+    many parameters as ``least``, for brief trials favor the small.
     """
-    least = min(candidate.resources.parameters for candidate in known)
-    draw, problem = search.draw("auto", "children", len(known)), search.problem
-    seen, born = {candidate.key for candidate in known}, list[Candidate]()
-    for _ in range(200 * count):
-        if len(born) == count:
-            break
-        a, b = draw.choice(parents), draw.choice(parents)
-        mixed = draw.random() < 0.25 and a is not b
-        genome = crossover(problem.space, a.genome, b.genome, draw) if mixed else a.genome
-        child = problem.decode(mutate(problem.space, genome, draw))
-        child = child and _with(child, AS_WRITTEN)  # a recipe is not judged by brief trials
-        if child is None or child.key in seen or child.resources.parameters < least:
-            continue
-        if problem.fits(child.resources):
-            seen.add(child.key)
-            born.append(child)
-    return born
+    draw, problem = search.draw("auto", "children", number), search.problem
+    born: dict[str, Candidate] = {}
+    for _ in range(CHILDREN):
+        a, b = draw.choice(parents).genome, draw.choice(parents).genome
+        genome = crossover(problem.space, a, b, draw) if draw.random() < 0.5 else a
+        child = feasible_child(problem, genome, born, draw)
+        if child is not None and child.resources.parameters >= least:
+            born[child.key] = child
+    return _in_time(search, list(born.values()))
 
 
-def _finalists(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The best, and the best of those that need clearly less flash or work than the very best."""
-    finalists = list(ranked[:FINALISTS])
+def _without(known: Sequence[Candidate], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """``candidates``, each once, that are not ``known``."""
+    keys = {candidate.key for candidate in known}
+    return [c for key, c in {c.key: c for c in candidates}.items() if key not in keys]
+
+
+def _finalists(ranked: Sequence[Candidate], count: int) -> list[Candidate]:
+    """The ``count`` best, and the best of those that cost clearly less than the very best."""
+    finalists = list(ranked[:count])
     top = ranked[0].resources
     small = [
         candidate
-        for candidate in ranked[FINALISTS:]
+        for candidate in ranked[count:]
         if candidate.resources.flash_bytes <= CLEARLY_LESS * top.flash_bytes
         or candidate.resources.macs <= CLEARLY_LESS * top.macs
     ]
@@ -264,6 +272,6 @@ def _repeats(search: Search, finalists: Sequence[Candidate], epochs: int) -> int
 
 STRATEGY = Strategy(
     "auto",
-    "rungs over folds around a short evolution; recipe and architecture together (the default)",
+    "rungs over folds around a surrogate; recipe and architecture together (the default)",
     propose,
 )

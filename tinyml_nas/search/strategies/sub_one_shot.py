@@ -127,7 +127,7 @@ def evolve(search: Search, scorer: Scorer, start: Sequence[Candidate]) -> None:
         rivals = draw.sample(list(population), min(TOURNAMENT, len(population)))
         parent = min(rivals, key=lambda c: scorer.scores[c.key])
         for _ in range(CHILDREN):
-            child = feasible_child(search.problem, parent, scorer.scores, draw)
+            child = feasible_child(search.problem, parent.genome, scorer.scores, draw)
             if child is not None:
                 scorer.add(child)
                 population.append(child)

@@ -73,7 +73,7 @@ def _children(search: Search, ranking: Ranking, count: int) -> list[Candidate]:
     known = dict(ranking.candidates)
     children = []
     for number in range(count):
-        child = feasible_child(search.problem, parents[number % len(parents)], known, draw)
+        child = feasible_child(search.problem, parents[number % len(parents)].genome, known, draw)
         if child is not None:
             known[child.key] = child
             children.append(child)

@@ -1,0 +1,64 @@
+"""The surrogate: it ranks what it has not seen, sees through luck, and picks no idea twice."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import runs
+
+from tinyml_nas.search.surrogate import Surrogate
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture(scope="module")
+def problem(tmp_path_factory):
+    return runs.start(tmp_path_factory.mktemp("surrogate")).problem
+
+
+def merit(candidate):
+    """A made-up truth with a trend, a choice and an interaction in it."""
+    genome = candidate.genome
+    good_head = {"avg": 0.0, "max": -1.0, "avg_max": 1.0}[genome["head"]]
+    deep = genome["stages"] >= 2 and genome["stem_stride"] > 1
+    return math.log(candidate.resources.macs) + good_head + 0.7 * deep
+
+
+def rank_correlation(a, b):
+    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def test_it_ranks_candidates_that_it_has_not_seen(problem):
+    known, unseen = np.split(np.array(problem.sample(random.Random(1), 100), object), [40])
+    surrogate = Surrogate(problem.space, known, [merit(c) for c in known])
+    order = surrogate.ordered(list(unseen))
+    assert rank_correlation([merit(c) for c in order], -np.arange(len(order))) > 0.6
+
+
+def test_it_knows_better_than_noisy_scores(problem):
+    known = problem.sample(random.Random(2), 60)
+    truth = np.array([merit(c) for c in known])
+    noisy = truth + truth.std() * np.random.default_rng(3).normal(size=len(known))
+    place = {c.key: -i for i, c in enumerate(Surrogate(problem.space, known, noisy).ordered(known))}
+    smoothed = [place[c.key] for c in known]
+    assert rank_correlation(smoothed, truth) > rank_correlation(noisy, truth) + 0.05
+
+
+def test_a_batch_is_not_one_idea_many_times(problem):
+    known, pool = problem.sample(random.Random(4), 20), problem.sample(random.Random(5), 200)
+    surrogate = Surrogate(problem.space, known, [merit(c) for c in known])
+    picked = surrogate.pick(pool, 6)
+    assert len({c.key for c in picked}) == 6
+    assert picked == surrogate.pick(pool, 6)  # picking leaves no trace
+    assert np.mean([merit(c) for c in picked]) > np.mean([merit(c) for c in pool])
+
+
+def test_equal_merits_and_short_pools_do_no_harm(problem):
+    known = problem.sample(random.Random(6), 5)
+    surrogate = Surrogate(problem.space, known, [1.0] * 5)
+    assert len(surrogate.pick(known[:3], 6)) == 3
+    assert {c.key for c in surrogate.ordered(known)} == {c.key for c in known}
