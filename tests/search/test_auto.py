@@ -7,6 +7,7 @@ import random
 import pytest
 import runs
 
+from tinyml_nas.search import stage
 from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION, MILD, recipe_decisions, recipe_of
 from tinyml_nas.search.spaces import random_genome
@@ -56,7 +57,9 @@ def test_most_of_the_trials_are_used(lines):
     assert 0.7 * TRIALS <= len(lines) <= TRIALS
 
 
-def test_the_work_lasts_to_the_final(tmp_path):
+@pytest.mark.parametrize("speed", [0.6, 4.0])
+def test_the_work_lasts_to_the_final(tmp_path, monkeypatch, speed):
+    monkeypatch.setattr(stage, "measured_speed", lambda _: speed)  # a quick and a slow machine
     result = runs.run(
         tmp_path, nas_search_strategy="auto", nas_trials=None, nas_search_seconds="3 s",
         training_epochs=6,

@@ -22,8 +22,9 @@ few windows the loss says more about the next fold than the accuracy does.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,8 @@ BRIEF_TRIALS = 40
 """As many there should be; where the work does not suffice, each gets fewer epochs."""
 LEAST_FULL, LEAST_BRIEF = 1 / 3, 1 / 8
 """Shares of the final training's epochs below which there are rather fewer candidates."""
-MOST_OPENING, FEWEST_OPENING, MOST_PROMOTED = 48, 4, 12
+MOST_OPENING, FEWEST_OPENING = 48, 4
+MOST_PROMOTED, FEWEST_PROMOTED = 12, 2
 ROUND, PARENTS, CHILDREN = 6, 6, 128
 RECIPES, TASTERS = (0.5, 2.0), 2
 FINALISTS, FEWEST_FINALISTS, SMALL_FINALISTS = 4, 2, 1
@@ -59,49 +61,44 @@ MOST_REPEATS = 5
 SEED_STRIDE = 1000
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How the work is spent: candidates by stage, rounds, and epochs of both kinds of trial."""
-
-    opening: int
-    rounds: int
-    promoted: int
-    finalists: int
-    brief: int
-    full: int
-
-
 def propose(search: Search) -> Proposals:
     """Opening, rounds, promotion, recipe and final, each one or a few batches of trials."""
     problem = search.problem
-    folds = range(len(problem.evaluator.folds))
+    first, *others = range(len(problem.evaluator.folds))
+    after_promotion = FINAL_SHARE * _left(search)
+    after_rounds = after_promotion + PROMOTION_SHARE * (_left(search) - after_promotion)
+    after_opening = after_rounds + (1 - OPENING_SHARE) * (_left(search) - after_rounds)
     pool = _pool(search)
-    plan = _plan(search, pool)
 
-    judge = _Judge(plan.brief, problem.seed)
-    known = pool[: plan.opening]
-    yield from judge.ask(known, folds[:1])
+    judge = _Judge(_brief(search, pool, _left(search) - after_promotion), problem.seed)
+    known = judge.affordable(search, pool[:MOST_OPENING], [first], after_opening, FEWEST_OPENING)
+    yield from judge.ask(known, [first])
     least = min(candidate.resources.parameters for candidate in known)
-    for number in range(plan.rounds):
-        hopefuls = [*pool, *_children(search, judge.best(known)[:PARENTS], least, number)]
+    for number in itertools.count():
         surrogate = Surrogate(problem.space, known, judge.merits(known))
+        hopefuls = [*pool, *_children(search, judge.best(known)[:PARENTS], least, number)]
         picked = surrogate.pick(_without(known, hopefuls), ROUND)
-        yield from judge.ask(picked, folds[:1])
+        picked = judge.affordable(search, picked, [first], after_rounds)
+        if not picked:
+            break
+        yield from judge.ask(picked, [first])
         known = [*known, *picked]
-    surrogate = Surrogate(problem.space, known, judge.merits(known))
-    known = surrogate.ordered(known)[: plan.promoted]
-    yield from judge.ask(known, folds[1:])
+    known = surrogate.ordered(known)[:MOST_PROMOTED]
+    known = judge.affordable(search, known, others, after_promotion, FEWEST_PROMOTED)
+    yield from judge.ask(known, others)
 
-    final = _Judge(plan.full, problem.seed + SEED_STRIDE)
-    finalists = _finalists(judge.best(known), plan.finalists)
+    epochs, finalists = _final(search, judge.best(known))
+    final = _Judge(epochs, problem.seed + SEED_STRIDE)
     tasted = [[_with(c, r) for c in finalists[:TASTERS]] for r in _recipes(search)]
-    yield from final.ask([candidate for group in tasted for candidate in group], folds[:1])
+    yield from final.ask([candidate for group in tasted for candidate in group], [first])
     recipe = _best_recipe(final, tasted)
     finalists = [_with(candidate, recipe) for candidate in finalists]
-    yield from final.ask(finalists, folds)
-    for repeat in range(_repeats(search, finalists, plan.full)):
-        again = _Judge(plan.full, final.seed + (repeat + 1) * SEED_STRIDE)
-        yield from again.ask(finalists, folds)
+    yield from final.ask(finalists, [first, *others])
+    for repeat in range(MOST_REPEATS):
+        again = _Judge(epochs, final.seed + (repeat + 1) * SEED_STRIDE)
+        if _price(search, again.trials(finalists, [first, *others])) > _left(search):
+            break
+        yield from again.ask(finalists, [first, *others])
 
 
 class _Judge:
@@ -111,9 +108,27 @@ class _Judge:
         self.epochs, self.seed = epochs, seed
         self._outcomes: dict[str, dict[int, Outcome]] = {}
 
+    def trials(self, candidates: Sequence[Candidate], folds: Sequence[int]) -> list[Trial]:
+        """``candidates`` x ``folds``."""
+        return [Trial(c, self.epochs, fold, self.seed) for c in candidates for fold in folds]
+
+    def affordable(
+        self,
+        search: Search,
+        candidates: Sequence[Candidate],
+        folds: Sequence[int],
+        keep: float,
+        least: int = 0,
+    ) -> list[Candidate]:
+        """The first of ``candidates`` whose trials leave ``keep``, but no fewer than ``least``."""
+        prices = (_price(search, self.trials([candidate], folds)) for candidate in candidates)
+        totals = list(itertools.accumulate(prices))
+        count = sum(total <= _left(search) - keep for total in totals)
+        return list(candidates[: max(least, count)])
+
     def ask(self, candidates: Sequence[Candidate], folds: Sequence[int]) -> Proposals:
         """Propose ``candidates`` x ``folds`` and note the outcomes."""
-        trials = [Trial(c, self.epochs, fold, self.seed) for c in candidates for fold in folds]
+        trials = self.trials(candidates, folds)
         outcomes = yield trials
         for trial, outcome in zip(trials, outcomes, strict=True):
             self._outcomes.setdefault(trial.candidate.key, {})[trial.fold] = outcome
@@ -170,36 +185,42 @@ def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]
     return quick if len(quick) >= FEWEST_OPENING else by_work[:FEWEST_OPENING]
 
 
-def _plan(search: Search, pool: Sequence[Candidate]) -> Plan:
-    """The plan that the work allows for candidates like those of ``pool``."""
-    others = len(search.problem.evaluator.folds) - 1
+def _left(search: Search) -> float:
+    """What there is to spend still: trials where their number is limited, else work."""
+    return min(search.trials_left(), search.work_left())
+
+
+def _price(search: Search, trials: Sequence[Trial]) -> float:
+    """What ``trials`` take of what there is to spend."""
+    if math.isinf(search.work_left()):
+        return len(trials)
+    return sum(search.work(trial) for trial in trials)
+
+
+def _brief(search: Search, pool: Sequence[Candidate], means: float) -> int:
+    """Epochs of a brief trial, of which ``means`` are to pay about ``BRIEF_TRIALS``."""
     epochs = search.problem.evaluator.recipe.epochs
-    full, brief = max(1, round(FULL * epochs)), max(1, round(BRIEF * epochs))
-    limit, finalists = search.problem.training.nas_trials, FINALISTS
-    if limit is not None:  # as many trials as the user says, whatever each takes
-        trials = limit * (1 - FINAL_SHARE)
-    else:
-        work = search.work_left()
+    brief = BRIEF * epochs
+    if math.isfinite(search.work_left()):
         epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in pool]))
-        final, before = FINAL_SHARE * work / epoch, (1 - FINAL_SHARE) * work / epoch
-        while finalists > FEWEST_FINALISTS and final / _in_final(finalists, others) < (
-            LEAST_FULL * epochs
-        ):
-            finalists -= 1
-        full = max(1, min(full, int(final / _in_final(finalists, others))))
-        least = min(full, round(LEAST_BRIEF * epochs))
-        brief = max(1, least, min(brief, full, int(before / BRIEF_TRIALS)))
-        trials = before / brief
-    promoted = max(2, min(MOST_PROMOTED, int(PROMOTION_SHARE * trials / others)))
-    rest = trials - promoted * others
-    opening = max(FEWEST_OPENING, min(MOST_OPENING, int(OPENING_SHARE * rest)))
-    rounds = max(0, int((rest - opening) / ROUND))
-    return Plan(opening, rounds, promoted, finalists, brief, full)
+        brief = max(LEAST_BRIEF * epochs, min(brief, means / BRIEF_TRIALS / epoch))
+    return max(1, round(brief))
 
 
-def _in_final(finalists: int, others: int) -> int:
-    """Trials of recipe and final, with ``others`` folds beside the first."""
-    return (1 + others) * (finalists + SMALL_FINALISTS) + len(RECIPES) * TASTERS
+def _final(search: Search, ranked: Sequence[Candidate]) -> tuple[int, list[Candidate]]:
+    """Epochs of a full trial, and as many finalists as can be trained for that long."""
+    epochs, folds = search.problem.evaluator.recipe.epochs, search.problem.evaluator.folds
+    judge = _Judge(max(1, round(FULL * epochs)), 0)
+    by_trials = math.isinf(search.work_left())  # fewer epochs would save nothing
+    enough = 1.0 if by_trials else LEAST_FULL / FULL
+    for count in range(FINALISTS, FEWEST_FINALISTS - 1, -1):
+        finalists = _finalists(ranked, count)
+        trials = judge.trials(finalists, range(len(folds)))
+        trials += len(RECIPES) * judge.trials(finalists[:TASTERS], [0])
+        share = min(1.0, _left(search) / _price(search, trials))
+        if share >= enough:
+            break
+    return judge.epochs if by_trials else max(1, int(share * judge.epochs)), finalists
 
 
 def _recipes(search: Search) -> list[Value]:
@@ -259,15 +280,6 @@ def _finalists(ranked: Sequence[Candidate], count: int) -> list[Candidate]:
         or candidate.resources.macs <= CLEARLY_LESS * top.macs
     ]
     return finalists + small[:SMALL_FINALISTS]
-
-
-def _repeats(search: Search, finalists: Sequence[Candidate], epochs: int) -> int:
-    """How often the final can be run again with the work that is left."""
-    if search.problem.training.nas_trials is not None:
-        return 0
-    folds = range(len(search.problem.evaluator.folds))
-    work = sum(search.work(Trial(c, epochs, fold, 0)) for c in finalists for fold in folds)
-    return max(0, min(MOST_REPEATS, int(search.work_left() / work)))
 
 
 STRATEGY = Strategy(
