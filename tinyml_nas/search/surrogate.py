@@ -1,8 +1,9 @@
 """A model of the judge: what the trials of some candidates say about all others.
 
 A Gaussian process over genomes and costs (Rasmussen & Williams, "Gaussian Processes for Machine
-Learning", 2006, algorithm 2.1).  Its mean also tells luck from merit among candidates that were
-tried, for a score that no relative shares is drawn towards theirs.
+Learning", 2006, algorithm 2.1) whose mean before any trial is the prior of :mod:`.prior`.  Its mean
+also tells luck from merit among candidates that were tried, for a score that no relative shares is
+drawn towards theirs.
 """
 
 from __future__ import annotations
@@ -12,39 +13,48 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.search.prior import Prior
 from tinyml_nas.search.spaces import Space
 from tinyml_nas.search.trial import Candidate
 
 Matrix = npt.NDArray[np.float64]
 
-CLOSENESS = 1.5
-"""How fast kinship fades with the mean squared distance per feature."""
-TREND = 3.0
-"""Weight of the linear part against that of kinship."""
-NOISE = 0.3
-"""Variance of a score's luck, in units of the variance of all scores.
+KINSHIP, CLOSENESS = 0.3, 1.5
+"""Variance that relatives share, and how fast it fades with the mean squared distance per feature.
 
-This and the other two were set on 72 random chains and folds of people never tested on; they lie in
-a wide flat optimum of the rank correlation with candidates left out.
+In units of the variance of all scores, as the next two.  Chosen where the prior was learned, by the
+rank correlation with candidates left out.
 """
+TREND = 0.1
+"""Variance of a linear part, beside the prior."""
+NOISE = 0.7
+"""Variance of a score's luck."""
 CURIOSITY = 0.5
 """Standard deviations of doubt that count as much as one of merit when candidates are picked."""
 
 
 class Surrogate:
-    """Fitted to the ``merits`` (higher is better) of ``known`` candidates of ``space``."""
+    """Expects of candidates of ``space`` what the prior does, until it has learned from trials.
 
-    def __init__(self, space: Space, known: Sequence[Candidate], merits: Sequence[float]) -> None:
-        self._space = space
-        scores = np.asarray(merits, np.float64)
-        deviation = scores.std()
-        self._y = (scores - scores.mean()) / (deviation if deviation > 0 else 1.0)
-        self._x = self._encoded(known)
+    ``reference`` are random candidates of the same budget.
+    """
+
+    def __init__(self, space: Space, reference: Sequence[Candidate]) -> None:
+        self._space, self._prior = space, Prior(reference)
+        self._center = self._encoded(reference).mean(0)
+        self._x, self._y = np.empty((0, len(self._center))), np.empty(0)
+
+    def learn(self, known: Sequence[Candidate], merits: Sequence[float]) -> None:
+        """Take the ``merits`` (higher is better) of ``known`` candidates for all that was tried."""
+        self._x = self._encoded(known) - self._center
+        expected = self._prior(known)
+        self._y = _standing(np.asarray(merits, np.float64)) - (expected - expected.mean())
 
     def ordered(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """``candidates``, those of the highest expected merit first."""
-        mean, _ = self._predicted(self._encoded(candidates))
-        return [candidates[index] for index in np.argsort(-mean, kind="stable")]
+        mean, _ = self._predicted(self._encoded(candidates) - self._center)
+        merit = self._prior(candidates) + mean
+        return [candidates[index] for index in np.argsort(-merit, kind="stable")]
 
     def pick(self, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
         """The ``count`` most promising ones, each chosen as if those before it were known.
@@ -52,11 +62,12 @@ class Surrogate:
         What is believed of them stands in for their trials (Ginsbourger et al., "Kriging is
         well-suited to parallelize optimization", 2010), so a batch is not one idea many times.
         """
-        x, y, pool = self._x, self._y, self._encoded(candidates)
+        x, y = self._x, self._y
+        pool, expected = self._encoded(candidates) - self._center, self._prior(candidates)
         picked: list[int] = []
         for _ in range(min(count, len(candidates))):
             mean, deviation = self._predicted(pool)
-            hope = mean + CURIOSITY * deviation
+            hope = expected + mean + CURIOSITY * deviation
             hope[picked] = -np.inf
             picked.append(int(np.argmax(hope)))
             self._x = np.vstack([self._x, pool[picked[-1]]])
@@ -65,12 +76,11 @@ class Surrogate:
         return [candidates[index] for index in picked]
 
     def _predicted(self, x: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation of the merit at each row of ``x``."""
-        center = self._x.mean(0)
-        covariance = _kernel(self._x, self._x, center) + NOISE * np.eye(len(self._x))
-        across = _kernel(x, self._x, center)
+        """Mean and standard deviation, at each row of ``x``, of the merit beyond the prior."""
+        covariance = _kernel(self._x, self._x) + NOISE * np.eye(len(self._x))
+        across = _kernel(x, self._x)
         solved = np.linalg.solve(covariance, np.column_stack([self._y, across.T]))
-        own = 1 + TREND / x.shape[1] * ((x - center) ** 2).sum(1)
+        own = KINSHIP + TREND * (x**2).mean(1)
         variance = own - (across * solved[:, 1:].T).sum(1)
         return across @ solved[:, 0], np.sqrt(np.maximum(variance, 0.0))
 
@@ -91,10 +101,15 @@ class Surrogate:
         return [*features, *logs, len(candidate.network.nodes) / 4]
 
 
-def _kernel(a: Matrix, b: Matrix, center: Matrix) -> Matrix:
+def _kernel(a: Matrix, b: Matrix) -> Matrix:
     """Kinship of near genomes, and a linear trend."""
     features = a.shape[1]
     distance = ((a[:, None] - b[None]) ** 2).sum(2) / features
-    trend: Matrix = (a - center) @ (b - center).T / features
-    kernel: Matrix = np.exp(-CLOSENESS * distance) + TREND * trend
+    kernel: Matrix = KINSHIP * np.exp(-CLOSENESS * distance) + TREND * a @ b.T / features
     return kernel
+
+
+def _standing(values: Matrix) -> Matrix:
+    """In standard deviations above the mean; equals are all zeros."""
+    centered: Matrix = values - values.mean()
+    return centered / (values.std() or 1.0)

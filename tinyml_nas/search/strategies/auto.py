@@ -2,14 +2,13 @@
 
 Small networks differ by little more than the noise of judging them, so every trial has to count:
 
-1. *Opening.*  Random networks that keep the budget; of many the half that uses most of it, for of
-   all proxies size ranked real windows best (``benchmarks/proxy_correlation.py``).  They are
-   trained briefly on one fold.
-2. *Rounds.*  A surrogate learns from all trials so far which decisions pay
-   (``search/surrogate.py``).  It picks the next few from hundreds that were drawn or bred from the
-   best, and they are trained as the opening was.
-3. *Promotion.*  Those that the surrogate, which sees through luck, expects most of are trained on
-   the other folds as well.
+1. *Opening.*  Of hundreds of random networks that keep the budget, those that a surrogate expects
+   most of are trained briefly on one fold.  Before any trial it knows what paid on other data sets
+   (``search/prior.py``), which is worth more than a dozen trials.
+2. *Rounds.*  It learns from all trials so far (``search/surrogate.py``) and picks the next few from
+   those that were drawn or bred from the best; they are trained as the opening was.
+3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
+   folds as well.
 4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, for brief trials
    always speak against it.  Until here everything is trained as the YAML says.
 5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
@@ -29,10 +28,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.proxies.ranking import rank_mean
 from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover
-from tinyml_nas.search.strategies._shortlist import feasible_child, warm_started
+from tinyml_nas.search.strategies._shortlist import as_written, feasible_child
 from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
 from tinyml_nas.search.surrogate import Surrogate
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
@@ -68,16 +66,18 @@ def propose(search: Search) -> Proposals:
     after_promotion = FINAL_SHARE * _left(search)
     after_rounds = after_promotion + PROMOTION_SHARE * (_left(search) - after_promotion)
     after_opening = after_rounds + (1 - OPENING_SHARE) * (_left(search) - after_rounds)
-    pool = _pool(search)
+    warm = problem.feasible(as_written(genome) for genome in search.warm_start)
+    pool = _in_time(search, _drawn(search))
+    surrogate = Surrogate(problem.space, pool)
 
-    judge = _Judge(_brief(search, pool, _left(search) - after_promotion), problem.seed)
-    known = judge.affordable(search, pool[:MOST_OPENING], [first], after_opening, FEWEST_OPENING)
+    opening = _without([], [*_in_time(search, warm), *surrogate.pick(pool, MOST_OPENING)])
+    judge = _Judge(_brief(search, opening, _left(search) - after_promotion), problem.seed)
+    known = judge.affordable(search, opening, [first], after_opening, FEWEST_OPENING)
     yield from judge.ask(known, [first])
-    least = min(candidate.resources.parameters for candidate in known)
     for number in itertools.count():
-        surrogate = Surrogate(problem.space, known, judge.merits(known))
-        hopefuls = [*pool, *_children(search, judge.best(known)[:PARENTS], least, number)]
-        picked = surrogate.pick(_without(known, hopefuls), ROUND)
+        surrogate.learn(known, judge.merits(known))
+        children = _children(search, surrogate.ordered(known)[:PARENTS], number)
+        picked = surrogate.pick(_without(known, [*pool, *children]), ROUND)
         picked = judge.affordable(search, picked, [first], after_rounds)
         if not picked:
             break
@@ -86,8 +86,9 @@ def propose(search: Search) -> Proposals:
     known = surrogate.ordered(known)[:MOST_PROMOTED]
     known = judge.affordable(search, known, others, after_promotion, FEWEST_PROMOTED)
     yield from judge.ask(known, others)
+    surrogate.learn(known, judge.merits(known))
 
-    epochs, finalists = _final(search, judge.best(known))
+    epochs, finalists = _final(search, surrogate.ordered(known))
     final = _Judge(epochs, problem.seed + SEED_STRIDE)
     tasted = [[_with(c, r) for c in finalists[:TASTERS]] for r in _recipes(search)]
     yield from final.ask([candidate for group in tasted for candidate in group], [first])
@@ -145,12 +146,6 @@ class _Judge:
         merit = (_standing(accuracy) - _standing(np.minimum(loss, 1e3))).mean(1)
         return [float(value) for value in merit]
 
-    def best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """``candidates``, the most promising first."""
-        merits = self.merits(candidates)
-        order = sorted(range(len(candidates)), key=lambda index: -merits[index])
-        return [candidates[index] for index in order]
-
 
 def _standing(values: Matrix) -> Matrix:
     """Each column with mean 0 and deviation 1; a column of equals is all zeros."""
@@ -159,21 +154,11 @@ def _standing(values: Matrix) -> Matrix:
     return standing
 
 
-def _pool(search: Search) -> list[Candidate]:
-    """The known genomes, then of many random ones the half with more parameters and MACs.
-
-    All keep the budget and can be trained in time; the random ones stay in the order drawn.
-    """
-    drawn = _in_time(search, warm_started(search, POOL, search.draw("auto", "pool")))
-    costs = [candidate.resources for candidate in drawn]
-    sizes = {"params": [c.parameters for c in costs], "macs": [c.macs for c in costs]}
-    ranks, warm = rank_mean(sizes), len(search.warm_start)
-    middle = float(np.median(ranks))
-    return [
-        c
-        for i, (c, rank) in enumerate(zip(drawn, ranks, strict=True))
-        if i < warm or rank >= middle
-    ]
+def _drawn(search: Search) -> list[Candidate]:
+    """Random candidates that keep the budget, with the recipe as it is written."""
+    problem = search.problem
+    drawn = problem.sample(search.draw("auto", "pool"), POOL)
+    return problem.feasible(as_written(candidate.genome) for candidate in drawn)
 
 
 def _in_time(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -197,12 +182,12 @@ def _price(search: Search, trials: Sequence[Trial]) -> float:
     return sum(search.work(trial) for trial in trials)
 
 
-def _brief(search: Search, pool: Sequence[Candidate], means: float) -> int:
-    """Epochs of a brief trial, of which ``means`` are to pay about ``BRIEF_TRIALS``."""
+def _brief(search: Search, typical: Sequence[Candidate], means: float) -> int:
+    """Epochs of a brief trial; ``means`` are to pay ``BRIEF_TRIALS`` of ``typical`` candidates."""
     epochs = search.problem.evaluator.recipe.epochs
     brief = BRIEF * epochs
     if math.isfinite(search.work_left()):
-        epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in pool]))
+        epoch = float(np.mean([search.work(Trial(c, 1, 0, 0)) for c in typical]))
         brief = max(LEAST_BRIEF * epochs, min(brief, means / BRIEF_TRIALS / epoch))
     return max(1, round(brief))
 
@@ -244,13 +229,10 @@ def _with(candidate: Candidate, augmentation: Value) -> Candidate:
     return dataclasses.replace(candidate, genome=genome)
 
 
-def _children(
-    search: Search, parents: Sequence[Candidate], least: int, number: int
-) -> list[Candidate]:
+def _children(search: Search, parents: Sequence[Candidate], number: int) -> list[Candidate]:
     """Mutations of ``parents`` and of their crossings that keep the budget and are quick enough.
 
-    With the recipe as it is written, for brief trials cannot judge another; and with at least as
-    many parameters as ``least``, for brief trials favor the small.
+    With the recipe as it is written, for brief trials cannot judge another.
     """
     draw, problem = search.draw("auto", "children", number), search.problem
     born: dict[str, Candidate] = {}
@@ -258,7 +240,7 @@ def _children(
         a, b = draw.choice(parents).genome, draw.choice(parents).genome
         genome = crossover(problem.space, a, b, draw) if draw.random() < 0.5 else a
         child = feasible_child(problem, genome, born, draw)
-        if child is not None and child.resources.parameters >= least:
+        if child is not None:
             born[child.key] = child
     return _in_time(search, list(born.values()))
 
