@@ -27,6 +27,8 @@ rank correlation with candidates left out.
 """
 TREND = 0.1
 """Variance of a linear part, beside the prior."""
+DISTRUST = 0.25
+"""Variance of the factor on the prior, whose mean is 1: trials can turn it round."""
 NOISE = 0.7
 """Variance of a score's luck."""
 CURIOSITY = 0.5
@@ -41,20 +43,19 @@ class Surrogate:
 
     def __init__(self, space: Space, reference: Sequence[Candidate]) -> None:
         self._space, self._prior = space, Prior(reference)
-        self._center = self._encoded(reference).mean(0)
-        self._x, self._y = np.empty((0, len(self._center))), np.empty(0)
+        self._center = self._features(reference).mean(0)
+        self._x, self._y = self._inputs(reference)[:0], np.empty(0)
 
     def learn(self, known: Sequence[Candidate], merits: Sequence[float]) -> None:
         """Take the ``merits`` (higher is better) of ``known`` candidates for all that was tried."""
-        self._x = self._encoded(known) - self._center
-        expected = self._prior(known)
+        self._x = self._inputs(known)
+        expected = self._x[:, -1]
         self._y = _standing(np.asarray(merits, np.float64)) - (expected - expected.mean())
 
     def ordered(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """``candidates``, those of the highest expected merit first."""
-        mean, _ = self._predicted(self._encoded(candidates) - self._center)
-        merit = self._prior(candidates) + mean
-        return [candidates[index] for index in np.argsort(-merit, kind="stable")]
+        mean, _ = self._predicted(self._inputs(candidates))
+        return [candidates[index] for index in np.argsort(-mean, kind="stable")]
 
     def pick(self, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
         """The ``count`` most promising ones, each chosen as if those before it were known.
@@ -62,33 +63,37 @@ class Surrogate:
         What is believed of them stands in for their trials (Ginsbourger et al., "Kriging is
         well-suited to parallelize optimization", 2010), so a batch is not one idea many times.
         """
-        x, y = self._x, self._y
-        pool, expected = self._encoded(candidates) - self._center, self._prior(candidates)
+        x, y, pool = self._x, self._y, self._inputs(candidates)
         picked: list[int] = []
         for _ in range(min(count, len(candidates))):
             mean, deviation = self._predicted(pool)
-            hope = expected + mean + CURIOSITY * deviation
+            hope = mean + CURIOSITY * deviation
             hope[picked] = -np.inf
             picked.append(int(np.argmax(hope)))
             self._x = np.vstack([self._x, pool[picked[-1]]])
-            self._y = np.append(self._y, mean[picked[-1]])
+            self._y = np.append(self._y, (mean - pool[:, -1])[picked[-1]])
         self._x, self._y = x, y
         return [candidates[index] for index in picked]
 
     def _predicted(self, x: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation, at each row of ``x``, of the merit beyond the prior."""
+        """Mean and standard deviation of the merit at each row of ``x``."""
         covariance = _kernel(self._x, self._x) + NOISE * np.eye(len(self._x))
         across = _kernel(x, self._x)
         solved = np.linalg.solve(covariance, np.column_stack([self._y, across.T]))
-        own = KINSHIP + TREND * (x**2).mean(1)
+        own = KINSHIP + TREND * (x[:, :-1] ** 2).mean(1) + DISTRUST * x[:, -1] ** 2
         variance = own - (across * solved[:, 1:].T).sum(1)
-        return across @ solved[:, 0], np.sqrt(np.maximum(variance, 0.0))
+        return x[:, -1] + across @ solved[:, 0], np.sqrt(np.maximum(variance, 0.0))
 
-    def _encoded(self, candidates: Sequence[Candidate]) -> Matrix:
+    def _inputs(self, candidates: Sequence[Candidate]) -> Matrix:
+        """(N, features + 1): features about those of the reference, and what the prior expects."""
+        centered = self._features(candidates) - self._center
+        return np.column_stack([centered, self._prior(candidates)])
+
+    def _features(self, candidates: Sequence[Candidate]) -> Matrix:
         """(N, features): decisions with an order as 0..2, others one-hot; costs as logarithms."""
-        return np.array([self._features(candidate) for candidate in candidates], np.float64)
+        return np.array([self._row(candidate) for candidate in candidates], np.float64)
 
-    def _features(self, candidate: Candidate) -> list[float]:
+    def _row(self, candidate: Candidate) -> list[float]:
         features: list[float] = []
         for decision in self._space.decisions:
             value, choices = candidate.genome[decision.name], decision.choices
@@ -102,10 +107,11 @@ class Surrogate:
 
 
 def _kernel(a: Matrix, b: Matrix) -> Matrix:
-    """Kinship of near genomes, and a linear trend."""
-    features = a.shape[1]
-    distance = ((a[:, None] - b[None]) ** 2).sum(2) / features
-    kernel: Matrix = KINSHIP * np.exp(-CLOSENESS * distance) + TREND * a @ b.T / features
+    """Kinship of near genomes, a linear trend, and what the prior may be wrong by."""
+    (a, prior_a), (b, prior_b) = (np.split(x, [-1], axis=1) for x in (a, b))
+    distance = ((a[:, None] - b[None]) ** 2).mean(2)
+    trend = TREND * a @ b.T / a.shape[1] + DISTRUST * prior_a @ prior_b.T
+    kernel: Matrix = KINSHIP * np.exp(-CLOSENESS * distance) + trend
     return kernel
 
 

@@ -2,9 +2,9 @@
 
 Small networks differ by little more than the noise of judging them, so every trial has to count:
 
-1. *Opening.*  Of hundreds of random networks that keep the budget, those that a surrogate expects
-   most of are trained briefly on one fold.  Before any trial it knows what paid on other data sets
-   (``search/prior.py``), which is worth more than a dozen trials.
+1. *Opening.*  Random networks that keep the budget and, in turn with them, those of hundreds that a
+   surrogate expects most of are trained briefly on one fold.  Before any trial it knows what paid
+   on other data sets (``search/prior.py``), which is worth a dozen trials, except where it is wrong.
 2. *Rounds.*  It learns from all trials so far (``search/surrogate.py``) and picks the next few from
    those that were drawn or bred from the best; they are trained as the opening was.
 3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
@@ -70,7 +70,9 @@ def propose(search: Search) -> Proposals:
     pool = _in_time(search, _drawn(search))
     surrogate = Surrogate(problem.space, pool)
 
-    opening = _without([], [*_in_time(search, warm), *surrogate.pick(pool, MOST_OPENING)])
+    likely = surrogate.pick(pool, MOST_OPENING)
+    drawn = (candidate for pair in zip(likely, pool, strict=False) for candidate in pair)
+    opening = _without([], [*_in_time(search, warm), *drawn])
     judge = _Judge(_brief(search, opening, _left(search) - after_promotion), problem.seed)
     known = judge.affordable(search, opening, [first], after_opening, FEWEST_OPENING)
     yield from judge.ask(known, [first])
