@@ -4,7 +4,7 @@ Small networks differ by little more than the noise of judging them, so every tr
 
 1. *Opening.*  Random networks that keep the budget and, in turn with them, those of hundreds that a
    surrogate expects most of are trained briefly on one fold.  Before any trial it knows what paid
-   on other data sets (``search/prior.py``), which is worth a dozen trials, except where it is wrong.
+   on other data sets (``search/prior.py``): worth a dozen trials, except where it is wrong.
 2. *Rounds.*  It learns from all trials so far (``search/surrogate.py``) and picks the next few from
    those that were drawn or bred from the best; they are trained as the opening was.
 3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
