@@ -126,7 +126,7 @@ def build_thumb(
             *("-mcpu=" + THUMB_CORES[core], "-O", "ReleaseFast", "-fcompiler-rt"),
             *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
             *("--script", str(script), "-cflags", "-std=c99", optimize, "-ffreestanding"),
-            *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", *flags, "--"),
+            *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer", *flags, "--"),
             *(source.absolute() for source in sources),
             f"-femit-bin={program}",
         ],
