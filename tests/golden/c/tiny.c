@@ -42,13 +42,25 @@ static inline int8_t clamp_int8(int32_t value, int32_t lower, int32_t upper)
     return (int8_t)value;
 }
 
+/* High word of a * b for 0 <= b: a core without a long multiply would call a slow helper for it. */
+static inline int32_t high_product(int32_t a, int32_t b)
+{
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+    const int32_t a1 = a >> 16, a0 = a & 0xffff;
+    const int32_t b1 = b >> 16, b0 = b & 0xffff;
+    const int32_t middle = a1 * b0 + (int32_t)(((uint32_t)a0 * (uint32_t)b0) >> 16);
+
+    return a1 * b1 + (middle >> 16) + (((middle & 0xffff) + a0 * b1) >> 16);
+#else
+    return (int32_t)(((int64_t)a * b) >> 32);
+#endif
+}
+
 /* (acc * multiplier + 2^(shift - 1)) >> shift, exact */
 static inline int32_t scale_int32(int32_t acc, int32_t multiplier, int32_t shift)
 {
-    const int64_t product = (int64_t)acc * multiplier;
-
     /* above 32 the rounding only touches the high word */
-    return ((int32_t)(product >> 32) + ((int32_t)1 << (shift - 33))) >> (shift - 32);
+    return (high_product(acc, multiplier) + ((int32_t)1 << (shift - 33))) >> (shift - 32);
 }
 
 typedef struct {
@@ -72,35 +84,49 @@ static inline int8_t conv_output(const conv_t *op, int32_t channel, int32_t acc)
     return clamp_int8(op->zero_point + value, op->lower, op->upper);
 }
 
+/* Hides from the compiler where i comes from, or it replaces the index by a pointer per operand. */
+#if defined(__GNUC__)
+#define ONE_INDEX(i) __asm__("" : "+r"(i))
+#else
+#define ONE_INDEX(i) ((void)0)
+#endif
+
 static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
     const int32_t channels = op->channels;
 
+    x += window; /* x and w point behind window and weights: the index counts up to zero */
     for (int32_t row = 0; row < op->rows; row++) {
-        const int8_t *w0 = op->weight;
+        const int8_t *w0 = op->weight + window;
         int32_t channel = 0;
 
         for (; channel + 1 < channels; channel += 2) { /* two channels share each load of x */
             const int8_t *w1 = w0 + window;
             int32_t acc0 = op->bias[channel];
             int32_t acc1 = op->bias[channel + 1];
+            int32_t i = -window;
 
-            for (int32_t i = 0; i < window; i++) {
+            do {
                 const int32_t value = x[i];
                 acc0 += value * w0[i];
                 acc1 += value * w1[i];
-            }
+                i++;
+                ONE_INDEX(i);
+            } while (i != 0);
             w0 = w1 + window;
             *y++ = conv_output(op, channel, acc0);
             *y++ = conv_output(op, channel + 1, acc1);
         }
         if (channel < channels) {
             int32_t acc = op->bias[channel];
+            int32_t i = -window;
 
-            for (int32_t i = 0; i < window; i++) {
+            do {
                 acc += (int32_t)x[i] * w0[i];
-            }
+                i++;
+                ONE_INDEX(i);
+            } while (i != 0);
             *y++ = conv_output(op, channel, acc);
         }
         x += op->step;

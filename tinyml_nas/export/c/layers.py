@@ -25,6 +25,8 @@ from tinyml_nas.quantize.integer import (
     IntNetwork,
 )
 
+KERNELS = ("conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
+
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
 
@@ -92,6 +94,11 @@ class CModel:
     kernels: frozenset[str]
     small_shifts: bool
     saturating_add: bool
+
+    @property
+    def kernel_files(self) -> tuple[str, ...]:
+        """Templates of the kernels that the layers call, in the order printed."""
+        return tuple(kernel for kernel in KERNELS if kernel in self.kernels)
 
     @property
     def table_bytes(self) -> int:
