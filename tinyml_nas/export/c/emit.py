@@ -11,7 +11,7 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.export.c.layers import CModel, resolve
+from tinyml_nas.export.c.layers import UNROLL, CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
@@ -103,6 +103,7 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
+        "unroll": UNROLL,
         "uses_fill": any(layer.margins for layer in model.layers) or bool(model.input_margins),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],
