@@ -25,7 +25,7 @@ from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, 
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.quantize import quantize_input  # noqa: E402
 
-CMSIS_NN = {"cortex-m0": 1_694_154, "cortex-m4": 537_312, "cortex-m33": 537_312}
+CMSIS_NN = {"cortex-m0": 1_694_154, "cortex-m3": 728_000, "cortex-m4": 537_312, "cortex-m33": 537_312}
 
 
 def workload() -> Network:

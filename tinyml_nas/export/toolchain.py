@@ -23,6 +23,7 @@ MESSAGE_LINES = 12
 
 THUMB_CORES = {
     "cortex-m0": "cortex_m0",
+    "cortex-m3": "cortex_m3",
     "cortex-m4": "cortex_m4",
     "cortex-m33": "cortex_m33+dsp",
 }
