@@ -2,10 +2,12 @@
 
 Every tensor is stored time-major, ``[length][channels]``, with margin rows before and after it
 that hold the zero point for the convolutions and average pools that read it, so that each window
-is one piece (max pooling clips its window instead: its padding must never win).  Placement is
-greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020):
-the largest buffer first, each at the lowest offset that is free while it lives.  The emitted C
-uses these very offsets, so the arena's bytes are known before compiling.
+is one piece (max pooling clips its window instead: its padding must never win).  A convolution may
+read its windows in whole words, so up to 3 bytes behind the last one belong to the arena as well.
+
+Placement is greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net
+Inference", 2020): the largest buffer first, each at the lowest offset that is free while it lives.
+The emitted C uses these very offsets, so the arena's bytes are known before compiling.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.graph.network import INPUT, Network
-from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv
+from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv, Linear
 
 ALIGNMENT_BYTES = 4
 
@@ -61,13 +63,17 @@ def plan_memory(network: Network) -> MemoryPlan:
     index = {node.name: i for i, node in enumerate(network.nodes)}
     first = {INPUT: -1, **index}
     last = dict(first)  # what nobody reads still lives while it is written
-    margins = dict.fromkeys(first, (0, 0))
+    margins, overread = dict.fromkeys(first, (0, 0)), dict.fromkeys(first, 0)
     for i, node in enumerate(network.nodes):
         for name in node.inputs:
             last[name] = i
             if isinstance(node.op, Conv | DepthwiseConv | AvgPool):
                 old = margins[name]
                 margins[name] = (max(old[0], node.op.pad[0]), max(old[1], node.op.pad[1]))
+            if isinstance(node.op, Conv | DepthwiseConv | Linear):
+                window = node.op.weight_count(network.input_shapes(node))
+                window //= network.shapes[node.name].channels
+                overread[name] = max(overread[name], -window % ALIGNMENT_BYTES)
     last[network.output] = len(network.nodes)  # the caller reads it after the run
 
     def size(name: str) -> int:
@@ -90,7 +96,7 @@ def plan_memory(network: Network) -> MemoryPlan:
         placed[name] = Buffer(
             name, offset, shape.channels, shape.length, *margins[name], first[name], last[name]
         )
-    arena = max(buffer.offset + buffer.size_bytes for buffer in placed.values())
+    arena = max(b.offset + b.size_bytes + overread[name] for name, b in placed.items())
     return MemoryPlan({name: placed[name] for name in first}, _align(arena))
 
 

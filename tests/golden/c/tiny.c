@@ -42,6 +42,13 @@ static inline int8_t clamp_int8(int32_t value, int32_t lower, int32_t upper)
     return (int8_t)value;
 }
 
+/* Hides from the compiler where i comes from, or it replaces the index by a pointer per operand. */
+#if defined(__GNUC__) && defined(__arm__)
+#define ONE_INDEX(i) __asm__("" : "+r"(i))
+#else
+#define ONE_INDEX(i) ((void)0)
+#endif
+
 /* High word of a * b for 0 <= b: a core without a long multiply would call a slow helper for it. */
 static inline int32_t high_product(int32_t a, int32_t b)
 {
@@ -86,13 +93,8 @@ static inline int8_t conv_output(const conv_t *op, int32_t channel, int32_t acc)
 
 #if !TINY_DSP
 
-/* Hides from the compiler where i comes from, or it replaces the index by a pointer per operand. */
-#if defined(__GNUC__)
-#define ONE_INDEX(i) __asm__("" : "+r"(i))
-#else
-#define ONE_INDEX(i) ((void)0)
-#endif
-
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+/* A core with eight registers for it: one row, two channels at a time. */
 static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
@@ -110,11 +112,11 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
             int32_t i = -window;
 
             do {
+                ONE_INDEX(i);
                 const int32_t value = x[i];
                 acc0 += value * w0[i];
                 acc1 += value * w1[i];
                 i++;
-                ONE_INDEX(i);
             } while (i != 0);
             w0 = w1 + window;
             *y++ = conv_output(op, channel, acc0);
@@ -125,15 +127,69 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
             int32_t i = -window;
 
             do {
+                ONE_INDEX(i);
                 acc += (int32_t)x[i] * w0[i];
                 i++;
-                ONE_INDEX(i);
             } while (i != 0);
             *y++ = conv_output(op, channel, acc);
         }
         x += op->step;
     }
 }
+#else
+/* Two rows and two channels at a time: each load serves twice. Where one row is left it is both. */
+static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
+{
+    const int32_t window = op->window;
+    const int32_t channels = op->channels;
+
+    x += window; /* x and w point behind window and weights: the index counts up to zero */
+    for (int32_t left = op->rows; left > 0; left -= 2) {
+        const int8_t *w0 = op->weight + window;
+        const int8_t *const x1 = left > 1 ? x + op->step : x;
+        int8_t *y1 = left > 1 ? y + channels : y;
+        int32_t channel = 0;
+
+        for (; channel + 1 < channels; channel += 2) {
+            const int8_t *w1 = w0 + window;
+            int32_t acc00 = op->bias[channel], acc01 = acc00;
+            int32_t acc10 = op->bias[channel + 1], acc11 = acc10;
+            int32_t i = -window;
+
+            do {
+                ONE_INDEX(i);
+                const int32_t value0 = x[i], value1 = x1[i];
+                const int32_t weight0 = w0[i], weight1 = w1[i];
+                acc00 += value0 * weight0;
+                acc01 += value1 * weight0;
+                acc10 += value0 * weight1;
+                acc11 += value1 * weight1;
+                i++;
+            } while (i != 0);
+            w0 = w1 + window;
+            *y++ = conv_output(op, channel, acc00);
+            *y++ = conv_output(op, channel + 1, acc10);
+            *y1++ = conv_output(op, channel, acc01);
+            *y1++ = conv_output(op, channel + 1, acc11);
+        }
+        if (channel < channels) {
+            int32_t acc0 = op->bias[channel], acc1 = acc0;
+            int32_t i = -window;
+
+            do {
+                ONE_INDEX(i);
+                acc0 += (int32_t)x[i] * w0[i];
+                acc1 += (int32_t)x1[i] * w0[i];
+                i++;
+            } while (i != 0);
+            *y++ = conv_output(op, channel, acc0);
+            *y1++ = conv_output(op, channel, acc1);
+        }
+        x += 2 * op->step;
+        y = y1;
+    }
+}
+#endif
 #endif
 
 typedef struct {
@@ -153,15 +209,15 @@ typedef struct {
 static inline void avg_pool(const avg_pool_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t channels = op->channels;
+    const int32_t last = (op->kernel - 1) * channels;
 
     for (int32_t row = 0; row < op->rows; row++) {
         for (int32_t channel = 0; channel < channels; channel++) {
-            const int8_t *value = x + channel;
             int32_t acc = op->offset;
 
-            for (int32_t i = 0; i < op->kernel; i++) {
-                acc += *value;
-                value += channels;
+            for (int32_t i = last + channel; i >= 0; i -= channels) {
+                ONE_INDEX(i);
+                acc += x[i];
             }
             acc = scale_int32(acc * op->factor, op->multiplier, op->shift);
             *y++ = clamp_int8(op->zero_point + acc, op->lower, op->upper);

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph import DSP_UNROLL, INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     Int32,
     IntAdd,
@@ -26,9 +26,8 @@ from tinyml_nas.quantize.integer import (
     IntNetwork,
 )
 
-UNROLL = 8
 DSP_BLOCK_BYTES = 76
-"""Code of one pass of the DSP convolution's loop, which is unrolled ``UNROLL`` times."""
+"""Code of one pass of the DSP convolution's loop, which is unrolled ``DSP_UNROLL`` times."""
 DSP_SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
@@ -319,7 +318,7 @@ def _conv_dsp(
     fields = (
         ("weight", tables[0].name),
         ("pairs", tables[1].name),
-        ("skip", f"{-words % UNROLL} * {DSP_BLOCK_BYTES}"),
+        ("skip", f"{-words % DSP_UNROLL} * {DSP_BLOCK_BYTES}"),
         ("weight_bytes", str(8 * words)),
         ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
         ("step", f"{op.stride} * {source.row_bytes}"),
