@@ -117,7 +117,7 @@ def test_only_kernels_that_are_used_are_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("channels", "shift", "lower", "special"),
     [(2, 33, -128, True), (3, 55, -128, True), (1, 40, -128, False), (2, 32, -128, False),
-     (2, 56, -128, False), (2, 40, -20, False)],
+     (2, 56, -128, False), (2, 40, -20, True)],
 )  # fmt: skip
 def test_which_convolutions_run_in_assembly(
     channels: int, shift: int, lower: int, special: bool

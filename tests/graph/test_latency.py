@@ -63,6 +63,7 @@ def test_with_dsp_a_convolution_runs_over_words_of_two_rows_and_two_channels() -
         "pair": 4 * 3,
         "pass": 4 * 3 * 2,
         "word": 4 * 3 * 9,
+        "clamped": 0,
     }
 
 

@@ -70,6 +70,7 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 32,
         "conv_dsp": 26,
         "conv_kernel": 200,
+        "clamp": 60,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
@@ -161,6 +162,8 @@ def dsp_pairs(channels: int) -> int:
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
     causes = {kernel_of(network, node, backend): 1}
+    if causes.get("conv_dsp") and node.name in network.lifted:
+        causes["clamp"] = 1
     match node.op:
         case Concat():  # one loop per input
             return {node.op.kind: len(node.inputs)}

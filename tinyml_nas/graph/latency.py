@@ -41,6 +41,7 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
                 "pair": pairs,
                 "pass": pairs * -(-words // DSP_UNROLL),
                 "word": pairs * words,
+                "clamped": output.size * (node.name in network.lifted),
             }
         case "conv":
             pairs, single = divmod(output.channels, 2)

@@ -130,6 +130,12 @@ class CModel:
         return any(layer.dsp for layer in self.layers)
 
     @property
+    def clamps(self) -> bool:
+        """Whether any layer for cores with SMLAD needs a clamp of its own."""
+        calls = (call for layer in self.layers if layer.dsp for call in layer.dsp.calls)
+        return any(call.kernel == "clamp" for call in calls)
+
+    @property
     def portable_only(self) -> frozenset[str]:
         """Kernels that no core with SMLAD calls."""
         called = (
@@ -287,8 +293,7 @@ def _conv_dsp(
     out, kernel, channels = op.weight.shape
     requantize = op.requantize
     usual = all(int(shift) in DSP_SHIFTS for shift in requantize.shift)
-    clamp = (requantize.lower, requantize.upper)
-    if op.groups > 1 or out < 2 or not usual or clamp != (-128, 127):
+    if op.groups > 1 or out < 2 or not usual:
         return None
     words = -(-kernel * channels // 4)
     weight = np.zeros((out, 4 * words), np.int8)
@@ -327,7 +332,12 @@ def _conv_dsp(
         ("rows", str(target.rows)),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
-    return Code((KernelCall("conv_dsp", fields, (start,), target.data_offset),), tables)
+    calls = [KernelCall("conv_dsp", fields, (start,), target.data_offset)]
+    if (requantize.lower, requantize.upper) != (-128, 127):  # the assembly only saturates
+        limits = _clamp(net, layer.name, requantize.lower, requantize.upper)[1:]
+        count = ("count", f"{target.rows} * {target.row_bytes}")
+        calls.append(KernelCall("clamp", (count, *limits), (), target.data_offset))
+    return Code(tuple(calls), tables)
 
 
 def _avg_pool_call(
