@@ -15,7 +15,7 @@ from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import CortexM, HostC, OnnxRuntime
+from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
