@@ -21,56 +21,63 @@ CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
 PAIR_BYTES = 2 * (4 + 4) + 4
 """For DSP: two biases, two multipliers, one word with both shifts."""
-RECORD_BYTES = {"conv": 44, "depthwise_conv": 44, "lone_depthwise_conv": 44, "conv_dsp": 36}
+RECORD_BYTES = {
+    "conv": 44,
+    "depthwise_conv": 44,
+    "lone_depthwise_conv": 44,
+    "lone_conv": 44,
+    "conv_dsp": 36,
+}
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
     "one_row": {
-        "network": 576,
-        "depthwise_kernel": 139,
-        "conv": 26,
-        "depthwise_conv": 34,
-        "lone_depthwise_conv": 122,
-        "max_pool": 87,
-        "global_max_pool": 22,
-        "avg_pool": 100,
-        "global_avg_pool": 55,
-        "add": 139,
-        "concat": 40,
-        "clipping": 26,
+        "network": 604,
+        "depthwise_kernel": 176,
+        "conv": 22,
+        "depthwise_conv": 29,
+        "lone_depthwise_conv": 121,
+        "max_pool": 62,
+        "clipped_max_pool": 110,
+        "global_max_pool": 2,
+        "avg_pool": 124,
+        "global_avg_pool": 70,
+        "add": 171,
+        "concat": 36,
         "padding": 32,
     },
     "two_rows": {
-        "network": 576,
-        "depthwise_kernel": 139,
-        "conv": 26,
-        "depthwise_conv": 34,
-        "lone_depthwise_conv": 122,
-        "max_pool": 87,
-        "global_max_pool": 22,
-        "avg_pool": 100,
-        "global_avg_pool": 55,
-        "add": 139,
-        "concat": 40,
-        "clipping": 26,
-        "padding": 32,
+        "network": 721,
+        "depthwise_kernel": 144,
+        "conv": 25,
+        "depthwise_conv": 28,
+        "lone_depthwise_conv": 95,
+        "max_pool": 68,
+        "clipped_max_pool": 107,
+        "global_max_pool": 34,
+        "avg_pool": 98,
+        "global_avg_pool": 51,
+        "add": 100,
+        "concat": 38,
+        "padding": 20,
     },
     "dsp": {
-        "network": 576,
-        "depthwise_kernel": 139,
-        "conv": 26,
-        "depthwise_conv": 34,
-        "lone_depthwise_conv": 122,
-        "max_pool": 87,
-        "global_max_pool": 22,
-        "avg_pool": 100,
-        "global_avg_pool": 55,
-        "add": 139,
-        "concat": 40,
-        "clipping": 26,
-        "padding": 32,
+        "network": 951,
+        "depthwise_kernel": 155,
+        "conv": -16,
+        "depthwise_conv": 25,
+        "lone_depthwise_conv": 100,
+        "max_pool": 67,
+        "clipped_max_pool": 111,
+        "global_max_pool": 39,
+        "avg_pool": 104,
+        "global_avg_pool": 53,
+        "add": 97,
+        "concat": 36,
+        "padding": 24,
         "conv_dsp": 26,
-        "conv_kernel": 200,
-        "clamp": 60,
+        "conv_kernel": 620,
+        "lone_conv": 124,
+        "clamp": 37,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
@@ -104,19 +111,38 @@ class Cost:
 def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     """Name of the loop nest that computes ``node``, as the compiler leaves it.
 
-    With one row left, the outer loop is gone; the constants of a lone depthwise layer are folded
-    into its kernel.
+    With one row left, the outer loop is gone; where one layer alone calls a kernel, its constants
+    are folded into it.
     """
     op, output = node.op, network.shapes[node.name]
-    convolves = isinstance(op, Conv | Linear)
-    if convolves or (isinstance(op, DepthwiseConv) and output.channels == 1):
-        return "conv_dsp" if backend == "dsp" and output.channels > 1 else "conv"
+    if _convolves(network, node):
+        if backend != "dsp":
+            return "conv"
+        if output.channels > 1:
+            return "conv_dsp"
+        return "lone_conv" if _plain_convolutions(network) == 1 else "conv"
     if isinstance(op, DepthwiseConv):
         alone = sum(_is_depthwise(network, other) for other in network.nodes) == 1
         return "lone_depthwise_conv" if alone else op.kind
+    if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
+        return "clipped_max_pool"
     if isinstance(op, MaxPool | Concat) and output.length == 1:
         return f"global_{op.kind}"
     return op.kind
+
+
+def _convolves(network: Network, node: Node) -> bool:
+    """Whether the layer is lowered to a convolution over all channels."""
+    depthwise = isinstance(node.op, DepthwiseConv) and not _is_depthwise(network, node)
+    return isinstance(node.op, Conv | Linear) or depthwise
+
+
+def _plain_convolutions(network: Network) -> int:
+    """Convolutions of one channel, which no core runs in assembly."""
+    return sum(
+        _convolves(network, node) and network.shapes[node.name].channels == 1
+        for node in network.nodes
+    )
 
 
 def _is_depthwise(network: Network, node: Node) -> bool:
@@ -167,8 +193,6 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
     match node.op:
         case Concat():  # one loop per input
             return {node.op.kind: len(node.inputs)}
-        case MaxPool(pad=pad) if any(pad):  # its windows are clipped, no margin is filled
-            causes["clipping"] = 1
         case _ if any(padding_of(node.op)):
             causes["padding"] = 1
     return causes
@@ -179,8 +203,7 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     depthwise = sum(_is_depthwise(network, node) for node in network.nodes)
     causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
     if backend == "dsp":
-        plain = any(kernel_of(network, node, backend) == "conv" for node in network.nodes)
-        causes["conv_kernel"] = int(plain)
+        causes["conv_kernel"] = int(_plain_convolutions(network) > 1)
     return causes
 
 

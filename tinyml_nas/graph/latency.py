@@ -43,7 +43,7 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
-        case "conv":
+        case "conv" | "lone_conv":
             pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
             strips = rows if backend == "one_row" else -(-rows // 2)
