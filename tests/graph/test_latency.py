@@ -80,8 +80,9 @@ def test_a_pool_starts_with_its_first_tap() -> None:
 
 
 def test_a_concat_copies_each_input() -> None:
-    trips = _trips(Concat(), Shape(2, 8), inputs=3)
-    assert (trips["input"], trips["value"]) == (3, 48)
+    trips = _trips(Concat(), Shape(4, 8), inputs=3)
+    assert (trips["input"], trips["row"], trips["value"]) == (3, 24, 96)
+    assert _trips(Concat(), Shape(2, 8), inputs=3)["narrow_row"] == 24
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_a_concat_copies_each_input() -> None:
     [
         (Linear(2), Shape(3, 8), "conv"),
         (DepthwiseConv(3), Shape(1, 8), "conv"),
+        (MaxPool(3, 1, (1, 1)), Shape(2, 8), "clipped_max_pool"),
         (DepthwiseConv(3), Shape(2, 8), "lone_depthwise_conv"),
         (MaxPool(2, 2), Shape(2, 8), "max_pool"),
         (MaxPool(8, 1), Shape(2, 8), "global_max_pool"),
@@ -99,7 +101,8 @@ def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
     channels = network.shapes["node"].channels
     assert kernel_of(network, network.nodes[0], "two_rows") == kernel
     of_dsp = kernel_of(network, network.nodes[0], "dsp")
-    assert of_dsp == ("conv_dsp" if kernel == "conv" and channels > 1 else kernel)
+    assembly = "conv_dsp" if channels > 1 else "lone_conv"
+    assert of_dsp == (assembly if kernel == "conv" else kernel)
 
 
 def test_two_depthwise_layers_share_their_kernel() -> None:

@@ -17,7 +17,7 @@ DSP: Instructions = {
     "add": {"layer": 9.0, "value": 15.0},
     "avg_pool": {"row": 5.08, "value": 33.89, "padding": 4.0},
     "clipped_max_pool": {"layer": 5.87, "row": 14.3, "value": 24.05},
-    "concat": {"input": 34.5, "value": 5.02},
+    "concat": {"layer": 6.0, "row": 8.0, "narrow_row": 7.0, "value": 5.0},
     "conv": {"layer": 19.12, "row": 64.9, "single_tap": 7.03, "padding": 4.0},
     "conv_dsp": {
         "layer": 18.0,
@@ -44,7 +44,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "add": {"value": 92.07},
         "avg_pool": {"layer": 7.71, "value": 57.02, "padding": 4.0},
         "clipped_max_pool": {"row": 19.09, "value": 28.28},
-        "concat": {"input": 5.67, "value": 5.76},
+        "concat": {"input": 33.26, "row": 11.17, "narrow_row": 7.89, "value": 4.25},
         "conv": {
             "layer": 22.23,
             "row": 15.64,
@@ -72,7 +72,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "add": {"layer": 9.0, "value": 15.0},
         "avg_pool": {"row": 5.08, "value": 33.89, "padding": 4.0},
         "clipped_max_pool": {"layer": 5.87, "row": 14.3, "value": 24.05},
-        "concat": {"input": 34.5, "value": 5.02},
+        "concat": {"layer": 6.0, "row": 8.0, "narrow_row": 7.0, "value": 5.0},
         "conv": {
             "layer": 22.0,
             "row": 20.0,

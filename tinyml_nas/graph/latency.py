@@ -57,7 +57,13 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
         case "depthwise_conv" | "lone_depthwise_conv":
             return trips | {"row": rows, "value": output.size, "tap": node.op.macs(inputs)}
         case "concat" | "global_concat":
-            return trips | {"input": len(inputs), "value": output.size}
+            wide = [shape for shape in inputs if shape.channels > 2]  # others are no loop
+            return trips | {
+                "input": len(inputs),
+                "row": rows * len(wide),
+                "narrow_row": rows * (len(inputs) - len(wide)),
+                "value": sum(shape.size for shape in wide),
+            }
         case "add":
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
