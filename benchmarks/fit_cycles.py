@@ -27,14 +27,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
 from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
 
+from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
 from tinyml_nas.graph import Network, Shape, plan_memory  # noqa: E402
 from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
-from tinyml_nas.graph.latency import (  # noqa: E402
-    layer_instructions,
-    layer_trips,
-    network_instructions,
-)
+from tinyml_nas.graph.latency import layer_trips  # noqa: E402
 from tinyml_nas.zoo import ZOO  # noqa: E402
 
 Vector = npt.NDArray[np.float64]
@@ -90,13 +87,14 @@ def least_absolute(a: Vector, y: Vector) -> Vector:
 
 def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
     """Instructions per trip of each kernel."""
+    backend = CORES[core].backend
     rows: dict[str, list[tuple[dict[str, int], float]]] = defaultdict(list)
     rest, padded = [], set[str]()
     for m in measured:
         filled = margin_bytes(m.network)
         for node in m.network.nodes:
-            kernel = kernel_of(m.network, node)
-            trips = dict(layer_trips(m.network, node))
+            kernel = kernel_of(m.network, node, backend)
+            trips = dict(layer_trips(m.network, node, backend))
             padded.update([kernel] if trips.pop("padding") else [])
             count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
             rows[kernel].append((trips, count))
@@ -120,48 +118,57 @@ def margin_bytes(network: Network) -> dict[str, int]:
     }
 
 
-def fit_code(measured: Sequence[Measured]) -> dict[str, int]:
+def fit_code(measured: Sequence[Measured], backend: Backend) -> dict[str, int]:
     """Bytes of code by cause, by least relative squares over the largest core of each network."""
-    a = np.array([causes(m.network) for m in measured], float)
-    y = np.array([m.worst_flash - data_bytes(m.network) for m in measured], float)
+    a = np.array([causes(m.network, backend) for m in measured], float)
+    y = np.array([code_bytes(m, backend) for m in measured], float)
     found, *_ = np.linalg.lstsq(a / y[:, None], np.ones(len(y)), rcond=None)
-    return {name: round(c) for name, c in zip(CODE_BYTES, found.tolist(), strict=True)}
+    return {n: round(c) for n, c in zip(CODE_BYTES[backend], found.tolist(), strict=True)}
 
 
-def causes(network: Network) -> list[int]:
+def code_bytes(m: Measured, backend: Backend) -> int:
+    """Linked flash without tables and records."""
+    return m.worst_flash(backend) - data_bytes(m.network, backend)
+
+
+def causes(network: Network, backend: Backend) -> list[int]:
     """How often each entry of ``CODE_BYTES`` counts in ``network``."""
     total: dict[str, int] = defaultdict(int)
-    for part in (shared_code(network), *(layer_code(network, node) for node in network.nodes)):
+    layers = (layer_code(network, node, backend) for node in network.nodes)
+    for part in (shared_code(network, backend), *layers):
         for name, times in part.items():
             total[name] += times
-    return [total[name] for name in CODE_BYTES]
+    return [total[name] for name in CODE_BYTES[backend]]
 
 
 def judge_instructions(measured: Sequence[Measured], core: str, table: Instructions) -> None:
     """Print the errors of whole networks, and of layers that matter."""
+    backend = CORES[core].backend
     network, layer = [], []
     for m in measured:
         total = m.instructions[core]
-        network.append(network_instructions(m.network, table) / total - 1)
-        filled = margin_bytes(m.network)
+        filled, promised = margin_bytes(m.network), table["network"]["run"]
         for node in m.network.nodes:
             count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
+            trips = layer_trips(m.network, node, backend)
+            costs = table[kernel_of(m.network, node, backend)]
+            whole = sum(costs.get(name, 0.0) * times for name, times in trips.items())
+            promised += whole
             if count > 0.02 * total:
-                own = layer_instructions(m.network, node, table)
-                own -= table["conv"]["padding"] * layer_trips(m.network, node)["padding"]
-                layer.append(own / count - 1)
+                layer.append((whole - costs.get("padding", 0.0) * trips["padding"]) / count - 1)
+        network.append(promised / total - 1)
     print(f"{core}: networks {_errors(network)}; layers of 2 % and more {_errors(layer)}")
 
 
-def judge_code(measured: Sequence[Measured], table: dict[str, int]) -> None:
+def judge_code(measured: Sequence[Measured], backend: Backend, table: dict[str, int]) -> None:
     """Print the error of the code, and of all flash."""
     code, flash = [], []
     for m in measured:
-        data = data_bytes(m.network)
-        promised = sum(c * n for c, n in zip(table.values(), causes(m.network), strict=True))
-        code.append(promised / (m.worst_flash - data) - 1)
-        flash.append((promised + data) / m.worst_flash - 1)
-    print(f"code: {_errors(code)}; flash with its tables: {_errors(flash)}")
+        data, times = data_bytes(m.network, backend), causes(m.network, backend)
+        promised = sum(c * n for c, n in zip(table.values(), times, strict=True))
+        code.append(promised / code_bytes(m, backend) - 1)
+        flash.append((promised + data) / m.worst_flash(backend) - 1)
+    print(f"{backend} code: {_errors(code)}; flash with its tables: {_errors(flash)}")
 
 
 def _errors(relative: Sequence[float]) -> str:
@@ -193,9 +200,10 @@ def main() -> None:
     print(f"INSTRUCTIONS = {json.dumps(tables, indent=4)}")
     for core, table in tables.items():
         judge_instructions(unseen, core, table)
-    code = fit_code(fitted)
+    code = {backend: fit_code(fitted, backend) for backend in CODE_BYTES}
     print(f"CODE_BYTES = {json.dumps(code, indent=4)}")
-    judge_code(unseen, code)
+    for backend, sizes in code.items():
+        judge_code(unseen, backend, sizes)
 
 
 if __name__ == "__main__":

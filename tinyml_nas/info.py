@@ -39,7 +39,7 @@ def _devices(console: Console, name: str | None) -> None:
             "ram": f"{device.ram_bytes / 1024:g}",
         }
         marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
-        latency = "estimated" if device.cycles.instructions else ""
+        latency = "estimated" if device.cycles.measured_on else ""
         npu = device.npu.kind if device.npu else ""
         rows.append((device.name, device.core, *marked, latency, npu))
     header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "latency", "NPU")

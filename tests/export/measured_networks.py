@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.emulate import emulate
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
-from tinyml_nas.graph.cost import RECORD_BYTES
+from tinyml_nas.graph.cost import RECORD_BYTES, kernel_of
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
@@ -42,15 +43,14 @@ class Measured:
 
     network: Network
     arena_bytes: int
-    table_bytes: int
+    tables: Mapping[str, int]
     flash: Mapping[str, int]
     instructions: Mapping[str, int]
     layers: Mapping[str, Mapping[str, int]]
 
-    @property
-    def worst_flash(self) -> int:
-        """Linked flash on the core where it is largest."""
-        return max(self.flash.values())
+    def worst_flash(self, backend: Backend) -> int:
+        """Linked flash on the core of ``backend`` where it is largest."""
+        return max(self.flash[core] for core in cores_of(backend))
 
 
 def random_chain(seed: int) -> Network:
@@ -118,14 +118,20 @@ def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> 
     return Measured(
         network=network,
         arena_bytes=export.arena_bytes,
-        table_bytes=export.weight_bytes,
+        tables=export.table_bytes,
         flash={core: run.linked.flash_bytes for core, run in runs.items()},
         instructions={core: run.instructions for core, run in runs.items()},
         layers={core: run.layer_instructions for core, run in runs.items()},
     )
 
 
-def data_bytes(network: Network) -> int:
+def cores_of(backend: Backend) -> list[str]:
+    """The emulated cores of ``backend``."""
+    return [core for core in THUMB_CORES if CORES[core].backend == backend]
+
+
+def data_bytes(network: Network, backend: Backend) -> int:
     """Flash that is no code: tables and constant records."""
-    cost = network_cost(network)
-    return cost.table_bytes + RECORD_BYTES * sum(layer.table_bytes > 0 for layer in cost.layers)
+    kernels = (kernel_of(network, node, backend) for node in network.nodes)
+    records = sum(RECORD_BYTES.get(kernel, 0) for kernel in kernels)
+    return network_cost(network, backend).table_bytes + records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.export.c.layers import resolve
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     InputQuantization,
@@ -101,12 +103,38 @@ def test_the_macros_state_the_plan_and_the_tables(tmp_path: Path, seed: int) -> 
         for op in (layer.op for layer in net.layers)
         if isinstance(op, IntConv)
     )
-    assert int(macros["M_WEIGHT_BYTES"]) == tables == export.weight_bytes
+    assert int(macros["M_WEIGHT_BYTES"]) == tables == export.table_bytes["two_rows"]
     assert int(macros["M_INPUT_BYTES"]) == net.network.input_shape.size
 
 
 def test_only_kernels_that_are_used_are_printed(tmp_path: Path) -> None:
     net = tiny_network()
     export = emit_c(net, "tiny", tmp_path, np.zeros((1, 2, 6), np.float32))
-    kernels = re.findall(r"static inline void (\w+)\(", export.files["source"].read_text())
-    assert kernels == ["conv", "avg_pool"]
+    kernels = re.findall(r"^static .*void (\w+)\(const", export.files["source"].read_text(), re.M)
+    assert kernels == ["conv", "conv", "avg_pool", "conv_dsp"]  # one row, two rows
+
+
+@pytest.mark.parametrize(
+    ("channels", "shift", "lower", "special"),
+    [(2, 33, -128, True), (3, 55, -128, True), (1, 40, -128, False), (2, 32, -128, False),
+     (2, 56, -128, False), (2, 40, -20, True)],
+)  # fmt: skip
+def test_which_convolutions_run_in_assembly(
+    channels: int, shift: int, lower: int, special: bool
+) -> None:
+    net = tiny_network()
+    shifts = np.full(channels, shift, np.int8)
+    scaled = Requantize(np.full(channels, 1 << 30, np.int32), shifts, lower, 127)
+    weight = np.arange(channels * 5, dtype=np.int8).reshape(channels, 5, 1)
+    op = IntConv(weight, np.zeros(channels, np.int32), 1, (2, 2), scaled, 9999)
+    network = Network("one", Shape(1, 9), (Node("stem", Conv(channels, 5, 1, (2, 2)), (INPUT,)),))
+    layers = (IntLayer("stem", "conv", (INPUT,), op),)
+    one = dataclasses.replace(
+        net, network=network, layers=layers, class_names=(), channel_names=("x",)
+    )
+    [layer] = resolve(one, "m").layers
+    assert (layer.dsp is not None) == special
+    if layer.dsp is not None:
+        words, pairs = layer.dsp.tables
+        assert words.values.size == 2 * 2 * -(-channels // 2)
+        assert pairs.values.size == 5 * -(-channels // 2)

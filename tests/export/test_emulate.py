@@ -8,9 +8,11 @@ import pytest
 from c_builds import Emit
 from random_networks import random_int_network, random_windows
 
+from tinyml_nas.devices import CORES
 from tinyml_nas.errors import ParityError
+from tinyml_nas.export.c import time_major
 from tinyml_nas.export.emulate import emulate, linked_size
-from tinyml_nas.export.machine import thumb_instructions
+from tinyml_nas.export.machine import Machine, thumb_instructions
 from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntNetwork
@@ -31,15 +33,34 @@ def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) 
     windows = random_windows(everything, 2)
     first, again = (emulate(everything, export, core, windows) for _ in range(2))
     assert first == again  # counts are exact
-    cost = network_cost(everything.network)
+    cost, tables = network_cost(everything.network), export.table_bytes[CORES[core].backend]
     assert set(first.layer_instructions) == {layer.name for layer in everything.layers}
     assert 0.9 * first.instructions < sum(first.layer_instructions.values())
     assert sum(first.layer_instructions.values()) <= first.instructions + 64
     assert cost.macs < first.instructions
     assert 32 <= first.stack_bytes < 512
     assert first.linked.flash_bytes == first.linked.text_bytes + first.linked.rodata_bytes
-    assert export.weight_bytes < first.linked.rodata_bytes < export.weight_bytes + 1500
+    assert tables < first.linked.rodata_bytes < tables + 1500
     assert (first.linked.library_bytes > 0) == (core == "cortex-m0")
+
+
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_nothing_is_read_behind_the_arena(emit: Emit, tmp_path: Path, core: str) -> None:
+    for seed in range(4):
+        net = random_int_network(seed)
+        export = emit(net)
+        keep = [f"model_{name}" for name in ("run", "input")]
+        program = build_thumb(core, export.sources, tmp_path / "model.elf", keep)
+        machine = Machine(program, core, export, extra_bytes=64)
+        end, behind = machine.arena + export.arena_bytes, machine.extra + 64
+        outside: list[int] = []
+        machine.on_read(
+            lambda address, size, end=end, behind=behind, found=outside: found.extend(
+                [address] if end - size < address < behind else []
+            )
+        )
+        machine.infer(time_major(random_windows(net, 1))[0])
+        assert not outside
 
 
 def test_more_work_takes_more_instructions(emit: Emit) -> None:

@@ -15,7 +15,7 @@ from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import CortexM, HostC, OnnxRuntime
+from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
@@ -106,7 +106,7 @@ def test_host_c_matches_the_reference_under_sanitizers(emit: Emit, seed: int) ->
 def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
     net = random_int_network(seed, nodes=9)
     report = prove(net, random_samples(net, 2), c_carriers(net, emit(net)))
-    assert [r.name for r in report.carriers] == ["host C", "cortex-m0", "cortex-m4", "cortex-m33"]
+    assert [r.name for r in report.carriers] == ["host C", *THUMB_CORES]
     assert {r.status for r in report.carriers} == {"proven"}, report
     assert (
         report.carriers[0].detail
@@ -142,19 +142,26 @@ def test_zig_serves_as_host_compiler(emit: Emit, everything: IntNetwork) -> None
 
 
 @pytest.mark.c
-def test_a_flipped_weight_in_the_c_names_its_layer(emit: Emit, everything: IntNetwork) -> None:
+@pytest.mark.parametrize(
+    ("table", "cores"), [("weight", ("cortex-m0", "cortex-m3")), ("words", ("cortex-m4",))]
+)
+def test_a_flipped_weight_in_the_c_names_its_layer(
+    emit: Emit, everything: IntNetwork, table: str, cores: tuple[str, ...]
+) -> None:
     export = emit(everything)
     tensors = run_reference(everything, worst_inputs(everything))
     convs = [layer for layer in everything.layers if isinstance(layer.op, IntConv)]
     layer = max(convs, key=lambda layer: len(np.unique(tensors[layer.name])))
     symbol = export.symbols[everything.layers.index(layer)]
     path = export.files["weights"]
-    head, body, tail = re.split(rf"(?<=_{symbol}_weight\[)(\d+\] = {{\n +-?\d+)", path.read_text())
+    head, body, tail = re.split(rf"(?<=_{symbol}_{table}\[)(\d+\] = {{\n +-?\d+)", path.read_text())
     start, weight = re.fullmatch(r"(.* )(-?\d+)", body, re.DOTALL).groups()
-    path.write_text(f"{head}{start}{-int(weight) or 77}{tail}")
-    carriers = [HostC(everything, export), CortexM(everything, export, "cortex-m4")]
+    changed = int(weight) ^ 0x55 if table == "words" else -int(weight) or 77
+    path.write_text(f"{head}{start}{changed}{tail}")
+    carriers: list[Carrier] = [CortexM(everything, export, core) for core in cores]
+    carriers += [HostC(everything, export)] if table == "weight" else []
     report = prove(everything, random_samples(everything, 4), carriers)
-    assert [result.status for result in report.carriers] == ["failed", "failed"]
+    assert {result.status for result in report.carriers} == {"failed"}
     assert all(f"layer {layer.name}," in result.detail for result in report.failed)
 
 
@@ -181,6 +188,6 @@ def test_a_crash_is_a_failure(emit: Emit, everything: IntNetwork) -> None:
 
 @pytest.mark.fast
 def test_every_core_has_a_name_for_the_compiler() -> None:
-    assert set(THUMB_CORES) == {"cortex-m0", "cortex-m4", "cortex-m33"}
+    assert set(THUMB_CORES) == {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33"}
     with pytest.raises(ToolError, match="cannot be started"):
         toolchain.run_tool(["a compiler that is not here"])

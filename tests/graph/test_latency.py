@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.devices import load_device
+from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.graph import (
     INPUT,
@@ -34,20 +35,35 @@ from tinyml_nas.graph.latency import (
 pytestmark = pytest.mark.fast
 
 
-def _trips(op: Op, shape: Shape, inputs: int = 1) -> dict[str, int]:
+def _trips(op: Op, shape: Shape, inputs: int = 1, backend: Backend = "one_row") -> dict[str, int]:
     network = Network("net", shape, (Node("node", op, (INPUT,) * inputs),))
-    return dict(layer_trips(network, network.nodes[0]))
+    return dict(layer_trips(network, network.nodes[0], backend))
 
 
-def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one() -> None:
-    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(4, 20)) == {
+@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
+def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one(
+    backend: Backend, rows: int
+) -> None:
+    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
         "layer": 1,
         "padding": 2 * 4,
-        "row": 10,
-        "pair": 10 * 2,
-        "pair_tap": 10 * 2 * 12,
-        "single": 10,
-        "single_tap": 10 * 12,
+        "row": rows,
+        "pair": rows * 2,
+        "pair_tap": rows * 2 * 12,
+        "single": rows,
+        "single_tap": rows * 12,
+    }
+
+
+def test_with_dsp_a_convolution_runs_over_words_of_two_rows_and_two_channels() -> None:
+    assert _trips(Conv(5, 7, 2, (1, 1)), Shape(5, 20), backend="dsp") == {
+        "layer": 1,
+        "padding": 2 * 5,
+        "row": 4,
+        "pair": 4 * 3,
+        "pass": 4 * 3 * 2,
+        "word": 4 * 3 * 9,
+        "clamped": 0,
     }
 
 
@@ -64,8 +80,9 @@ def test_a_pool_starts_with_its_first_tap() -> None:
 
 
 def test_a_concat_copies_each_input() -> None:
-    trips = _trips(Concat(), Shape(2, 8), inputs=3)
-    assert (trips["input"], trips["value"]) == (3, 48)
+    trips = _trips(Concat(), Shape(4, 8), inputs=3)
+    assert (trips["input"], trips["row"], trips["value"]) == (3, 24, 96)
+    assert _trips(Concat(), Shape(2, 8), inputs=3)["narrow_row"] == 24
 
 
 @pytest.mark.parametrize(
@@ -73,6 +90,7 @@ def test_a_concat_copies_each_input() -> None:
     [
         (Linear(2), Shape(3, 8), "conv"),
         (DepthwiseConv(3), Shape(1, 8), "conv"),
+        (MaxPool(3, 1, (1, 1)), Shape(2, 8), "clipped_max_pool"),
         (DepthwiseConv(3), Shape(2, 8), "lone_depthwise_conv"),
         (MaxPool(2, 2), Shape(2, 8), "max_pool"),
         (MaxPool(8, 1), Shape(2, 8), "global_max_pool"),
@@ -80,35 +98,37 @@ def test_a_concat_copies_each_input() -> None:
 )
 def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
     network = Network("net", shape, (Node("node", op, (INPUT,)),))
-    assert kernel_of(network, network.nodes[0]) == kernel
+    channels = network.shapes["node"].channels
+    assert kernel_of(network, network.nodes[0], "two_rows") == kernel
+    of_dsp = kernel_of(network, network.nodes[0], "dsp")
+    assembly = "conv_dsp" if channels > 1 else "lone_conv"
+    assert of_dsp == (assembly if kernel == "conv" else kernel)
 
 
 def test_two_depthwise_layers_share_their_kernel() -> None:
     nodes = (Node("a", DepthwiseConv(3), (INPUT,)), Node("b", DepthwiseConv(3), ("a",)))
     network = Network("net", Shape(2, 8), nodes)
-    assert [kernel_of(network, node) for node in nodes] == ["depthwise_conv"] * 2
-    assert shared_code(network)["depthwise_kernel"] == 1
+    assert [kernel_of(network, node, "dsp") for node in nodes] == ["depthwise_conv"] * 2
+    assert shared_code(network, "dsp")["depthwise_kernel"] == 1
 
 
 @pytest.mark.parametrize("core", INSTRUCTIONS)
 def test_every_kernel_was_counted_on_every_core(core: str) -> None:
-    shape, counted = Shape(2, 8), INSTRUCTIONS[core]
+    shape = Shape(2, 8)
     pools = (MaxPool(2, 2), MaxPool(8, 1), AvgPool(3, 2), GlobalAvgPool())
     ops: list[tuple[Op, int]] = [(op, 1) for op in (Conv(2, 3), DepthwiseConv(3), *pools)]
     for op, inputs in (*ops, (Linear(2), 1), (Add(), 2), (Concat(), 2)):
         network = Network("net", shape, (Node("node", op, (INPUT,) * inputs),))
-        assert layer_instructions(network, network.nodes[0], counted) > 10
+        assert layer_instructions(network, network.nodes[0], core) > 10
 
 
 def test_a_latency_is_the_sum_of_its_layers_with_headroom(every_op: Network) -> None:
     device = load_device("MSPM0G3507")
-    counted = device.cycles.instructions
-    assert counted is not None
-    total = network_instructions(every_op, counted)
+    total = network_instructions(every_op, "cortex-m0")
     latency = latency_seconds(every_op, device)
     assert latency == pytest.approx(HEADROOM * total * 1.3 / 80e6)
     layers = sum(layer_seconds(every_op, node, device) or 0.0 for node in every_op.nodes)
-    start = HEADROOM * counted["network"]["run"] * 1.3 / 80e6
+    start = HEADROOM * INSTRUCTIONS["cortex-m0"]["network"]["run"] * 1.3 / 80e6
     assert latency == pytest.approx(layers + start)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import INPUT, Add, Conv, GlobalAvgPool, Linear, Network, Node, Shape
-from tinyml_nas.quantize.calibrate import OBSERVERS, calibrate, scale_groups
+from tinyml_nas.quantize.calibrate import OBSERVERS, calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.integer import IntNetwork, TensorScale
 from tinyml_nas.quantize.lower import accumulator_bound, lower_node
@@ -33,7 +33,7 @@ def test_folding_keeps_every_activation(trained: NetworkModule, normalized: torc
 
 
 def test_untouched_int8_values_share_one_scale(every_op: Network) -> None:
-    groups = scale_groups(every_op)
+    groups = every_op.scale_groups
     assert ("cat", "max", "plain_sum", "stem", "sum") in groups
     assert sorted(name for group in groups for name in group) == sorted(every_op.shapes)
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from tinyml_nas.devices.instructions import INSTRUCTIONS, Instructions
+Backend = Literal["one_row", "two_rows", "dsp"]
+"""How the generated convolutions run: in C one row of the output at a time (eight registers are not
+enough for more) or two, or two rows in assembly with the DSP extension's dual multiplications."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,7 @@ class CycleModel:
 
     cycles_per_instruction: float
     measured_on: str | None = None
-
-    @property
-    def instructions(self) -> Instructions | None:
-        """What each trip of the generated loops costs, where it was counted."""
-        return INSTRUCTIONS[self.measured_on] if self.measured_on else None
+    backend: Backend = "two_rows"
 
     def from_instructions(self, instructions: int) -> int:
         """Estimated cycles of code that executes so many instructions."""
@@ -35,13 +34,13 @@ class CycleModel:
 
 
 CORES: Mapping[str, CycleModel] = {
-    "cortex-m0": CycleModel(1.4, "cortex-m0"),
-    "cortex-m0plus": CycleModel(1.3, "cortex-m0"),
-    "cortex-m3": CycleModel(1.5, "cortex-m4"),
-    "cortex-m4": CycleModel(1.4, "cortex-m4"),
-    "cortex-m7": CycleModel(0.8, "cortex-m4"),
-    "cortex-m33": CycleModel(1.3, "cortex-m33"),
-    "cortex-m55": CycleModel(1.0),
+    "cortex-m0": CycleModel(1.4, "cortex-m0", "one_row"),
+    "cortex-m0plus": CycleModel(1.3, "cortex-m0", "one_row"),
+    "cortex-m3": CycleModel(1.5, "cortex-m3"),
+    "cortex-m4": CycleModel(1.4, "cortex-m4", "dsp"),
+    "cortex-m7": CycleModel(0.8, "cortex-m4", "dsp"),
+    "cortex-m33": CycleModel(1.3, "cortex-m33", "dsp"),
+    "cortex-m55": CycleModel(1.0, None, "dsp"),
     "cortex-r5f": CycleModel(0.9),
     "c28x": CycleModel(1.3),
     "c29": CycleModel(0.6),

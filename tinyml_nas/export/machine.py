@@ -123,6 +123,14 @@ class Machine:
         address = self.symbols[function]
         self._uc.hook_add(self._unicorn.UC_HOOK_CODE, hook, begin=address, end=address)
 
+    def on_read(self, handler: Callable[[int, int], Any]) -> None:
+        """Call ``handler`` with address and size of every read of memory."""
+
+        def hook(_: Any, __: int, address: int, size: int, *___: object) -> None:
+            handler(address, size)
+
+        self._uc.hook_add(self._unicorn.UC_HOOK_MEM_READ, hook)
+
     def read(self, address: int, size: int) -> bytes:
         """Memory from ``address`` on."""
         return bytes(self._uc.mem_read(address, size))

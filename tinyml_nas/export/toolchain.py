@@ -23,8 +23,9 @@ MESSAGE_LINES = 12
 
 THUMB_CORES = {
     "cortex-m0": "cortex_m0",
+    "cortex-m3": "cortex_m3",
     "cortex-m4": "cortex_m4",
-    "cortex-m33": "cortex_m33",
+    "cortex-m33": "cortex_m33+dsp",
 }
 """Cores that we build for and emulate, with zig's name of each."""
 
@@ -126,7 +127,14 @@ def build_thumb(
             *("-mcpu=" + THUMB_CORES[core], "-O", "ReleaseFast", "-fcompiler-rt"),
             *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
             *("--script", str(script), "-cflags", "-std=c99", optimize, "-ffreestanding"),
-            *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections", *flags, "--"),
+            *(
+                "-fno-sanitize=undefined",
+                "-ffunction-sections",
+                "-fdata-sections",
+                "-fomit-frame-pointer",
+                *flags,
+                "--",
+            ),
             *(source.absolute() for source in sources),
             f"-femit-bin={program}",
         ],

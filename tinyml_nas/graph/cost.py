@@ -1,10 +1,10 @@
 """Exact cost of a network: parameters, MACs, flash and RAM, without training it.
 
-Flash is what the linker places of the exported C: tables (int8 weights, an int32 bias, an int32
-multiplier and a shift byte per output channel), a constant record per weighted layer, and code.
-Tables and RAM are exact.  Code is a sum over layers and over the kernels that they share, with
-sizes fitted on linked code (-Os, the largest of the emulated cores); see
-`benchmarks/fit_cycles.py`.
+Flash is what the linker places of the exported C: tables (int8 weights; for each output channel a
+bias, a multiplier and a shift), a constant record per weighted layer, and code.  Cores with the DSP
+extension run other code and want other tables, so every cost is that of a back-end.  Tables and
+RAM are exact.  Code is a sum over layers and over the kernels that they share, with sizes fitted on
+linked code (-Os, the largest of the back-end's emulated cores); see `benchmarks/fit_cycles.py`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,73 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
 
-BIAS_BYTES = 4
-MULTIPLIER_BYTES = 4
-SHIFT_BYTES = 1
-CHANNEL_BYTES = BIAS_BYTES + MULTIPLIER_BYTES + SHIFT_BYTES
-RECORD_BYTES = 44
+CHANNEL_BYTES = 4 + 4 + 1
+"""In C: bias, multiplier, shift."""
+PAIR_BYTES = 2 * (4 + 4) + 4
+"""For DSP: two biases, two multipliers, one word with both shifts."""
+RECORD_BYTES = {
+    "conv": 44,
+    "depthwise_conv": 44,
+    "lone_depthwise_conv": 44,
+    "lone_conv": 44,
+    "conv_dsp": 36,
+}
 
-CODE_BYTES: Mapping[str, int] = {
-    "network": 576,
-    "depthwise_kernel": 139,
-    "conv": 26,
-    "depthwise_conv": 34,
-    "lone_depthwise_conv": 122,
-    "max_pool": 87,
-    "global_max_pool": 22,
-    "avg_pool": 100,
-    "global_avg_pool": 55,
-    "add": 139,
-    "concat": 40,
-    "clipping": 26,
-    "padding": 32,
+CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
+    "one_row": {
+        "network": 604,
+        "depthwise_kernel": 176,
+        "conv": 22,
+        "depthwise_conv": 29,
+        "lone_depthwise_conv": 121,
+        "max_pool": 62,
+        "clipped_max_pool": 110,
+        "global_max_pool": 2,
+        "avg_pool": 124,
+        "global_avg_pool": 70,
+        "add": 171,
+        "concat": 36,
+        "padding": 32,
+    },
+    "two_rows": {
+        "network": 721,
+        "depthwise_kernel": 144,
+        "conv": 25,
+        "depthwise_conv": 28,
+        "lone_depthwise_conv": 95,
+        "max_pool": 68,
+        "clipped_max_pool": 107,
+        "global_max_pool": 34,
+        "avg_pool": 98,
+        "global_avg_pool": 51,
+        "add": 100,
+        "concat": 38,
+        "padding": 20,
+    },
+    "dsp": {
+        "network": 951,
+        "depthwise_kernel": 155,
+        "conv": -16,
+        "depthwise_conv": 25,
+        "lone_depthwise_conv": 100,
+        "max_pool": 67,
+        "clipped_max_pool": 111,
+        "global_max_pool": 39,
+        "avg_pool": 104,
+        "global_avg_pool": 53,
+        "add": 97,
+        "concat": 36,
+        "padding": 24,
+        "conv_dsp": 26,
+        "conv_kernel": 620,
+        "lone_conv": 124,
+        "clamp": 37,
+    },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
 concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
@@ -65,23 +108,41 @@ class Cost:
     layers: tuple[LayerCost, ...]
 
 
-def kernel_of(network: Network, node: Node) -> str:
-    """Name of the C loop nest that computes ``node``, as the compiler leaves it.
+def kernel_of(network: Network, node: Node, backend: Backend) -> str:
+    """Name of the loop nest that computes ``node``, as the compiler leaves it.
 
-    With one row left, the outer loop is gone; the constants of a lone depthwise layer are folded
-    into its kernel.
+    With one row left, the outer loop is gone; where one layer alone calls a kernel, its constants
+    are folded into it.
     """
     op, output = node.op, network.shapes[node.name]
+    if _convolves(network, node):
+        if backend != "dsp":
+            return "conv"
+        if output.channels > 1:
+            return "conv_dsp"
+        return "lone_conv" if _plain_convolutions(network) == 1 else "conv"
     if isinstance(op, DepthwiseConv):
-        if output.channels == 1:
-            return Conv.kind
         alone = sum(_is_depthwise(network, other) for other in network.nodes) == 1
         return "lone_depthwise_conv" if alone else op.kind
-    if isinstance(op, Linear):
-        return Conv.kind
+    if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
+        return "clipped_max_pool"
     if isinstance(op, MaxPool | Concat) and output.length == 1:
         return f"global_{op.kind}"
     return op.kind
+
+
+def _convolves(network: Network, node: Node) -> bool:
+    """Whether the layer is lowered to a convolution over all channels."""
+    depthwise = isinstance(node.op, DepthwiseConv) and not _is_depthwise(network, node)
+    return isinstance(node.op, Conv | Linear) or depthwise
+
+
+def _plain_convolutions(network: Network) -> int:
+    """Convolutions of one channel, which no core runs in assembly."""
+    return sum(
+        _convolves(network, node) and network.shapes[node.name].channels == 1
+        for node in network.nodes
+    )
 
 
 def _is_depthwise(network: Network, node: Node) -> bool:
@@ -93,47 +154,63 @@ def padding_of(op: Op) -> tuple[int, int]:
     return op.pad if isinstance(op, Conv | DepthwiseConv | AvgPool) else (0, 0)
 
 
-def layer_cost(network: Network, node: Node) -> LayerCost:
+def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> LayerCost:
     """Cost of ``node`` where it stands in ``network``, without the kernels that layers share."""
     inputs = network.input_shapes(node)
     weights = node.op.weight_count(inputs)
     channels = network.shapes[node.name].channels if weights else 0
+    kernel = kernel_of(network, node, backend)
     tables = weights + channels * CHANNEL_BYTES
-    record = RECORD_BYTES if weights else 0
-    code = _code_bytes(layer_code(network, node))
+    if kernel == "conv_dsp":
+        words = dsp_words(weights // channels)
+        tables = dsp_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+    code = _code_bytes(layer_code(network, node, backend), backend)
     return LayerCost(
         node.name,
         node.op.kind,
         weights + channels,
         node.op.macs(inputs),
         tables,
-        tables + record + code,
+        tables + RECORD_BYTES.get(kernel, 0) + code,
     )
 
 
-def layer_code(network: Network, node: Node) -> dict[str, int]:
+def dsp_words(window: int) -> int:
+    """Words of four weights for a window of so many bytes."""
+    return -(-window // 4)
+
+
+def dsp_pairs(channels: int) -> int:
+    """Pairs of output channels; of an odd number the last two pairs share one."""
+    return -(-channels // 2)
+
+
+def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
-    causes = {kernel_of(network, node): 1}
+    causes = {kernel_of(network, node, backend): 1}
+    if causes.get("conv_dsp") and node.name in network.lifted:
+        causes["clamp"] = 1
     match node.op:
         case Concat():  # one loop per input
             return {node.op.kind: len(node.inputs)}
-        case MaxPool(pad=pad) if any(pad):  # its windows are clipped, no margin is filled
-            causes["clipping"] = 1
         case _ if any(padding_of(node.op)):
             causes["padding"] = 1
     return causes
 
 
-def shared_code(network: Network) -> dict[str, int]:
+def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
     depthwise = sum(_is_depthwise(network, node) for node in network.nodes)
-    return {"network": 1, "depthwise_kernel": int(depthwise > 1)}
+    causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
+    if backend == "dsp":
+        causes["conv_kernel"] = int(_plain_convolutions(network) > 1)
+    return causes
 
 
-def network_cost(network: Network) -> Cost:
+def network_cost(network: Network, backend: Backend = "two_rows") -> Cost:
     """Exact cost of ``network``; RAM is the arena of its memory plan."""
-    layers = tuple(layer_cost(network, node) for node in network.nodes)
-    shared = _code_bytes(shared_code(network))
+    layers = tuple(layer_cost(network, node, backend) for node in network.nodes)
+    shared = _code_bytes(shared_code(network, backend), backend)
     return Cost(
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),
@@ -144,5 +221,5 @@ def network_cost(network: Network) -> Cost:
     )
 
 
-def _code_bytes(causes: Mapping[str, int]) -> int:
-    return sum(CODE_BYTES[cause] * times for cause, times in causes.items())
+def _code_bytes(causes: Mapping[str, int], backend: Backend) -> int:
+    return sum(CODE_BYTES[backend][cause] * times for cause, times in causes.items())

@@ -10,67 +10,90 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyml_nas.devices import Device
-from tinyml_nas.devices.instructions import Instructions
-from tinyml_nas.graph.cost import kernel_of, padding_of
+from tinyml_nas.devices import CORES, Device
+from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.graph.cost import dsp_pairs, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
+DSP_UNROLL = 8
+"""Words that one pass of the DSP convolution's loop takes."""
 HEADROOM = 1.02
 """What a promise adds: none of 57 networks that were not fitted ran 1.4 % more than counted."""
 
 
-def layer_trips(network: Network, node: Node) -> Mapping[str, int]:
+def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, int]:
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
-    ``padding`` counts the bytes that are filled around its input.
+    ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
+    two of them, where its loops take two at a time, and a ``pair`` is of output channels.
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
     trips = {"layer": 1, "padding": sum(padding_of(op)) * first.channels}
-    match kernel_of(network, node):
-        case "conv":
+    match kernel_of(network, node, backend):
+        case "conv_dsp":
+            words = dsp_words(node.op.weight_count(inputs) // output.channels)
+            strips = -(-rows // 2)
+            pairs = strips * dsp_pairs(output.channels)
+            return trips | {
+                "row": strips,
+                "pair": pairs,
+                "pass": pairs * -(-words // DSP_UNROLL),
+                "word": pairs * words,
+                "clamped": output.size * (node.name in network.lifted),
+            }
+        case "conv" | "lone_conv":
             pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
-            pairs, single = rows * pairs, rows * single
+            strips = rows if backend == "one_row" else -(-rows // 2)
             return trips | {
-                "row": rows,
-                "pair": pairs,
-                "pair_tap": pairs * window,
-                "single": single,
-                "single_tap": single * window,
+                "row": strips,
+                "pair": strips * pairs,
+                "pair_tap": strips * pairs * window,
+                "single": strips * single,
+                "single_tap": strips * single * window,
             }
         case "depthwise_conv" | "lone_depthwise_conv":
             return trips | {"row": rows, "value": output.size, "tap": node.op.macs(inputs)}
         case "concat" | "global_concat":
-            return trips | {"input": len(inputs), "value": output.size}
+            wide = [shape for shape in inputs if shape.channels > 2]  # others are no loop
+            return trips | {
+                "input": len(inputs),
+                "row": rows * len(wide),
+                "narrow_row": rows * (len(inputs) - len(wide)),
+                "value": sum(shape.size for shape in wide),
+            }
         case "add":
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}
 
 
-def layer_instructions(network: Network, node: Node, counted: Instructions) -> float:
-    """Instructions of ``node`` where it stands in ``network``."""
-    costs = counted[kernel_of(network, node)]
-    return sum(costs.get(name, 0.0) * trips for name, trips in layer_trips(network, node).items())
+def layer_instructions(network: Network, node: Node, core: str) -> float:
+    """Instructions of ``node`` where it stands in ``network``, on an emulated core."""
+    backend = CORES[core].backend
+    costs = INSTRUCTIONS[core][kernel_of(network, node, backend)]
+    trips = layer_trips(network, node, backend)
+    return sum(costs.get(name, 0.0) * times for name, times in trips.items())
 
 
-def network_instructions(network: Network, counted: Instructions) -> float:
-    """Instructions of one inference."""
-    layers = (layer_instructions(network, node, counted) for node in network.nodes)
-    return counted["network"]["run"] + sum(layers)
+def network_instructions(network: Network, core: str) -> float:
+    """Instructions of one inference on an emulated core."""
+    layers = (layer_instructions(network, node, core) for node in network.nodes)
+    return INSTRUCTIONS[core]["network"]["run"] + sum(layers)
 
 
 def layer_seconds(network: Network, node: Node, device: Device) -> float | None:
     """Share of ``node`` in ``latency_seconds``."""
-    counted = device.cycles.instructions
-    return None if counted is None else _seconds(layer_instructions(network, node, counted), device)
+    core = device.cycles.measured_on
+    return None if core is None else _seconds(layer_instructions(network, node, core), device)
 
 
 def latency_seconds(network: Network, device: Device) -> float | None:
     """Time of one inference that ``device`` keeps; ``None`` where its core was never measured."""
-    counted = device.cycles.instructions
-    return None if counted is None else _seconds(network_instructions(network, counted), device)
+    core = device.cycles.measured_on
+    return None if core is None else _seconds(network_instructions(network, core), device)
 
 
 def _seconds(instructions: float, device: Device) -> float:

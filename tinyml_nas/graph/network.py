@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tinyml_nas.graph.ops import OPS, Op, Shape
+from tinyml_nas.graph.ops import OPS, Concat, MaxPool, Op, Shape
 
 INPUT = "input"
 """Name of the tensor that enters a network."""
@@ -53,6 +53,27 @@ class Network:
             except ValueError as error:
                 raise ValueError(f"node {node.name!r}: {error}") from None
         return shapes
+
+    @cached_property
+    def scale_groups(self) -> tuple[tuple[str, ...], ...]:
+        """Tensors that must share one scale when quantized, each tensor in exactly one group."""
+        group_of: dict[str, set[str]] = {name: {name} for name in self.shapes}
+        for node in self.nodes:
+            if isinstance(node.op, MaxPool | Concat):
+                merged = set.union(*(group_of[name] for name in (node.name, *node.inputs)))
+                group_of |= dict.fromkeys(merged, merged)
+        return tuple(sorted({tuple(sorted(group)) for group in group_of.values()}))
+
+    @cached_property
+    def lifted(self) -> frozenset[str]:
+        """ReLU layers whose zero is not the lowest int8, for a tensor of their scale has a sign."""
+        signed = {INPUT: True}
+        for node in self.nodes:
+            relu = getattr(node.op, "relu", None)
+            passes = any(signed[name] for name in node.inputs)
+            signed[node.name] = passes if relu is None else not relu
+        with_sign = (group for group in self.scale_groups if any(signed[name] for name in group))
+        return frozenset(name for group in with_sign for name in group if not signed[name])
 
     @property
     def output(self) -> str:

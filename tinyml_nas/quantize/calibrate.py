@@ -6,14 +6,13 @@ share one scale: such tensors form a group that is calibrated together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tinyml_nas.graph import INPUT, Concat, MaxPool, Network
 from tinyml_nas.quantize.integer import TensorScale
 from tinyml_nas.quantize.scheme import QMAX, QMIN, tensor_scale
 from tinyml_nas.train.builder import NetworkModule
@@ -60,21 +59,7 @@ def calibrate(folded: NetworkModule, x: Tensor, method: str) -> dict[str, Tensor
         tensors = {name: t.numpy().ravel() for name, t in folded.tensors(x).items()}
     observe = OBSERVERS[method]
     scales: dict[str, TensorScale] = {}
-    for group in scale_groups(folded.network):
+    for group in folded.network.scale_groups:
         lows, highs = zip(*(observe(tensors[name]) for name in group), strict=True)
         scales |= dict.fromkeys(group, tensor_scale(min(lows), max(highs)))
     return scales
-
-
-def scale_groups(network: Network) -> list[tuple[str, ...]]:
-    """Tensors that must share one scale, each tensor in exactly one group."""
-    group_of: dict[str, set[str]] = {name: {name} for name in (INPUT, *_names(network))}
-    for node in network.nodes:
-        if isinstance(node.op, MaxPool | Concat):
-            merged = set.union(*(group_of[name] for name in (node.name, *node.inputs)))
-            group_of |= dict.fromkeys(merged, merged)
-    return sorted({tuple(sorted(group)) for group in group_of.values()})
-
-
-def _names(network: Network) -> Iterable[str]:
-    return (node.name for node in network.nodes)

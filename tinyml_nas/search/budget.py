@@ -67,7 +67,7 @@ class Budget:
 
 def resources_of(network: Network, device: Device) -> Resources:
     """What ``network`` costs on ``device``."""
-    cost = network_cost(network)
+    cost = network_cost(network, device.cycles.backend)
     return Resources(
         cost.parameters,
         cost.macs,

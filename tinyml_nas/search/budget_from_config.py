@@ -78,8 +78,8 @@ def budget_warnings(
 
 def _check_latency(training: Training, device: Device, provenance: Mapping[str, str]) -> None:
     path = "training.nas_budget.latency"
-    measured = [name for name, core in CORES.items() if core.instructions]
-    if training.nas_budget.latency is not None and device.cycles.instructions is None:
+    measured = [name for name, core in CORES.items() if core.measured_on]
+    if training.nas_budget.latency is not None and device.cycles.measured_on is None:
         raise ConfigError(
             f"{path}{_where(path, provenance)}: no cycle model was measured for the {device.core} "
             f"of {device.name}, so a latency cannot be promised.",

@@ -2,18 +2,28 @@
 #ifndef TINY_WEIGHTS_H
 #define TINY_WEIGHTS_H
 
-#include <stdint.h>
+#include "tiny.h"
 
 /* stem */
+#if TINY_DSP
+extern const uint32_t tiny_stem_words[8];
+extern const uint32_t tiny_stem_pairs[10];
+#else
 extern const int8_t tiny_stem_weight[18];
 extern const int32_t tiny_stem_bias[3];
 extern const int32_t tiny_stem_multiplier[3];
 extern const uint8_t tiny_stem_shift[3];
+#endif
 
 /* classifier */
+#if TINY_DSP
+extern const uint32_t tiny_classifier_words[2];
+extern const uint32_t tiny_classifier_pairs[5];
+#else
 extern const int8_t tiny_classifier_weight[6];
 extern const int32_t tiny_classifier_bias[2];
 extern const int32_t tiny_classifier_multiplier[2];
 extern const uint8_t tiny_classifier_shift[2];
+#endif
 
 #endif /* TINY_WEIGHTS_H */

@@ -11,9 +11,10 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
-from tinyml_nas.graph import INPUT, network_cost
+from tinyml_nas.graph import DSP_UNROLL, INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 
@@ -39,7 +40,8 @@ class CExport:
     folder: Path
     files: Mapping[str, Path]
     arena_bytes: int
-    weight_bytes: int
+    table_bytes: Mapping[Backend, int]
+    """Flash of the tables, by how convolutions run on a core."""
     symbols: tuple[str, ...]
     """C name of each layer, in order: its function is ``<prefix>_layer_<symbol>``."""
 
@@ -73,7 +75,11 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
         folder=folder,
         files={t: folder / pattern.format(prefix=prefix) for t, pattern in TEMPLATES.items()},
         arena_bytes=model.plan.arena_bytes,
-        weight_bytes=model.table_bytes,
+        table_bytes={
+            "one_row": model.table_bytes,
+            "two_rows": model.table_bytes,
+            "dsp": model.dsp_table_bytes,
+        },
         symbols=tuple(layer.symbol for layer in model.layers),
     )
 
@@ -103,6 +109,7 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
+        "unroll": DSP_UNROLL,
         "uses_fill": any(layer.margins for layer in model.layers) or bool(model.input_margins),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],

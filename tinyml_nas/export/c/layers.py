@@ -7,13 +7,14 @@ one contiguous run of ``kernel * in_channels`` bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph import DSP_UNROLL, INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     Int32,
     IntAdd,
@@ -24,6 +25,13 @@ from tinyml_nas.quantize.integer import (
     IntMaxPool,
     IntNetwork,
 )
+
+DSP_BLOCK_BYTES = 76
+"""Code of one pass of the DSP convolution's loop, which is unrolled ``DSP_UNROLL`` times."""
+DSP_SHIFTS = range(33, 56)
+"""Shifts with which rounding and zero point are one int32 beside the high word."""
+
+KERNELS = ("conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
 
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
@@ -67,16 +75,24 @@ class KernelCall:
 
 
 @dataclass(frozen=True)
+class Code:
+    """What computes a layer: several calls for a concat, one for any other, and its tables."""
+
+    calls: tuple[KernelCall, ...]
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
 class CLayer:
-    """One layer as the templates print it; a concat is several calls, any other layer one."""
+    """One layer as the templates print it; ``dsp`` is its code for cores with SMLAD, if special."""
 
     index: int
     name: str
     symbol: str
     comment: tuple[str, ...]
     margins: tuple[Margin, ...]
-    calls: tuple[KernelCall, ...]
-    tables: tuple[Table, ...]
+    portable: Code
+    dsp: Code | None
     data_offset: int
     rows: int
     row_bytes: int
@@ -94,14 +110,47 @@ class CModel:
     saturating_add: bool
 
     @property
+    def kernel_files(self) -> tuple[str, ...]:
+        """Templates of the kernels that the layers call, in the order printed."""
+        return tuple(kernel for kernel in KERNELS if kernel in self.kernels)
+
+    @property
     def table_bytes(self) -> int:
-        """Flash of the const tables of all layers."""
-        return sum(table.values.nbytes for layer in self.layers for table in layer.tables)
+        """Flash of the const tables of all layers on any core without special code."""
+        return _table_bytes(layer.portable for layer in self.layers)
+
+    @property
+    def dsp_table_bytes(self) -> int:
+        """Flash of the const tables of all layers on cores with SMLAD."""
+        return _table_bytes(layer.dsp or layer.portable for layer in self.layers)
+
+    @property
+    def uses_dsp(self) -> bool:
+        """Whether any layer has code of its own for cores with SMLAD."""
+        return any(layer.dsp for layer in self.layers)
+
+    @property
+    def clamps(self) -> bool:
+        """Whether any layer for cores with SMLAD needs a clamp of its own."""
+        calls = (call for layer in self.layers if layer.dsp for call in layer.dsp.calls)
+        return any(call.kernel == "clamp" for call in calls)
+
+    @property
+    def portable_only(self) -> frozenset[str]:
+        """Kernels that no core with SMLAD calls."""
+        called = (
+            call.kernel for layer in self.layers for call in (layer.dsp or layer.portable).calls
+        )
+        return self.kernels - frozenset(called)
 
     @property
     def requantizes(self) -> bool:
         """Whether any kernel uses the multiplier and shift of an accumulator."""
         return bool(self.kernels & {"conv", "depthwise_conv", "avg_pool"})
+
+
+def _table_bytes(codes: Iterable[Code]) -> int:
+    return sum(table.values.nbytes for code in codes for table in code.tables)
 
 
 def resolve(net: IntNetwork, prefix: str) -> CModel:
@@ -116,7 +165,7 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
         layers=layers,
         plan=plan,
         input_margins=_margins(net, plan.buffers[INPUT]),
-        kernels=frozenset(call.kernel for layer in layers for call in layer.calls),
+        kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
         saturating_add=any(
             int(layer.op.requantize.shift[0]) < INT32_ADD_SHIFT
@@ -157,28 +206,29 @@ def _resolve_layer(
 ) -> CLayer:
     sources = [plan.buffers[name] for name in layer.inputs]
     target = plan.buffers[layer.name]
-    calls: tuple[KernelCall, ...]
-    tables: tuple[Table, ...] = ()
+    dsp: Code | None = None
     match layer.op:
         case IntConv():
-            tables = _conv_tables(net, layer, layer.op, f"{prefix}_{symbol}")
-            calls = (_conv_call(net, layer, layer.op, sources[0], target, tables),)
+            stem = f"{prefix}_{symbol}"
+            tables = _conv_tables(net, layer, layer.op, stem)
+            portable = Code((_conv_call(net, layer, layer.op, sources[0], target, tables),), tables)
+            dsp = _conv_dsp(net, layer, layer.op, sources[0], target, stem)
         case IntAvgPool():
-            calls = (_avg_pool_call(net, layer, layer.op, sources[0], target),)
+            portable = Code((_avg_pool_call(net, layer, layer.op, sources[0], target),))
         case IntMaxPool():
-            calls = (_max_pool_call(layer.op, sources[0], target),)
+            portable = Code((_max_pool_call(layer.op, sources[0], target),))
         case IntAdd():
-            calls = (_add_call(net, layer, layer.op, sources, target),)
+            portable = Code((_add_call(net, layer, layer.op, sources, target),))
         case IntConcat():
-            calls = _concat_calls(sources, target)
+            portable = Code(_concat_calls(sources, target))
     return CLayer(
         index=index,
         name=c_comment(layer.name),
         symbol=symbol,
         comment=_comment(net, layer),
         margins=_margins(net, target),
-        calls=calls,
-        tables=tables,
+        portable=portable,
+        dsp=dsp,
         data_offset=target.data_offset,
         rows=target.rows,
         row_bytes=target.row_bytes,
@@ -234,6 +284,60 @@ def _conv_call(
     start = source.data_offset - op.pad[0] * source.row_bytes
     kernel_name = "conv" if op.groups == 1 else "depthwise_conv"
     return KernelCall(kernel_name, fields, (start,), target.data_offset)
+
+
+def _conv_dsp(
+    net: IntNetwork, layer: IntLayer, op: IntConv, source: Buffer, target: Buffer, stem: str
+) -> Code | None:
+    """The layer for SMLAD, if its requantization is of the common kind."""
+    out, kernel, channels = op.weight.shape
+    requantize = op.requantize
+    usual = all(int(shift) in DSP_SHIFTS for shift in requantize.shift)
+    if op.groups > 1 or out < 2 or not usual:
+        return None
+    words = -(-kernel * channels // 4)
+    weight = np.zeros((out, 4 * words), np.int8)
+    weight[:, : kernel * channels] = op.weight.reshape(out, -1)
+    rows = weight.view("<u4")
+    first = np.array([*range(0, out - 1, 2), *([out - 2] if out % 2 else [])])
+    step_of_y = np.diff([*first, out])  # the last pair of an odd number shares a channel
+    bias = folded_bias(op, net.scales[layer.inputs[0]].zero_point).astype("<i4").view("<u4")
+    multiplier = requantize.multiplier.astype("<i4").view("<u4")
+    shift = requantize.shift.astype(np.uint32) - DSP_SHIFTS.start
+    packed = shift[first] | shift[first + 1] << 8 | step_of_y.astype(np.uint32) << 16
+    pairs = [bias[first], bias[first + 1], multiplier[first], multiplier[first + 1], packed]
+    tables = (
+        Table(
+            f"{stem}_words",
+            "uint32_t",
+            np.stack([rows[first], rows[first + 1]], axis=2).reshape(-1),
+            f"[{len(first)} pairs of channels][{words} words][2 channels]",
+        ),
+        Table(
+            f"{stem}_pairs",
+            "uint32_t",
+            np.stack(pairs, axis=1).reshape(-1),
+            f"[{len(first)}]: two biases, two multipliers, shifts and step of y",
+        ),
+    )
+    fields = (
+        ("weight", tables[0].name),
+        ("pairs", tables[1].name),
+        ("skip", f"{-words % DSP_UNROLL} * {DSP_BLOCK_BYTES}"),
+        ("weight_bytes", str(8 * words)),
+        ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
+        ("step", f"{op.stride} * {source.row_bytes}"),
+        ("count", str(len(first))),
+        ("channels", str(out)),
+        ("rows", str(target.rows)),
+    )
+    start = source.data_offset - op.pad[0] * source.row_bytes
+    calls = [KernelCall("conv_dsp", fields, (start,), target.data_offset)]
+    if (requantize.lower, requantize.upper) != (-128, 127):  # the assembly only saturates
+        limits = _clamp(net, layer.name, requantize.lower, requantize.upper)[1:]
+        count = ("count", f"{target.rows} * {target.row_bytes}")
+        calls.append(KernelCall("clamp", (count, *limits), (), target.data_offset))
+    return Code(tuple(calls), tables)
 
 
 def _avg_pool_call(

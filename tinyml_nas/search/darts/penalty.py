@@ -189,7 +189,7 @@ def _edge_figures(
     if op is None:
         return 0.0, 0.0, 0.0, 0.0
     alone = Network("edge", shape, (Node("edge", op, (INPUT,)),))
-    cost = layer_cost(alone, alone.nodes[0])
+    cost = layer_cost(alone, alone.nodes[0], device.cycles.backend)
     seconds = layer_seconds(alone, alone.nodes[0], device) or 0.0
     return cost.parameters, cost.macs, cost.flash_bytes, seconds
 
