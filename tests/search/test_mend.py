@@ -70,8 +70,9 @@ def test_a_mended_genotype_fits_exactly(mender, resource, seed):
         return getattr(free.candidate(genotype).resources, resource)
 
     free, draw = mender(seed), np.random.default_rng(seed)
-    large = max((samples.random_genotype(free.space.plan, draw) for _ in range(60)), key=cost)
-    limit = 0.95 * cost(large)
+    drawn = [samples.random_genotype(free.space.plan, draw) for _ in range(60)]
+    large, small = max(drawn, key=cost), min(drawn, key=cost)
+    limit = (cost(large) + cost(small)) / 2
     mended = mender(seed, **{resource: limit}).mend(large)
     assert getattr(mended.candidate.resources, resource) <= limit
     assert mended.genes > 0

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fast
 
 @pytest.mark.parametrize(
     "budget",
-    ["{flash: 4 kB, ram: 1 kB}", "{macs: 8k}", "{latency: 1 ms}", "{flash: 1200 B, macs: 2k}"],
+    ["{flash: 4 kB, ram: 1 kB}", "{macs: 8k}", "{latency: 1 ms}", "{flash: 1600 B, macs: 2k}"],
 )
 def test_what_is_drawn_keeps_the_budget_and_is_distinct(tmp_path, budget):
     problem = runs.start(tmp_path, nas_budget=budget).problem
@@ -25,7 +25,7 @@ def test_what_is_drawn_keeps_the_budget_and_is_distinct(tmp_path, budget):
 
 
 def test_a_budget_that_no_draw_keeps_is_met_by_descent(tmp_path):
-    problem = runs.start(tmp_path, nas_budget="{flash: 1400 B, ram: 200 B, macs: 1k}").problem
+    problem = runs.start(tmp_path, nas_budget="{flash: 1600 B, ram: 200 B, macs: 1k}").problem
     draw = random.Random(1)
     draws = [problem.decode(random_genome(problem.space, draw)) for _ in range(30)]
     assert not any(c is not None and problem.fits(c.resources) for c in draws)
