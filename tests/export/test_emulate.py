@@ -16,6 +16,7 @@ from tinyml_nas.export.machine import Machine, thumb_instructions
 from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c
 
@@ -61,6 +62,23 @@ def test_nothing_is_read_behind_the_arena(emit: Emit, tmp_path: Path, core: str)
         )
         machine.infer(time_major(random_windows(net, 1))[0])
         assert not outside
+
+
+def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path) -> None:
+    export, windows = emit(everything), random_windows(everything, 2)
+    truth = time_major(run_reference(everything, windows)[everything.network.output])
+    keep = [f"model_{name}" for name in ("run", "input", "scores")]
+    sizes = []
+    for flag in ("-DMODEL_DSP=0", "-DMODEL_DSP=1"):
+        program = tmp_path / "model.elf"
+        build_thumb("cortex-m4", export.sources, program, keep, flags=(flag,))
+        machine = Machine(program, "cortex-m4", export)
+        for window, expected in zip(time_major(windows), truth, strict=True):
+            machine.infer(window)
+            scores = machine.read(machine.call("model_scores", machine.arena), expected.size)
+            assert scores == expected.tobytes()
+        sizes.append(linked_size(program).text_bytes)
+    assert sizes[0] < sizes[1]
 
 
 def test_more_work_takes_more_instructions(emit: Emit) -> None:
