@@ -22,7 +22,7 @@ DSP: Instructions = {
     "conv_dsp": {
         "layer": 18.0,
         "row": 25.0,
-        "pair": 40.0,
+        "pair": 38.0,
         "pass": 3.0,
         "word": 19.0,
         "clamped": 8.03,

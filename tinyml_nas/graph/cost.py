@@ -61,7 +61,7 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 20,
     },
     "dsp": {
-        "network": 951,
+        "network": 943,
         "depthwise_kernel": 155,
         "conv": -16,
         "depthwise_conv": 25,
