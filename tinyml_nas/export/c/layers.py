@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
-from tinyml_nas.graph import DSP_UNROLL, INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
+from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
-    Int32,
     IntAdd,
     IntAvgPool,
     IntConcat,
@@ -25,11 +23,6 @@ from tinyml_nas.quantize.integer import (
     IntMaxPool,
     IntNetwork,
 )
-
-DSP_BLOCK_BYTES = 76
-"""Code of one pass of the DSP convolution's loop, which is unrolled ``DSP_UNROLL`` times."""
-DSP_SHIFTS = range(33, 56)
-"""Shifts with which rounding and zero point are one int32 beside the high word."""
 
 KERNELS = ("conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
 
@@ -47,39 +40,6 @@ class Margin:
     offset: int
     size_bytes: int
     zero_point: int
-
-
-@dataclass(frozen=True)
-class Table:
-    """One const array of the weights file."""
-
-    name: str
-    ctype: str
-    values: npt.NDArray[np.integer]
-    comment: str
-
-
-@dataclass(frozen=True)
-class KernelCall:
-    """The call of one kernel: the initialisers of its constant record and its pointers."""
-
-    kernel: str
-    fields: tuple[tuple[str, str], ...]
-    sources: tuple[int, ...]
-    target: int
-
-    @property
-    def record(self) -> str:
-        """Name of its constant record; both kinds of convolution have the same."""
-        return "conv" if self.kernel == "depthwise_conv" else self.kernel
-
-
-@dataclass(frozen=True)
-class Code:
-    """What computes a layer: several calls for a concat, one for any other, and its tables."""
-
-    calls: tuple[KernelCall, ...]
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,7 +172,7 @@ def _resolve_layer(
             stem = f"{prefix}_{symbol}"
             tables = _conv_tables(net, layer, layer.op, stem)
             portable = Code((_conv_call(net, layer, layer.op, sources[0], target, tables),), tables)
-            dsp = _conv_dsp(net, layer, layer.op, sources[0], target, stem)
+            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem)
         case IntAvgPool():
             portable = Code((_avg_pool_call(net, layer, layer.op, sources[0], target),))
         case IntMaxPool():
@@ -233,15 +193,6 @@ def _resolve_layer(
         rows=target.rows,
         row_bytes=target.row_bytes,
     )
-
-
-def folded_bias(op: IntConv, input_zero_point: int) -> Int32:
-    """Bias with the input zero point inside, so that the kernel multiplies raw bytes."""
-    correction = op.weight.astype(np.int64).sum(axis=(1, 2)) * input_zero_point
-    folded = op.bias.astype(np.int64) - correction
-    assert np.all(np.abs(folded) < 1 << 31), "lowering proves that the accumulator fits"
-    result: Int32 = folded.astype(np.int32)
-    return result
 
 
 def _conv_tables(net: IntNetwork, layer: IntLayer, op: IntConv, stem: str) -> tuple[Table, ...]:
@@ -279,65 +230,11 @@ def _conv_call(
         ("step", f"{op.stride} * {source.row_bytes}"),
         ("rows", str(target.rows)),
         ("channels", str(out)),
-        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
     kernel_name = "conv" if op.groups == 1 else "depthwise_conv"
     return KernelCall(kernel_name, fields, (start,), target.data_offset)
-
-
-def _conv_dsp(
-    net: IntNetwork, layer: IntLayer, op: IntConv, source: Buffer, target: Buffer, stem: str
-) -> Code | None:
-    """The layer for SMLAD, if its requantization is of the common kind."""
-    out, kernel, channels = op.weight.shape
-    requantize = op.requantize
-    usual = all(int(shift) in DSP_SHIFTS for shift in requantize.shift)
-    if op.groups > 1 or out < 2 or not usual:
-        return None
-    words = -(-kernel * channels // 4)
-    weight = np.zeros((out, 4 * words), np.int8)
-    weight[:, : kernel * channels] = op.weight.reshape(out, -1)
-    rows = weight.view("<u4")
-    first = np.array([*range(0, out - 1, 2), *([out - 2] if out % 2 else [])])
-    step_of_y = np.diff([*first, out])  # the last pair of an odd number shares a channel
-    bias = folded_bias(op, net.scales[layer.inputs[0]].zero_point).astype("<i4").view("<u4")
-    multiplier = requantize.multiplier.astype("<i4").view("<u4")
-    shift = requantize.shift.astype(np.uint32) - DSP_SHIFTS.start
-    packed = shift[first] | shift[first + 1] << 8 | step_of_y.astype(np.uint32) << 16
-    pairs = [bias[first], bias[first + 1], multiplier[first], multiplier[first + 1], packed]
-    tables = (
-        Table(
-            f"{stem}_words",
-            "uint32_t",
-            np.stack([rows[first], rows[first + 1]], axis=2).reshape(-1),
-            f"[{len(first)} pairs of channels][{words} words][2 channels]",
-        ),
-        Table(
-            f"{stem}_pairs",
-            "uint32_t",
-            np.stack(pairs, axis=1).reshape(-1),
-            f"[{len(first)}]: two biases, two multipliers, shifts and step of y",
-        ),
-    )
-    fields = (
-        ("weight", tables[0].name),
-        ("pairs", tables[1].name),
-        ("skip", f"{-words % DSP_UNROLL} * {DSP_BLOCK_BYTES}"),
-        ("weight_bytes", str(8 * words)),
-        ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
-        ("step", f"{op.stride} * {source.row_bytes}"),
-        ("count", str(len(first))),
-        ("channels", str(out)),
-        ("rows", str(target.rows)),
-    )
-    start = source.data_offset - op.pad[0] * source.row_bytes
-    calls = [KernelCall("conv_dsp", fields, (start,), target.data_offset)]
-    if (requantize.lower, requantize.upper) != (-128, 127):  # the assembly only saturates
-        limits = _clamp(net, layer.name, requantize.lower, requantize.upper)[1:]
-        count = ("count", f"{target.rows} * {target.row_bytes}")
-        calls.append(KernelCall("clamp", (count, *limits), (), target.data_offset))
-    return Code(tuple(calls), tables)
 
 
 def _avg_pool_call(
@@ -354,7 +251,7 @@ def _avg_pool_call(
         ("stride", str(op.stride)),
         ("rows", str(target.rows)),
         ("channels", str(target.row_bytes)),
-        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
     return KernelCall("avg_pool", fields, (start,), target.data_offset)
@@ -384,7 +281,7 @@ def _add_call(
         ("offset", f"INT64_C({offset})"),
         ("shift", str(shift)),
         ("count", f"{target.rows} * {target.row_bytes}"),
-        *_clamp(net, layer.name, op.requantize.lower, op.requantize.upper),
+        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
     )
     return KernelCall("add", fields, tuple(b.data_offset for b in sources), target.data_offset)
 
@@ -402,11 +299,6 @@ def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ..
         )
         channel += source.row_bytes
     return tuple(calls)
-
-
-def _clamp(net: IntNetwork, name: str, lower: int, upper: int) -> tuple[tuple[str, str], ...]:
-    zero_point = net.scales[name].zero_point
-    return (("zero_point", str(zero_point)), ("lower", str(lower)), ("upper", str(upper)))
 
 
 def _comment(net: IntNetwork, layer: IntLayer) -> tuple[str, ...]:
