@@ -15,7 +15,7 @@ these very offsets, so the arena's bytes are known before compiling.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -113,33 +113,31 @@ def _place(spans: Mapping[str, _Span]) -> Mapping[str, int]:
     """Offset by name in the smallest arena that is found."""
     steps = range(-1, max(span.last for span in spans.values()) + 1)
     least = max(sum(s.size for s in spans.values() if s.first <= i <= s.last) for i in steps)
-    best = dict.fromkeys(spans, 0)
-    smallest = math.inf
-    for order in _orders(spans):
-        offsets = _in_order(spans, order)
-        arena = max(offset + spans[name].size for name, offset in offsets.items())
-        if arena < smallest:
-            best, smallest = offsets, arena
-        if arena == least:
-            break
+    best: Mapping[str, int] = {}
+    smallest, orders = math.inf, _orders(spans)
+    for _ in range(ROUNDS):
+        for order in orders:
+            offsets = _in_order(spans, order)
+            ends = {name: offset + spans[name].size for name, offset in offsets.items()}
+            top = max(order, key=ends.__getitem__)
+            arena = ends[top]
+            if arena < smallest:
+                best, smallest = offsets, arena
+            if arena == least:
+                return best
+            order.insert(0, order.pop(order.index(top)))  # in the next round it goes first
     return best
 
 
-def _orders(spans: Mapping[str, _Span]) -> Iterator[list[str]]:
-    """Orders in which to place buffers; each round has the one on top of the arena go first."""
+def _orders(spans: Mapping[str, _Span]) -> list[list[str]]:
+    """Orders in which to place buffers."""
     keys: tuple[Key, ...] = (
         lambda span: (-span.size, span.first),
         lambda span: (span.first % 2, -span.size),  # a chain: to and fro between two ends
         lambda span: (-(span.first % 2), -span.size),
         lambda span: (span.first - span.last, -span.size),
     )
-    orders = [[name for name, _ in sorted(spans.items(), key=_by(key))] for key in keys]
-    for _ in range(ROUNDS):
-        yield from orders
-        for order in orders:
-            offsets = _in_order(spans, order)
-            top = max(order, key=lambda name: offsets[name] + spans[name].size)
-            order.insert(0, order.pop(order.index(top)))
+    return [[name for name, _ in sorted(spans.items(), key=_by(key))] for key in keys]
 
 
 def _by(key: Key) -> Callable[[tuple[str, _Span]], tuple[int, ...]]:

@@ -22,8 +22,8 @@ Matrix = npt.NDArray[np.float64]
 KINSHIP, CLOSENESS = 0.3, 1.5
 """Variance that relatives share, and how fast it fades with the mean squared distance per feature.
 
-In units of the variance of all scores, as the next two.  Chosen where the prior was learned, by the
-rank correlation with candidates left out.
+In units of the variance of all scores, as the next three.  Chosen by the rank correlation with
+candidates left out, on the sets of ``benchmarks/learn_prior.py`` and windows of watches.
 """
 TREND = 0.1
 """Variance of a linear part, beside the prior."""

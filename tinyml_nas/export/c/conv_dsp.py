@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
 from tinyml_nas.graph import DSP_UNROLL, Buffer
+from tinyml_nas.graph.cost import dsp_words
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
 BLOCK_BYTES = 76
@@ -23,7 +24,7 @@ def conv_dsp(
     usual = all(int(shift) in SHIFTS for shift in requantize.shift)
     if op.groups > 1 or out < 2 or not usual:
         return None
-    words = -(-kernel * channels // 4)
+    words = dsp_words(kernel * channels)
     weight = np.zeros((out, 4 * words), np.int8)
     weight[:, : kernel * channels] = op.weight.reshape(out, -1)
     rows = weight.view("<u4")

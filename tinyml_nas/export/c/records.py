@@ -37,7 +37,7 @@ class KernelCall:
 
 @dataclass(frozen=True)
 class Code:
-    """What computes a layer: several calls for a concat, one for any other, and its tables."""
+    """What computes a layer: its calls, mostly one, and its tables."""
 
     calls: tuple[KernelCall, ...]
     tables: tuple[Table, ...] = ()
