@@ -3,9 +3,9 @@
     python benchmarks/learn_prior.py DATASETS [--nets 72]
 
 ``DATASETS`` has ``cwru_de12k`` (bearings), ``fsdd`` (spoken digits), ``japanese_vowels``, ``ucr``
-and ``uci_hapt``.  Of the first three the table is learned.  The others
-only show how far it carries; of them the training sides alone are read, cut in two, for their test
-sides are those of other benchmarks.
+and ``uci_hapt``.  Of the first three the table is learned.  The others only show how far it
+carries; of them the training sides alone are read, cut in two, for their test sides are those of
+other benchmarks.
 
 On every set, under a wide and a narrow budget, random networks of the chain space are trained on a
 few hundred windows and ranked, by accuracy and loss, on many others.  A ridge regression on all
