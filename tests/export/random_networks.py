@@ -55,14 +55,19 @@ def random_samples(net: IntNetwork, count: int, seed: int = 0) -> np.ndarray:
 
 
 def random_int_network(
-    seed: int, nodes: int = 8, kinds: tuple[str, ...] = KINDS + DEPTHWISE
+    seed: int,
+    nodes: int = 8,
+    kinds: tuple[str, ...] = KINDS + DEPTHWISE,
+    shape: Shape | None = None,
 ) -> IntNetwork:
     """A network of ``nodes`` random layers among ``kinds`` and a linear classifier.
+
+    Its input has a random shape unless ``shape`` is given.
 
     The same arguments give the same network.
     """
     rng = np.random.default_rng(seed)
-    network = _random_network(rng, nodes, kinds)
+    network = _random_network(rng, nodes, kinds, shape or _random_shape(rng))
     scales = _random_scales(rng, network)
     layers = tuple(
         IntLayer(node.name, node.op.kind, node.inputs, int_op(rng, network, node, scales))
@@ -83,8 +88,13 @@ def random_int_network(
     )
 
 
-def _random_network(rng: np.random.Generator, count: int, kinds: tuple[str, ...]) -> Network:
-    shape = Shape(int(rng.choice(CHANNELS)), int(rng.integers(8, 40)))
+def _random_shape(rng: np.random.Generator) -> Shape:
+    return Shape(int(rng.choice(CHANNELS)), int(rng.integers(8, 40)))
+
+
+def _random_network(
+    rng: np.random.Generator, count: int, kinds: tuple[str, ...], shape: Shape
+) -> Network:
     nodes: list[Node] = []
     shapes = {INPUT: shape}
     while len(nodes) < count:

@@ -110,7 +110,7 @@ def test_blocks_do_not_change_the_features(tmp_path: Path) -> None:
     index = np.arange(count)
     many = WindowSet(x, index % 2, index, np.zeros(count, dtype=np.int64), index)
     few = WindowSet(x[-4:], index[-4:] % 2, index[-4:], np.zeros(4, dtype=np.int64), index[-4:])
-    features = extract_features(DataSplits(many, few, few, ("a", "b"), ("c",)), config, QUIET)
+    features = extract_features(DataSplits(many, few, few, ("a", "b"), ("c",), 1), config, QUIET)
     assert np.array_equal(features.train.x[-4:], features.test.x)
     want = np.abs(np.fft.fft(x.astype(np.float64)))
     assert np.allclose(features.train.x, want, rtol=1e-5, atol=1e-5)

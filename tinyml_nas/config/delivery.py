@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from tinyml_nas.config.base import Ignored, Section
 
@@ -23,6 +23,10 @@ def _free(prefix: str) -> str:
     if prefix in TAKEN.split():
         raise ValueError("is a word of C, C++ or the generated files")
     return prefix
+
+
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, int | float) else value
 
 
 CPrefix = Annotated[
@@ -53,6 +57,20 @@ class Compilation(Section):
         default="model",
         description="Start of every name in the C: a letter, then letters, digits or "
         "single underscores, at most 31.",
+    )
+    sample_lsb: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...] | None, BeforeValidator(_one_or_more)
+    ] = Field(
+        default=None,
+        description="What one count of the C's int16 samples stands for, in the unit of the data: "
+        "one value, or one for each variable. Default: 1 where the recordings are whole numbers, "
+        "else a power of two that the training data leave half empty.",
+    )
+    vote_windows: Annotated[int, Field(ge=1, le=255)] = Field(
+        default=1, description="The C's label is the most frequent one of so many windows."
+    )
+    vote_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Share of vote_windows that must agree on it; none does: no label."
     )
     compile_preset_name: Ignored = None
     keep_libc_files: Ignored = None

@@ -38,7 +38,7 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
         cut(data, [segment for segment in segments if segment.side == side], frame)
         for side in SIDES
     )
-    splits = DataSplits(train, validation, test, data.class_names, data.channel_names)
+    splits = DataSplits(train, validation, test, data.class_names, data.channel_names, frame.hop)
     counts = {
         side: np.bincount(splits.side(side).y, minlength=len(data.class_names)).tolist()
         for side in SIDES

@@ -81,13 +81,17 @@ class WindowSet:
 
 @dataclass(frozen=True)
 class DataSplits:
-    """The windows of the three sides, and the manifest that says where they came from."""
+    """The windows of the three sides, and the manifest that says where they came from.
+
+    Consecutive windows of a stretch of a recording begin ``hop`` samples apart.
+    """
 
     train: WindowSet
     validation: WindowSet
     test: WindowSet
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...]
+    hop: int
     manifest: dict[str, Any] = field(default_factory=dict)
 
     def side(self, name: Side) -> WindowSet:

@@ -108,10 +108,14 @@ class Machine:
         prefix, size = self._export.prefix, self._export.arena_bytes
         self.write(self.arena, bytes((37 * i + 11) & 0xFF for i in range(size)))  # no clean arena
         self.write(self.call(f"{prefix}_input", self.arena), window.tobytes())
-        for counter in (self._blocks, *self._by_start.values()):
-            counter.clear()
+        self.clear_counts()
         if status := self.call(f"{prefix}_run", self.arena, size):
             raise ParityError(f"{self._core}: {prefix}_run returned {status}")
+
+    def clear_counts(self) -> None:
+        """Forget the instructions that were counted so far."""
+        for counter in (self._blocks, *self._by_start.values()):
+            counter.clear()
 
     def on_call(self, function: str, handler: Callable[..., Any]) -> None:
         """Call ``handler`` with R0 to R3 whenever ``function`` is entered."""

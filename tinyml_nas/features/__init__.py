@@ -7,5 +7,15 @@ from __future__ import annotations
 
 from tinyml_nas.features.chain import STEPS
 from tinyml_nas.features.extract import Examples, FeatureSet, Normalization, extract_features
+from tinyml_nas.features.frontend import FixedChain, Frontend, make_frontend
 
-__all__ = ["STEPS", "Examples", "FeatureSet", "Normalization", "extract_features"]
+__all__ = [
+    "STEPS",
+    "Examples",
+    "FeatureSet",
+    "FixedChain",
+    "Frontend",
+    "Normalization",
+    "extract_features",
+    "make_frontend",
+]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.features.frame_step import require
 from tinyml_nas.features.signal import Frames, Settings, Shape
+
+T = TypeVar("T", bound=np.generic)
 
 
 class Concat:
@@ -26,13 +30,19 @@ class Concat:
     def apply(self, frames: Frames, settings: Settings) -> Frames:
         """One input per run of frames; it never joins two recordings."""
         last = last_frames(frames.recording, settings.frame_concat, settings.frame_skip)
-        offsets = np.arange(1 - settings.frame_concat, 1)
-        joined = frames.x[last[:, None] + offsets]  # [M, K, C, L]
-        m, k, c, length = joined.shape
-        x = joined.transpose(0, 2, 1, 3).reshape(m, c, k * length)
-        if settings.stacking == "1D":
-            x = x.reshape(m, 1, c * k * length)
+        x = join(frames.x, last, settings.frame_concat, settings.stacking == "1D")
         return Frames(x, frames.y[last], frames.recording[last])
+
+
+def join(x: NDArray[T], last: NDArray[np.int64], count: int, stacked: bool) -> NDArray[T]:
+    """Inputs of ``count`` frames each from frames x [N, C, L]; ``last`` numbers their last ones.
+
+    [M, C, count * L], or [M, 1, C * count * L] where the channels are ``stacked`` end to end.
+    """
+    joined = x[last[:, None] + np.arange(1 - count, 1)]  # [M, K, C, L]
+    m, k, c, length = joined.shape
+    shape = (m, 1, c * k * length) if stacked else (m, c, k * length)
+    return np.asarray(joined.transpose(0, 2, 1, 3).reshape(shape))
 
 
 def last_frames(recording: NDArray[np.int64], concat: int, skip: int) -> NDArray[np.int64]:

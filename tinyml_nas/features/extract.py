@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, WindowSet
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features.chain import check_chain, resolve_chain
+from tinyml_nas.features.fixed import NoTwin
+from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain
 from tinyml_nas.features.signal import Frames, Settings, Shape, Step, settings_of
 
 CONSTANT = 1e-6
@@ -45,7 +47,10 @@ class Normalization:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """The model inputs of the three sides and what is needed to make more of them."""
+    """The model inputs of the three sides and what is needed to make more of them.
+
+    ``fixed`` is the chain in integers, None where it has no such form.
+    """
 
     train: Examples
     validation: Examples
@@ -54,6 +59,7 @@ class FeatureSet:
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...]
     chain: tuple[str, ...]
+    fixed: FixedChain | None = None
 
 
 def extract_features(data: DataSplits, config: Config, console: Console) -> FeatureSet:
@@ -71,7 +77,31 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     chain = tuple(step.name for step in steps)
     console.info(f"{' → '.join(chain) or 'samples as they are'}: {final.channels} × {final.length}")
     normalization = fit_normalization(train.x)
-    return FeatureSet(train, validation, test, normalization, data.class_names, names, chain)
+    fixed = _fixed_chain(steps, settings, data, config, console)
+    return FeatureSet(train, validation, test, normalization, data.class_names, names, chain, fixed)
+
+
+def _fixed_chain(
+    steps: tuple[Step, ...], settings: Settings, data: DataSplits, config: Config, console: Console
+) -> FixedChain | None:
+    """The chain for the C; only training windows say how large samples become."""
+    _, channels, length = data.train.x.shape
+    unit = 1 / (config.data_processing_feature_extraction.scale or 1)
+    written = config.compilation.sample_lsb
+    if written is not None and len(written) not in (1, channels):
+        raise ConfigError(
+            f"compilation.sample_lsb has {len(written)} values for {channels} variables.",
+            hint=f"Write one value, or one for each of {', '.join(data.channel_names)}.",
+        )
+    if written is None:
+        lsb = choose_lsb(data.train.x, unit)
+    else:
+        lsb = np.broadcast_to(np.asarray(written) * unit, channels).copy()
+    try:
+        return lower_chain(steps, settings, lsb, length, data.hop)
+    except NoTwin as error:
+        console.warning(f"The C will start at the features, not at samples: {error.message}.")
+        return None
 
 
 def run_chain(steps: tuple[Step, ...], windows: WindowSet, settings: Settings) -> Examples:

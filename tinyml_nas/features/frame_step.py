@@ -6,18 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.features.fixed import Twin
 from tinyml_nas.features.signal import Array, Domain, Frames, Settings, Shape
 
 
 @dataclass(frozen=True)
 class FrameStep:
-    """A step that maps every frame x [N, C, L] on its own."""
+    """A step that maps each frame x [N, C, L] on its own: in float, and by its twin in integers."""
 
     name: str
     description: str
     accepts: tuple[Domain, ...]
     leaves: Domain | None  # None: the domain stays
     function: Callable[[Array, Settings], Array]
+    twin: Twin
     length: Callable[[int, Settings], int] = lambda length, settings: length
 
     def check(self, shape: Shape, settings: Settings) -> Shape:

@@ -1,11 +1,15 @@
-"""Steps around the Fourier transform."""
+"""Steps around the Fourier transform; its integer form is in ``integer_fft.py``."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.features.fixed import FixedOp, Int64, Signal
 from tinyml_nas.features.frame_step import FrameStep
+from tinyml_nas.features.integer_fft import Magnitude, fft_twin, magnitude_bound
 from tinyml_nas.features.signal import Array, Settings
 
 
@@ -28,8 +32,59 @@ def _without_first(length: int, settings: Settings) -> int:
     return length - 1
 
 
+def _positive_half_twin(signal: Signal, settings: Settings) -> tuple[None, Signal]:
+    return None, replace(signal, length=_half_length(signal.length, settings))
+
+
+@dataclass(frozen=True)
+class Absolute:
+    """Magnitude of real values."""
+
+    length: int
+    kernel: str = "absolute"
+
+    def apply(self, x: Int64) -> Int64:
+        """The frames without signs."""
+        return np.abs(x)
+
+
+def _absolute_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
+    if signal.bins is None:
+        return Absolute(signal.length), signal
+    operation = Magnitude(signal.bins, signal.first, signal.length)
+    return operation, replace(signal, bins=None, first=0, bound=magnitude_bound(signal.bound))
+
+
+@dataclass(frozen=True)
+class DropFirst:
+    """The frame without its first value."""
+
+    length: int
+    kernel: str = "drop_first"
+
+    def apply(self, x: Int64) -> Int64:
+        """The frames from their second value on."""
+        return x[..., 1:]
+
+
+def _drop_first_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
+    shorter = replace(signal, length=_without_first(signal.length, settings))
+    if signal.bins is None:
+        return DropFirst(shorter.length), shorter
+    return None, replace(shorter, first=signal.first + 1)
+
+
+def _normalize_twin(signal: Signal, settings: Settings) -> tuple[None, Signal]:
+    return None, signal.scaled(1 / settings.frame_size)
+
+
 FFT_FE = FrameStep(
-    "FFT_FE", "Discrete Fourier transform of each frame.", ("samples",), "spectrum", _fft
+    "FFT_FE",
+    "Discrete Fourier transform of each frame.",
+    ("samples",),
+    "spectrum",
+    _fft,
+    fft_twin,
 )
 FFT_POS_HALF = FrameStep(
     "FFT_POS_HALF",
@@ -37,6 +92,7 @@ FFT_POS_HALF = FrameStep(
     ("spectrum",),
     "half spectrum",
     _positive_half,
+    _positive_half_twin,
     _half_length,
 )
 ABS = FrameStep(
@@ -45,6 +101,7 @@ ABS = FrameStep(
     ("samples", "spectrum", "half spectrum", "magnitude"),
     "magnitude",
     lambda x, settings: np.abs(x),
+    _absolute_twin,
 )
 DC_REMOVE = FrameStep(
     "DC_REMOVE",
@@ -52,6 +109,7 @@ DC_REMOVE = FrameStep(
     ("half spectrum", "magnitude"),
     None,
     lambda x, settings: x[..., 1:],
+    _drop_first_twin,
     _without_first,
 )
 NORMALIZE = FrameStep(
@@ -60,4 +118,5 @@ NORMALIZE = FrameStep(
     ("samples", "spectrum", "half spectrum", "magnitude", "bins"),
     None,
     lambda x, settings: x / settings.frame_size,
+    _normalize_twin,
 )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml_nas.features.fixed import FixedOp, Int64, Signal, rounded_shift, table
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
+
+Q15 = 1 << 15
 
 
 def _window(x: Array, settings: Settings) -> Array:
@@ -13,13 +19,60 @@ def _window(x: Array, settings: Settings) -> Array:
     return np.asarray(x * np.hanning(x.shape[-1]))
 
 
+@dataclass(frozen=True)
+class HannWindow:
+    """x[t] * weights[t] / 2^15, rounded half up; the second half mirrors the ``weights``."""
+
+    weights: NDArray[np.int32]
+    length: int
+    kernel: str = "hann_window"
+
+    def apply(self, x: Int64) -> Int64:
+        """The frames under the window."""
+        half = self.weights.astype(np.int64)
+        return rounded_shift(x * np.concatenate([half, half[self.length // 2 - 1 :: -1]]), 15)
+
+
+def _window_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
+    half = np.hanning(signal.length)[: (signal.length + 1) // 2]
+    return HannWindow(table(half, Q15, Q15 - 1), signal.length), signal
+
+
 def _remove_mean(x: Array, settings: Settings) -> Array:
     """The frame without its mean, or as it is where dc_remove is off."""
     return np.asarray(x - x.mean(axis=-1, keepdims=True)) if settings.dc_remove else x
 
 
+@dataclass(frozen=True)
+class RemoveMean:
+    """x minus the mean of its frame: the sum times ``reciprocal`` / 2^``shift``, half up."""
+
+    length: int
+    reciprocal: int
+    shift: int
+    kernel: str = "remove_mean"
+
+    def apply(self, x: Int64) -> Int64:
+        """The frames without their means."""
+        total = x.sum(axis=-1, keepdims=True)
+        return np.asarray(x - rounded_shift(total * self.reciprocal, self.shift))
+
+
+def _remove_mean_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
+    if not settings.dc_remove:
+        return None, signal
+    shift = 62 - signal.bound.bit_length()  # bound * 2^shift, the largest product, is below 2^62
+    operation = RemoveMean(signal.length, round((1 << shift) / signal.length), shift)
+    return operation, replace(signal, bound=2 * signal.bound + 1)
+
+
 WINDOWING = FrameStep(
-    "WINDOWING", "Multiply each frame by a Hann window.", ("samples",), None, _window
+    "WINDOWING",
+    "Multiply each frame by a Hann window.",
+    ("samples",),
+    None,
+    _window,
+    _window_twin,
 )
 RAW_FE = FrameStep(
     "RAW_FE",
@@ -27,4 +80,5 @@ RAW_FE = FrameStep(
     ("samples",),
     None,
     _remove_mean,
+    _remove_mean_twin,
 )

@@ -40,6 +40,7 @@ class CExport:
     folder: Path
     files: Mapping[str, Path]
     arena_bytes: int
+    classes: int
     table_bytes: Mapping[Backend, int]
     """Flash of the tables, by how convolutions run on a core."""
     symbols: tuple[str, ...]
@@ -57,12 +58,12 @@ def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExp
     ``prefix`` is as ``compilation.c_prefix`` takes it.
     """
     model = resolve(net, prefix)
-    environment = _environment()
+    templates = environment()
     context = _context(net, prefix, model, vectors)
     folder.mkdir(parents=True, exist_ok=True)
     export = describe(net, prefix, folder)
     for template, path in export.files.items():
-        text = environment.get_template(f"{template}.j2").render(context)
+        text = templates.get_template(f"{template}.j2").render(context)
         path.write_text(text, encoding="ascii", newline="\n")
     return export
 
@@ -75,6 +76,7 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
         folder=folder,
         files={t: folder / pattern.format(prefix=prefix) for t, pattern in TEMPLATES.items()},
         arena_bytes=model.plan.arena_bytes,
+        classes=net.network.shapes[net.network.output].size,
         table_bytes={
             "one_row": model.table_bytes,
             "two_rows": model.table_bytes,
@@ -84,8 +86,9 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
     )
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates of the C."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -93,9 +96,9 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["numbers"] = format_numbers
-    environment.filters["float32"] = format_float
-    return environment
+    templates.filters["numbers"] = format_numbers
+    templates.filters["float32"] = format_float
+    return templates
 
 
 def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""Random streams for tests: every chain of steps, joined frames, voting, samples with extremes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tests.export.random_networks import random_int_network
+from tinyml_nas.features import STEPS
+from tinyml_nas.features.frontend import Int16, lower_chain, make_frontend
+from tinyml_nas.features.signal import Frames, Settings
+from tinyml_nas.graph import Shape
+from tinyml_nas.quantize.stream import IntStream, Voting, frames
+
+CHAINS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("CONCAT",),
+    ("RAW_FE",),
+    ("RAW_FE", "CONCAT"),
+    ("WINDOWING", "RAW_FE"),
+    ("ABS",),
+    ("ABS", "LOG_DB", "CONCAT"),
+    ("FFT_FE", "ABS"),
+    ("RAW_FE", "FFT_FE", "FFT_POS_HALF", "DC_REMOVE", "ABS", "LOG_DB"),
+    ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "LOG_DB", "CONCAT"),
+    ("WINDOWING", "FFT_FE", "NORMALIZE", "FFT_POS_HALF", "ABS", "BINNING", "LOG_DB", "CONCAT"),
+)
+LENGTHS = (4, 8, 32, 64, 128, 1024)
+ODD_LENGTHS = (1, 5, 25, 64)
+
+
+def random_settings(rng: np.random.Generator, length: int) -> Settings:
+    """Settings with which every chain works for frames of ``length`` samples."""
+    features = int(rng.choice([size for size in (1, 2, 4, 8) if size <= length // 4] or [1]))
+    return Settings(
+        frame_size=length,
+        feature_size=features,
+        frame_concat=int(rng.integers(1, 5)),
+        frame_skip=int(rng.integers(1, 4)),
+        min_bin=1 if length < 16 else int(rng.choice([1, 2, length // 4])),
+        normalize_bin=bool(rng.integers(0, 2)),
+        bandwidth=float(rng.choice([1, 2])),
+        dc_remove=True,
+        log_mul=20.0,
+        log_base=10.0,
+        log_threshold=float(rng.choice([1e-100, 0.5])),
+        stacking=str(rng.choice(["1D", "2D1"])),
+    )
+
+
+def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
+    """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
+    rng = np.random.default_rng(seed)
+    length = int(rng.choice(LENGTHS if "FFT_FE" in names else ODD_LENGTHS))
+    channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
+    settings = random_settings(rng, length)
+    lsb = 10.0 ** rng.uniform(-3, 2, channels)
+    chain = lower_chain([STEPS[name] for name in names], settings, lsb, length, hop)
+    samples = random_samples(rng, length + hop * int(rng.integers(6, 12)), channels)
+    left = float_features(names, settings, np.stack(list(frames(samples, chain))) * lsb[:, None])
+    axes = (0, 1, 2) if chain.stacked else (0, 2)
+    mean, spread = left.mean(axis=axes), left.std(axis=axes) + 1e-3 * np.abs(left).max() + 1e-9
+    features = chain.left.length
+    shape = Shape(channels, features * chain.joined)
+    if chain.stacked:
+        shape = Shape(1, channels * features * chain.joined)
+    net = random_int_network(seed, 2, ("conv", "avg"), shape)
+    entry = dataclasses.replace(
+        net.input,
+        mean=np.atleast_1d(mean).astype(np.float32),
+        scale=np.atleast_1d(spread / 40).astype(np.float32),
+    )
+    net = dataclasses.replace(net, input=entry)
+    windows = int(rng.integers(1, 5))
+    voting = Voting.of(windows, float(rng.choice([0, 0.7])))
+    frontend = make_frontend(chain, entry.mean, entry.scale, entry.zero_point)
+    return IntStream(net, frontend, voting), samples
+
+
+def float_features(names: tuple[str, ...], settings: Settings, x: np.ndarray) -> np.ndarray:
+    """What the float steps make of frames x [N, C, L], before they are joined."""
+    current = Frames(x, np.zeros(len(x), np.int64), np.zeros(len(x), np.int64))
+    for name in names:
+        if name != "CONCAT":
+            current = STEPS[name].apply(current, settings)
+    return current.x
+
+
+def random_samples(rng: np.random.Generator, count: int, channels: int) -> Int16:
+    """Tones, noise and stretches at the ends of the range: [count, channels]."""
+    time = np.arange(count)[:, None]
+    tone = np.sin(time * rng.uniform(0.01, 3, channels)) * 10.0 ** rng.uniform(0, 4.4, channels)
+    x = tone + rng.normal(0, 10.0 ** rng.uniform(-1, 3, channels), (count, channels))
+    full = rng.random((count, 1)) < 0.02
+    x = np.where(full, rng.choice([-32768, 32767, 0], (count, channels)), x)
+    x[count // 3 : count // 2] = rng.choice([-32768, 32767])
+    return np.clip(np.rint(x), -32768, 32767).astype(np.int16)

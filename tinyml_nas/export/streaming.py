@@ -1,0 +1,312 @@
+"""Proves that the C of a stream gives the features, scores and labels of its definition.
+
+Samples go through ``<prefix>_push`` on this machine and on every emulated core; what comes back is
+compared byte by byte, frame by frame.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tinyml_nas.errors import ParityError, ToolError
+from tinyml_nas.export.c import CStream
+from tinyml_nas.export.emulate import linked_size
+from tinyml_nas.export.machine import Machine
+from tinyml_nas.export.parity import CarrierResult
+from tinyml_nas.export.toolchain import (
+    THUMB_CORES,
+    Compiler,
+    build_host,
+    build_thumb,
+    host_compiler,
+    run_tool,
+)
+from tinyml_nas.features.frontend import Int16
+from tinyml_nas.quantize.stream import IntStream, run_stream
+
+FUNCTIONS = ("push", "stream_init", "stream_scores", "stream_bytes", "run")
+PENDING = -3
+SEED = 2024
+TRACE = "stream_trace"
+PROTOTYPE = f"void {TRACE}(const int8_t *features, int32_t count)"
+SHORT_PUSH = 7
+"""Rows: another way to cut the same samples, which must not change a byte."""
+
+HARNESS = """\
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#endif
+#include "@p@_stream.h"
+
+@prototype@
+{
+    fwrite(features, 1, (size_t)count, stdout);
+}
+
+/* Samples in; out the features of each frame, and after each window its label and scores. */
+int main(int argc, char **argv)
+{
+    /* from the heap and of the exact size, so that a sanitizer sees one byte too many */
+    @p@_stream_t *stream = malloc(sizeof *stream);
+    int16_t *samples = malloc(@P@_HOP * @P@_SAMPLE_CHANNELS * sizeof *samples);
+    const size_t rows = argc > 1 ? (size_t)atoi(argv[1]) : 1;
+    size_t read;
+#ifdef _WIN32
+    _setmode(_fileno(stdin), _O_BINARY);
+    _setmode(_fileno(stdout), _O_BINARY);
+#endif
+    if (stream == NULL || samples == NULL || @p@_stream_init(stream) != @P@_OK) {
+        return 1;
+    }
+    while ((read = fread(samples, @P@_SAMPLE_CHANNELS * sizeof *samples, rows, stdin)) > 0) {
+        const int32_t label = @p@_push(stream, samples, read);
+        if (label != @P@_PENDING) {
+            fwrite(&label, sizeof label, 1, stdout);
+            fwrite(@p@_stream_scores(stream), 1, @P@_CLASSES, stdout);
+        }
+    }
+    free(samples);
+    free(stream);
+    return 0;
+}
+"""
+STUB = f"""\
+{PROTOTYPE}
+{{
+    (void)features, (void)count;
+    __asm volatile("");
+}}
+"""
+
+
+class StreamCarrier(Protocol):
+    """One way to run the C of a stream."""
+
+    @property
+    def name(self) -> str:
+        """Name in reports."""
+
+    def run(self, samples: Int16, rows: int) -> bytes:
+        """What samples [T, C] give when ``rows`` of them are pushed at a time."""
+
+
+@dataclass(frozen=True)
+class HostStream:
+    """The stream as a program of this machine."""
+
+    stream: CStream
+    compiler: Compiler | None = None
+    flags: Sequence[str] = ("-O2",)
+    name: str = "host C"
+
+    def run(self, samples: Int16, rows: int) -> bytes:
+        """Features, labels and scores in the order in which they come about."""
+        prefix = self.stream.network.prefix
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            folder = Path(name)
+            harness = folder / "harness.c"
+            text = HARNESS.replace("@p@", prefix).replace("@P@", prefix.upper())
+            harness.write_text(text.replace("@prototype@", PROTOTYPE), encoding="ascii")
+            include = ("-include", str(_trace_header(prefix, folder)))
+            flags = [*self.flags, *include, "-I", str(self.stream.network.folder)]
+            sources = [harness, *self.stream.sources]
+            compiler = self.compiler or host_compiler()
+            program = build_host(compiler, sources, folder / "stream", flags)
+            try:
+                return run_tool([program, str(rows)], stdin=samples.astype("=i2").tobytes())
+            except ToolError as error:
+                raise ParityError(f"{self.name}: {error.message}") from error
+
+
+@dataclass(frozen=True)
+class CoreStream:
+    """The stream as machine code of an emulated core."""
+
+    stream: CStream
+    core: str
+
+    @property
+    def name(self) -> str:
+        """The core."""
+        return self.core
+
+    def run(self, samples: Int16, rows: int) -> bytes:
+        """Features, labels and scores in the order in which they come about."""
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            program = self._build(Path(name))
+            player = _Player(program, self.core, self.stream, rows * samples.shape[1])
+            out = bytearray()
+            machine = player.machine
+            machine.on_call(TRACE, lambda data, count, *_: out.extend(machine.read(data, count)))
+            for start in range(0, len(samples), rows):
+                label = player.push(samples[start : start + rows])
+                if label != PENDING:
+                    out += struct.pack("<i", label) + player.scores()
+        return bytes(out)
+
+    def _build(self, folder: Path) -> Path:
+        stub = folder / "stub.c"
+        stub.write_text(STUB, encoding="ascii")
+        include = ("-include", str(_trace_header(self.stream.network.prefix, folder)))
+        keep = [f"{self.stream.network.prefix}_{function}" for function in FUNCTIONS]
+        sources = [*self.stream.sources, stub]
+        return build_thumb(self.core, sources, folder / "stream.elf", keep, flags=include)
+
+
+class _Player:
+    """A stream in the memory of an emulated core."""
+
+    def __init__(
+        self, program: Path, core: str, stream: CStream, values: int, *, count: bool = False
+    ) -> None:
+        network = stream.network
+        self._prefix, self._classes = network.prefix, network.classes
+        self.ram_bytes = Machine(program, core, network).call(f"{self._prefix}_stream_bytes")
+        extra = self.ram_bytes + 2 * values
+        self.machine = Machine(program, core, network, extra_bytes=extra, count=count)
+        self._stream = self.machine.extra
+        noise = np.random.default_rng(SEED).bytes(self.ram_bytes)  # no clean memory
+        self.machine.write(self._stream, noise)
+        self.machine.call(f"{self._prefix}_stream_init", self._stream)
+
+    def push(self, samples: Int16) -> int:
+        """The label or status after ``samples`` [T, C]."""
+        where = self._stream + self.ram_bytes
+        self.machine.write(where, samples.astype("<i2").tobytes())
+        value = self.machine.call(f"{self._prefix}_push", self._stream, where, len(samples))
+        return value - (1 << 32) if value >> 31 else value
+
+    def scores(self) -> bytes:
+        """The scores of the last window."""
+        address = self.machine.call(f"{self._prefix}_stream_scores", self._stream)
+        return self.machine.read(address, self._classes)
+
+
+@dataclass(frozen=True)
+class StreamCost:
+    """What a stream takes on one core: linked flash with the network, and the longest push.
+
+    ``frame_instructions`` are those of a frame's features and of storing its samples, without the
+    network's; ``ram_bytes`` are all that a stream needs, the arena of the network included.
+    """
+
+    core: str
+    flash_bytes: int
+    ram_bytes: int
+    stack_bytes: int
+    frame_instructions: int
+
+
+def prove_stream(
+    stream: IntStream,
+    emitted: CStream,
+    samples: Sequence[Int16],
+    carriers: Sequence[StreamCarrier],
+) -> list[CarrierResult]:
+    """Compare ``carriers`` with the definition over streams of ``samples`` [T, C].
+
+    The first is run twice, with pushes of another size, for how samples come must change nothing.
+    """
+    truth = b"".join(expected(stream, part) for part in samples)
+    hop = stream.frontend.chain.hop
+    results = []
+    for number, carrier in enumerate(carriers):
+        cuts = (hop, min(hop, SHORT_PUSH)) if number == 0 else (hop,)
+        results.append(_examine(stream, carrier, samples, cuts, truth))
+    return results
+
+
+def stream_carriers(emitted: CStream) -> tuple[StreamCarrier, ...]:
+    """The C of a stream on this machine and on every emulated core."""
+    return (HostStream(emitted), *(CoreStream(emitted, core) for core in THUMB_CORES))
+
+
+def expected(stream: IntStream, samples: Int16) -> bytes:
+    """What a carrier must give for ``samples`` [T, C]."""
+    truth = run_stream(stream, samples)
+    window_of = {int(frame): window for window, frame in enumerate(truth.last)}
+    out = bytearray()
+    for number, frame in enumerate(truth.features):
+        out += (frame if stream.frontend.chain.stacked else frame.T).tobytes()
+        if (window := window_of.get(number)) is not None:
+            out += struct.pack("<i", truth.labels[window]) + truth.scores[window].tobytes()
+    return bytes(out)
+
+
+def _examine(
+    stream: IntStream,
+    carrier: StreamCarrier,
+    samples: Sequence[Int16],
+    cuts: Sequence[int],
+    truth: bytes,
+) -> CarrierResult:
+    name = f"{carrier.name}, stream"
+    try:
+        runs = [b"".join(carrier.run(part, rows) for part in samples) for rows in cuts]
+    except ToolError as error:
+        return CarrierResult(name, "not proven", 0, 0, error.message)
+    except ParityError as error:
+        return CarrierResult(name, "failed", 0, 1, error.message)
+    for got in runs:
+        if len(got) != len(truth):
+            detail = f"gave {len(got)} bytes, not {len(truth)}"
+            return CarrierResult(name, "failed", len(got), 1, detail)
+        different = np.frombuffer(got, np.uint8) != np.frombuffer(truth, np.uint8)
+        if different.any():
+            first = int(different.argmax())
+            return CarrierResult(
+                name,
+                "failed",
+                len(got),
+                int(different.sum()),
+                f"byte {first} of features, labels and scores is {got[first]}, not {truth[first]}",
+            )
+    frame_count = sum(len(part) for part in samples) // stream.frontend.chain.hop
+    return CarrierResult(
+        name, "proven", len(runs) * len(truth), 0, f"about {frame_count} frames, label and scores"
+    )
+
+
+def measure_stream(emitted: CStream, core: str, samples: Int16, hop: int) -> StreamCost:
+    """Flash, RAM, stack and instructions of ``emitted`` on ``core`` over ``samples`` [T, C].
+
+    Raises ``ToolError`` when the compiler or the emulator is missing.
+    """
+    prefix = emitted.network.prefix
+    with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+        program = Path(name) / "stream.elf"
+        build_thumb(core, emitted.sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
+        player = _Player(program, core, emitted, hop * samples.shape[1], count=True)
+        most = 0
+        for start in range(0, len(samples), hop):
+            player.machine.clear_counts()
+            player.push(samples[start : start + hop])
+            most = max(most, player.machine.instructions_by_layer()[""])
+        return StreamCost(
+            core,
+            linked_size(program).flash_bytes,
+            player.ram_bytes,
+            player.machine.stack_bytes(),
+            most,
+        )
+
+
+def _trace_header(prefix: str, folder: Path) -> Path:
+    """A header to ``-include``: the features of every frame go through ``stream_trace``."""
+    path = folder / "stream_trace.h"
+    path.write_text(
+        f"#include <stdint.h>\n{PROTOTYPE};\n#define {prefix.upper()}_STREAM_TRACE {TRACE}\n",
+        encoding="ascii",
+    )
+    return path
