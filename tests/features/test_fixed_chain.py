@@ -1,4 +1,4 @@
-"""The integer form of every chain against the float one, and its bounds against the worst samples."""
+"""The integer form of every chain against the float one, and its bounds against extremes."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,34 @@ import onnxruntime
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.export.c import CExport, CStream, emit_c, emit_stream
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.export.emulate import Emulation, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
-from tinyml_nas.export.parity import ParityReport, c_carriers, prove
+from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.export.streaming import measure_stream, prove_stream, stream_carriers
 from tinyml_nas.export.toolchain import THUMB_CORES
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.features.frontend import Int16
 from tinyml_nas.quantize import Quantized, quantize_input, run_reference
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.qat import folded_parameters
+from tinyml_nas.quantize.stream import Agreement, IntStream
 from tinyml_nas.train.builder import NetworkModule
 
 COUNTED_WINDOWS = 4
 """Windows whose instructions are counted; the C has next to no data-dependent branches."""
+
+
+@dataclass(frozen=True)
+class ProvenStream:
+    """A stream, the samples [T, C] that it is proven on, and how near it is to the float chain."""
+
+    stream: IntStream
+    samples: Sequence[Int16]
+    agreement: Agreement
 
 
 def export_model(
@@ -36,13 +49,15 @@ def export_model(
     quantized: Quantized | None,
     features: FeatureSet,
     windows: Float32,
+    stream: ProvenStream | None,
     config: Config,
     folder: Path,
     console: Console,
 ) -> dict[str, Any]:
     """Write every artefact of a model into ``folder`` and prove that they agree on ``windows``.
 
-    Returns the ``parity``, ``linked``, ``instructions`` and ``files`` of its results record.
+    Where there is a ``stream``, its C stands around that of the network.  Returns the ``parity``,
+    ``linked``, ``instructions``, ``stream`` and ``files`` of its results record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folded = fold_batch_norm(trained)
@@ -69,6 +84,12 @@ def export_model(
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)
     report = prove_carriers(net, windows, carriers, console)
+    if stream is not None and config.compilation.enable:
+        emitted = emit_stream(stream.stream, export)
+        files |= {f"C {kind.replace('_', ' ')}": path for kind, path in emitted.files.items()}
+        results = prove_streams(stream.stream, stream.samples, emitted, console)
+        report = replace(report, carriers=(*report.carriers, *results))
+        record["stream"] = _stream_record(stream, emitted, console)
     return record | {"parity": report.to_json(), "files": _names(files, folder)}
 
 
@@ -115,6 +136,56 @@ def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> 
     }
 
 
+def _stream_record(proven: ProvenStream, emitted: CStream, console: Console) -> dict[str, Any]:
+    """What a stream is, how near its features are to the float ones, and what it takes."""
+    chain, voting = proven.stream.frontend.chain, proven.stream.voting
+    near = proven.agreement
+    console.info(
+        f"from int16 samples: {near.inputs_equal:.1%} of the int8 inputs are those of the float "
+        f"features, {near.mean_difference:.2f} steps apart on average; the same label for "
+        f"{near.labels_equal:.1%} of {near.windows} windows"
+    )
+    costs = []
+    with console.track("measure the stream", len(THUMB_CORES)) as task:
+        for core in THUMB_CORES:
+            try:
+                costs.append(measure_stream(emitted, core, proven.samples[0], chain.hop))
+            except ToolError as error:
+                console.warning(f"{core} was not measured: {error.message}")
+            task.advance(core)
+    return {
+        "operations": [operation.kernel for operation in chain.operations],
+        "lsb": chain.lsb.tolist(),
+        "frame_rows": chain.frame_length,
+        "hop": chain.hop,
+        "joined": chain.joined,
+        "voting": vars(voting),
+        "agreement": vars(near),
+        "cost": {cost.core: vars(cost) for cost in costs},
+    }
+
+
+def prove_streams(
+    stream: IntStream, samples: Sequence[Int16], emitted: CStream, console: Console
+) -> tuple[CarrierResult, ...]:
+    """Run the C of a stream on this machine and every core, and say how each one fared."""
+    carriers = stream_carriers(emitted)
+    with console.track("prove the stream", len(carriers)) as task:
+        results = []
+        for carrier in carriers:
+            results.append(prove_stream(stream, samples, carrier))
+            task.advance(f"{carrier.name}: {results[-1].status}")
+    for result in results:
+        _say(result, console)
+    return tuple(results)
+
+
+def _say(result: CarrierResult, console: Console) -> None:
+    line = f"{result.name}: {result.status}, {result.values:,} values, {result.mismatches} differ"
+    say = console.info if result.status == "proven" else console.warning
+    say(f"{line} ({result.detail})")
+
+
 def prove_carriers(
     net: IntNetwork, windows: Float32, carriers: Sequence[Carrier], console: Console
 ) -> ParityReport:
@@ -122,9 +193,5 @@ def prove_carriers(
     with console.track("prove parity", len(carriers)) as task:
         report = prove(net, windows, carriers, lambda r: task.advance(f"{r.name}: {r.status}"))
     for result in report.carriers:
-        line = (
-            f"{result.name}: {result.status}, {result.values:,} values, {result.mismatches} differ"
-        )
-        say = console.info if result.status == "proven" else console.warning
-        say(f"{line} ({result.detail})")
+        _say(result, console)
     return report

@@ -208,25 +208,6 @@ class StreamCost:
     frame_instructions: int
 
 
-def prove_stream(
-    stream: IntStream,
-    emitted: CStream,
-    samples: Sequence[Int16],
-    carriers: Sequence[StreamCarrier],
-) -> list[CarrierResult]:
-    """Compare ``carriers`` with the definition over streams of ``samples`` [T, C].
-
-    The first is run twice, with pushes of another size, for how samples come must change nothing.
-    """
-    truth = b"".join(expected(stream, part) for part in samples)
-    hop = stream.frontend.chain.hop
-    results = []
-    for number, carrier in enumerate(carriers):
-        cuts = (hop, min(hop, SHORT_PUSH)) if number == 0 else (hop,)
-        results.append(_examine(stream, carrier, samples, cuts, truth))
-    return results
-
-
 def stream_carriers(emitted: CStream) -> tuple[StreamCarrier, ...]:
     """The C of a stream on this machine and on every emulated core."""
     return (HostStream(emitted), *(CoreStream(emitted, core) for core in THUMB_CORES))
@@ -244,38 +225,36 @@ def expected(stream: IntStream, samples: Int16) -> bytes:
     return bytes(out)
 
 
-def _examine(
-    stream: IntStream,
-    carrier: StreamCarrier,
-    samples: Sequence[Int16],
-    cuts: Sequence[int],
-    truth: bytes,
+def prove_stream(
+    stream: IntStream, samples: Sequence[Int16], carrier: StreamCarrier
 ) -> CarrierResult:
-    name = f"{carrier.name}, stream"
+    """Compare ``carrier`` with the definition over streams of ``samples`` [T, C].
+
+    Pushes are as long as they may be, and once short: how samples come must change nothing.
+    """
+    name, hop = f"{carrier.name}, stream", stream.frontend.chain.hop
+    truth = [expected(stream, part) for part in samples]
+    cuts = [hop] * len(samples)
+    cuts[0] = min(hop, SHORT_PUSH)
     try:
-        runs = [b"".join(carrier.run(part, rows) for part in samples) for rows in cuts]
+        got = [carrier.run(part, rows) for part, rows in zip(samples, cuts, strict=True)]
     except ToolError as error:
         return CarrierResult(name, "not proven", 0, 0, error.message)
     except ParityError as error:
         return CarrierResult(name, "failed", 0, 1, error.message)
-    for got in runs:
-        if len(got) != len(truth):
-            detail = f"gave {len(got)} bytes, not {len(truth)}"
-            return CarrierResult(name, "failed", len(got), 1, detail)
-        different = np.frombuffer(got, np.uint8) != np.frombuffer(truth, np.uint8)
-        if different.any():
-            first = int(different.argmax())
-            return CarrierResult(
-                name,
-                "failed",
-                len(got),
-                int(different.sum()),
-                f"byte {first} of features, labels and scores is {got[first]}, not {truth[first]}",
-            )
-    frame_count = sum(len(part) for part in samples) // stream.frontend.chain.hop
-    return CarrierResult(
-        name, "proven", len(runs) * len(truth), 0, f"about {frame_count} frames, label and scores"
-    )
+    values = sum(map(len, truth))
+    for number, (one, other) in enumerate(zip(got, truth, strict=True)):
+        if one != other:
+            return CarrierResult(name, "failed", values, 1, _first_difference(number, one, other))
+    detail = f"features, scores and labels of {len(samples)} streams of samples"
+    return CarrierResult(name, "proven", values, 0, detail)
+
+
+def _first_difference(number: int, got: bytes, truth: bytes) -> str:
+    for position, (one, other) in enumerate(zip(got, truth, strict=False)):
+        if one != other:
+            return f"stream {number}, byte {position} of what it gives: {one} instead of {other}"
+    return f"stream {number} gives {len(got)} bytes instead of {len(truth)}"
 
 
 def measure_stream(emitted: CStream, core: str, samples: Int16, hop: int) -> StreamCost:

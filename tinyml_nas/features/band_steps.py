@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.fixed import WORD_BITS, FixedOp, Int64, NoTwin, Signal, rounded_shift, table
+from tinyml_nas.features.fixed import (
+    WORD_BITS,
+    FixedOp,
+    Int64,
+    NoTwin,
+    Signal,
+    rounded_shift,
+    table,
+)
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 

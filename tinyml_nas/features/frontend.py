@@ -45,6 +45,8 @@ class FixedChain:
     Their features lie channel by channel in one row where they are ``stacked``.
     """
 
+    steps: tuple[Step, ...]
+    settings: Settings
     frame_length: int
     lsb: Float64
     guard_bits: int
@@ -103,7 +105,11 @@ class Frontend:
         """
         chain = self.chain
         last = last_frames(np.zeros(len(features), np.int64), chain.joined, chain.skip)
-        return join(features, last, chain.joined, chain.stacked), last
+        return self.joined(features, last), last
+
+    def joined(self, features: Int8, last: NDArray[np.int64]) -> Int8:
+        """Model inputs that end with the frames ``last`` of features [T, C, F]."""
+        return join(features, last, self.chain.joined, self.chain.stacked)
 
 
 def choose_lsb(x: NDArray[np.float32], unit: float) -> Float64:
@@ -139,7 +145,7 @@ def lower_chain(
         if guard_bits == 0:
             raise
         return lower_chain(steps, settings, lsb, length, hop, guard_bits - 1)
-    chain = FixedChain(length, lsb, guard_bits, operations, left, hop)
+    chain = FixedChain(tuple(steps), settings, length, lsb, guard_bits, operations, left, hop)
     if CONCAT not in steps:
         return chain
     joined, stacked = settings.frame_concat, settings.stacking == "1D"

@@ -11,7 +11,8 @@ from tinyml_nas.features.fixed import FixedOp, Int64, Signal, rounded_shift, tab
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 
-Q15 = 1 << 15
+WINDOW_BITS = 16
+"""Fractional bits of the window, whose values are below 1."""
 
 
 def _window(x: Array, settings: Settings) -> Array:
@@ -21,7 +22,7 @@ def _window(x: Array, settings: Settings) -> Array:
 
 @dataclass(frozen=True)
 class HannWindow:
-    """x[t] * weights[t] / 2^15, rounded half up; the second half mirrors the ``weights``."""
+    """x[t] * weights[t] / 2^16, rounded half up; the second half mirrors the ``weights``."""
 
     weights: NDArray[np.int32]
     length: int
@@ -30,12 +31,14 @@ class HannWindow:
     def apply(self, x: Int64) -> Int64:
         """The frames under the window."""
         half = self.weights.astype(np.int64)
-        return rounded_shift(x * np.concatenate([half, half[self.length // 2 - 1 :: -1]]), 15)
+        return rounded_shift(
+            x * np.concatenate([half, half[self.length // 2 - 1 :: -1]]), WINDOW_BITS
+        )
 
 
 def _window_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
     half = np.hanning(signal.length)[: (signal.length + 1) // 2]
-    return HannWindow(table(half, Q15, Q15 - 1), signal.length), signal
+    return HannWindow(table(half, 1 << WINDOW_BITS, (1 << WINDOW_BITS) - 1), signal.length), signal
 
 
 def _remove_mean(x: Array, settings: Settings) -> Array:

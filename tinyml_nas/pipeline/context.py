@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
+from tinyml_nas.data import DataSplits
 from tinyml_nas.devices import Device
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.pipeline.folder import RunFolder
@@ -16,13 +17,14 @@ from tinyml_nas.pipeline.timing import timed_stage
 
 @dataclass(frozen=True)
 class Context:
-    """One run; ``features`` have all three sides, and only the closing test reads the third.
+    """One run; ``data`` and ``features`` have all three sides.
 
-    ``seconds`` collects the time of each stage.
+    Only the closing test reads the third.  ``seconds`` collects the time of each stage.
     """
 
     config: Config
     device: Device
+    data: DataSplits
     features: FeatureSet
     folder: RunFolder
     seconds: dict[str, float]

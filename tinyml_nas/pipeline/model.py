@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyml_nas.export import export_model
-from tinyml_nas.export.stage import golden_windows
+from tinyml_nas.export.stage import ProvenStream, golden_windows
+from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, confusions
+from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
+from tinyml_nas.quantize.stream import Voting, agreement, make_stream, sample_streams, save_stream
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.metrics import accuracy, macro_f1
 
+STREAM_FILE = "stream.npz"
+PROVEN_STREAMS = 3
 MAIN_ROLES = ("searched", "chosen")
 """Their files lie in ``export`` itself, those of all others in a folder below."""
 
@@ -43,6 +48,9 @@ def finish_model(
         record["quantization"] = fitted.quantized.record
         integer = fitted.quantized.integer
         save_integer(folder.path / "quantize" / role / "integer.npz", integer, golden)
+    stream = _stream(fitted.quantized, context)
+    if stream is not None:
+        save_stream(folder.path / "quantize" / role / STREAM_FILE, stream.stream, stream.samples)
     with context.stage(f"test {role}", f"test: {network.name} ({role})"):
         record |= _test(fits, shipped, context)
     with context.stage(f"export {role}", f"export: {network.name} ({role})"):
@@ -52,6 +60,7 @@ def finish_model(
             fitted.quantized,
             features,
             golden,
+            stream,
             config,
             folder.path / where,
             context.console,
@@ -59,6 +68,27 @@ def finish_model(
         record["files"] = {label: f"{where}/{name}" for label, name in record["files"].items()}
     record["memory"] = _memory_record(plan_memory(network))
     return record
+
+
+def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | None:
+    """The way from samples to labels around the integer model, and test samples to prove it on."""
+    chain, compilation = context.features.fixed, context.config.compilation
+    if quantized is None or chain is None:
+        return None
+    voting = Voting.of(compilation.vote_windows, compilation.vote_share)
+    try:
+        stream = make_stream(quantized.integer, chain, voting)
+    except NoTwin as error:
+        context.console.warning(f"The C starts at the features, not at samples: {error.message}.")
+        return None
+    data, features = context.data, context.features
+    held_out = len(features.validation) > 0
+    near = agreement(
+        stream,
+        data.validation if held_out else data.train,
+        features.validation if held_out else features.train,
+    )
+    return ProvenStream(stream, sample_streams(data.test, chain, PROVEN_STREAMS), near)
 
 
 def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, Any]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export.c import describe
+from tinyml_nas.export.c import describe, describe_stream
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import c_carriers
-from tinyml_nas.export.stage import prove_carriers
+from tinyml_nas.export.stage import prove_carriers, prove_streams
 from tinyml_nas.pipeline.folder import RESULTS, named_run
+from tinyml_nas.pipeline.model import STREAM_FILE
 from tinyml_nas.quantize.storage import load_integer
+from tinyml_nas.quantize.stream import load_stream
 from tinyml_nas.report import load_results
 
 INT8 = "int8 ONNX"
 SOURCE = "C source"
+STREAM = "C stream"
 
 
 def prove_run(run: Path, console: Console) -> None:
@@ -42,6 +46,12 @@ def prove_run(run: Path, console: Console) -> None:
             source = run / model.files[SOURCE]
             carriers += c_carriers(net, describe(net, source.stem, source.parent))
         report = prove_carriers(net, windows, carriers, console)
+        if STREAM in model.files:
+            file = run / "quantize" / model.role / STREAM_FILE
+            stream, samples = load_stream(file, net)
+            emitted = describe_stream(describe(net, source.stem, source.parent))
+            results = prove_streams(stream, samples, emitted, console)
+            report = replace(report, carriers=(*report.carriers, *results))
         report.require()
         if unproven := [c for c in report.carriers if c.status != "proven"]:
             raise ToolError(

@@ -96,7 +96,7 @@ def run(
     keys = config.model_dump(mode="json", exclude={"path"})
     identity = fingerprint(keys, data.manifest, __version__, taken and taken.record)
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
-    context = Context(config, device, features, folder, seconds, console)
+    context = Context(config, device, data, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())

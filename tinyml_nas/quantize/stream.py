@@ -6,20 +6,30 @@ are smoothed: the one that most of the last windows have, where enough of them a
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinyml_nas.features import Frontend, make_frontend
-from tinyml_nas.features.frontend import FixedChain, Int8, Int16
+from tinyml_nas.data import WindowSet
+from tinyml_nas.features import STEPS, Examples, FixedChain, Frontend, make_frontend
+from tinyml_nas.features.concat_step import last_frames
+from tinyml_nas.features.frontend import Int8, Int16, lower_chain
+from tinyml_nas.features.signal import Settings
 from tinyml_nas.quantize.integer import IntNetwork
-from tinyml_nas.quantize.reference import run_reference
+from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 
 UNDECIDED = -5
 """Label of a window after which too few of the last ones agree; a status of the C."""
+AGREEMENT_WINDOWS = 512
+STREAM_INPUTS = 3
+"""Model inputs of a stream for the proof, beside the first."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class StreamTruth:
     """
 
     features: Int8  # [T, C, F]
-    last: np.ndarray
+    last: NDArray[np.int64]
     scores: Int8  # [M, classes]
     labels: list[int]
 
@@ -93,3 +103,84 @@ def frames(samples: Int16, chain: FixedChain) -> Iterator[Int16]:
     """The frames [C, L] of samples [T, C]."""
     for start in range(0, len(samples) - chain.frame_length + 1, chain.hop):
         yield samples[start : start + chain.frame_length].T
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How int16 samples and integer features compare with the float features of the training.
+
+    The share of int8 inputs that are equal, their mean and largest difference in steps of int8, and
+    the share of equal labels.
+    """
+
+    windows: int
+    inputs_equal: float
+    mean_difference: float
+    largest_difference: int
+    labels_equal: float
+
+
+def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreement:
+    """``windows`` through the integer chain against ``floats``, their float features."""
+    chain, net = stream.frontend.chain, stream.net
+    features = stream.frontend.run(chain.samples(windows.x))
+    last = last_frames(windows.recording, chain.joined, chain.skip)
+    got = stream.frontend.joined(features, last)[:AGREEMENT_WINDOWS]
+    wanted = quantize_input(net, floats.x[:AGREEMENT_WINDOWS])
+    labels = [run_reference(net, q)[net.network.output].argmax(axis=1) for q in (got, wanted)]
+    difference = np.abs(got.astype(np.int16) - wanted)
+    return Agreement(
+        len(got),
+        float((difference == 0).mean()),
+        float(difference.mean()),
+        int(difference.max(initial=0)),
+        float((labels[0] == labels[1]).mean()),
+    )
+
+
+def sample_streams(windows: WindowSet, chain: FixedChain, count: int) -> list[Int16]:
+    """At most ``count`` streams of samples [T, C] out of ``windows`` [N, C, L], spread over them.
+
+    Each is a stretch of one recording, long enough for a few model inputs where it is.
+    """
+    apart = np.diff(windows.start) != chain.hop
+    cuts = np.flatnonzero(apart | (np.diff(windows.recording) != 0)) + 1
+    stretches = np.split(np.arange(len(windows)), cuts)
+    long = [stretch for stretch in stretches if len(stretch) >= chain.joined] or stretches
+    picked = np.unique(np.linspace(0, len(long) - 1, count).astype(int))
+    frame_count = chain.joined + STREAM_INPUTS * chain.skip
+    return [_samples(windows.x[long[i][:frame_count]], chain) for i in picked]
+
+
+def _samples(x: NDArray[np.float32], chain: FixedChain) -> Int16:
+    """The samples [T, C] under consecutive windows x [N, C, L]."""
+    first, rest = chain.samples(x[:1]), chain.samples(x[1:, :, -chain.hop :])
+    return np.concatenate([part.T for part in (*first, *rest)])
+
+
+def save_stream(path: Path, stream: IntStream, samples: Sequence[Int16]) -> None:
+    """Write what makes ``stream`` of its network, and the samples that it was proven on."""
+    chain = stream.frontend.chain
+    state = {
+        "steps": [step.name for step in chain.steps],
+        "settings": dataclasses.asdict(chain.settings),
+        "lsb": chain.lsb,
+        "frame_length": chain.frame_length,
+        "hop": chain.hop,
+        "voting": dataclasses.asdict(stream.voting),
+        "samples": list(samples),
+    }
+    save_checkpoint(path, state)
+
+
+def load_stream(path: Path, net: IntNetwork) -> tuple[IntStream, list[Int16]]:
+    """What :func:`save_stream` wrote; raises ``ToolError`` when it cannot be read."""
+    state = load_checkpoint(path)
+    chain = lower_chain(
+        [STEPS[name] for name in state["steps"]],
+        Settings(**state["settings"]),
+        state["lsb"],
+        state["frame_length"],
+        state["hop"],
+    )
+    return make_stream(net, chain, Voting(**state["voting"])), state["samples"]

@@ -210,6 +210,49 @@ class Parity(Record):
     carriers: list[Carrier] = []
 
 
+class StreamCost(Record):
+    """What a stream takes on one core, its network included; instructions without the network's."""
+
+    core: str
+    flash_bytes: Count
+    ram_bytes: Count
+    stack_bytes: Count
+    frame_instructions: Count
+
+
+class Agreement(Record):
+    """How int16 samples and integer features compare with the float features of the training.
+
+    Differences are in steps of the int8 input.
+    """
+
+    windows: Count
+    inputs_equal: Fraction
+    mean_difference: float
+    largest_difference: Count
+    labels_equal: Fraction
+
+
+class Voting(Record):
+    """``agreeing`` of the last ``windows`` give the label."""
+
+    windows: Count
+    agreeing: Count
+
+
+class Stream(Record):
+    """The way from int16 samples to labels in C; ``lsb`` is what one count stands for."""
+
+    operations: list[str]
+    lsb: list[float]
+    frame_rows: Count
+    hop: Count
+    joined: Count
+    voting: Voting
+    agreement: Agreement
+    cost: dict[str, StreamCost] = {}
+
+
 class Model(Record):
     """One trained, quantized and exported network.
 
@@ -234,6 +277,7 @@ class Model(Record):
     stack_bytes: dict[str, Count] = {}
     parity: Parity | None = None
     qdq_agreement: Fraction | None = None
+    stream: Stream | None = None
     files: dict[str, str] = {}
 
 
