@@ -66,6 +66,7 @@ def export_model(
     if config.compilation.enable:
         export = emit_c(net, config.compilation.c_prefix, folder / "c", windows)
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
+        files["C package"] = export.package["readme"]
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)
     report = prove_carriers(net, windows, carriers, console)

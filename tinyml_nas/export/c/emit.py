@@ -28,7 +28,29 @@ TEMPLATES = {
     "vectors_header": "{prefix}_vectors.h",
     "vectors": "{prefix}_vectors.c",
     "selftest": "{prefix}_selftest.c",
+}
+LIBRARY = ("source", "weights")
+"""What a firmware compiles: the model and its tables."""
+SELFTEST = ("selftest", "vectors")
+
+PACKAGE = {
+    "readme": "README.md",
     "cmake": "CMakeLists.txt",
+    "zephyr_module": "zephyr/module.yml",
+    "zephyr_cmake": "zephyr/CMakeLists.txt",
+    "zephyr_kconfig": "zephyr/Kconfig",
+    "arduino_library": "library.properties",
+    "arduino_example": "examples/selftest/selftest.ino",
+    "platformio": "library.json",
+    "cmsis_pack": "{vendor}.{prefix}.pdsc",
+}
+"""What makes the folder a package of each build system; the C lies in ``src`` for all of them."""
+VENDOR = "tinyml-nas"  # CMSIS-Pack allows no underscore
+
+CORES: Mapping[Backend, str] = {
+    "one_row": "Cortex-M0, M0+",
+    "dsp": "Cortex-M4, M7, M33, M55",
+    "two_rows": "other cores",
 }
 
 
@@ -38,7 +60,11 @@ class CExport:
 
     prefix: str
     folder: Path
+    """Where the C lies: the folder to include."""
     files: Mapping[str, Path]
+    """The C."""
+    package: Mapping[str, Path]
+    """What build systems read, in the folder above."""
     arena_bytes: int
     table_bytes: Mapping[Backend, int]
     """Flash of the tables, by how convolutions run on a core."""
@@ -46,34 +72,38 @@ class CExport:
     """C name of each layer, in order: its function is ``<prefix>_layer_<symbol>``."""
 
     @property
-    def sources(self) -> tuple[Path, Path]:
+    def sources(self) -> tuple[Path, ...]:
         """What a firmware compiles: the model and its tables."""
-        return self.files["source"], self.files["weights"]
+        return tuple(self.files[kind] for kind in LIBRARY)
 
 
 def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExport:
-    """Write the C of ``net`` into ``folder``; ``vectors`` are golden float windows (N, C, L).
+    """Write ``net`` as a package of C into ``folder``; ``vectors`` are golden windows (N, C, L).
 
     ``prefix`` is as ``compilation.c_prefix`` takes it.
     """
     model = resolve(net, prefix)
     environment = _environment()
     context = _context(net, prefix, model, vectors)
-    folder.mkdir(parents=True, exist_ok=True)
-    export = describe(net, prefix, folder)
-    for template, path in export.files.items():
-        text = environment.get_template(f"{template}.j2").render(context)
+    export = describe(net, prefix, folder / "src")
+    outputs = {f"{kind}.j2": path for kind, path in export.files.items()}
+    outputs |= {f"package/{kind}.j2": path for kind, path in export.package.items()}
+    for template, path in outputs.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = environment.get_template(template).render(context)
         path.write_text(text, encoding="ascii", newline="\n")
     return export
 
 
 def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
-    """Where the C of ``net`` lies in ``folder`` and what its macros state; writes nothing."""
+    """What ``folder`` and the package around it hold, and what macros state; writes nothing."""
     model = resolve(net, prefix)
+    names = {"prefix": prefix, "vendor": VENDOR}
     return CExport(
         prefix=prefix,
         folder=folder,
-        files={t: folder / pattern.format(prefix=prefix) for t, pattern in TEMPLATES.items()},
+        files={kind: folder / name.format(**names) for kind, name in TEMPLATES.items()},
+        package={kind: folder.parent / name.format(**names) for kind, name in PACKAGE.items()},
         arena_bytes=model.plan.arena_bytes,
         table_bytes={
             "one_row": model.table_bytes,
@@ -105,6 +135,11 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "p": prefix,
         "P": prefix.upper(),
         "abi_version": ABI_VERSION,
+        "version": f"{ABI_VERSION}.0.0",
+        "vendor": VENDOR,
+        "library": [TEMPLATES[kind].format(prefix=prefix) for kind in LIBRARY],
+        "selftest": [TEMPLATES[kind].format(prefix=prefix) for kind in SELFTEST],
+        "flash": _flash(net, model),
         "network": c_comment(net.network.name),
         "cost": network_cost(net.network),
         "model": model,
@@ -126,6 +161,18 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "samples": time_major(vectors[:1]),
         "expected": time_major(run_reference(net, quantized)[net.network.output]),
     }
+
+
+def _flash(net: IntNetwork, model: CModel) -> list[tuple[str, int, int]]:
+    """Cores, bytes of tables and of tables with code, for each way to run convolutions."""
+    return [
+        (
+            cores,
+            model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
+            network_cost(net.network, backend).flash_bytes,
+        )
+        for backend, cores in CORES.items()
+    ]
 
 
 def _class_symbols(net: IntNetwork, count: int) -> tuple[str, ...]:
