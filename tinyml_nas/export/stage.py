@@ -42,7 +42,7 @@ def export_model(
 ) -> dict[str, Any]:
     """Write every artefact of a model into ``folder`` and prove that they agree on ``windows``.
 
-    Returns the ``parity``, ``linked``, ``instructions`` and ``files`` of its results record.
+    Returns the ``parity``, ``files`` and measured costs of its results record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folded = fold_batch_norm(trained)
@@ -113,6 +113,13 @@ def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> 
         "instructions": {m.core: m.instructions for m in measured},
         "layer_instructions": {m.core: dict(m.layer_instructions) for m in measured},
         "stack_bytes": {m.core: m.stack_bytes for m in measured},
+        "stack_frames": {
+            m.core: [
+                {"function": name, "size_bytes": size} for name, size in m.stack_frames.items()
+            ]
+            for m in measured
+        },
+        "flash_symbols": {m.core: [vars(symbol) for symbol in m.flash] for m in measured},
     }
 
 
