@@ -113,10 +113,10 @@ void tiny_quantize(const float *samples, int8_t *quantized);
 int tiny_classify(void *arena, size_t arena_bytes, const float *samples);
 
 /*
- * Runs the golden vectors: call it once on each new board or compiler. Returns 0 when every score is
- * right, bit for bit, otherwise an error or the number of the first vector that differs, from 1 (one
- * more than there are: tiny_quantize differs). It is defined in tiny_selftest.c and brings
- * tiny_vectors.c along: a firmware that does not call it needs neither file.
+ * Runs the golden vectors: call it once on each new board or compiler. Returns 0 when every score
+ * is right, bit for bit, otherwise an error, or the number of the first vector that differs, from 1
+ * (one more than there are: tiny_quantize differs). It lies in tiny_selftest.c and
+ * tiny_vectors.c: a firmware that does not call it needs neither file.
  */
 int tiny_selftest(void *arena, size_t arena_bytes);
 
