@@ -65,8 +65,9 @@ def test_a_legal_prefix_is_kept(load: Callable[..., Any], minimal: str, prefix: 
 
 @pytest.mark.parametrize(
     "prefix",
-    ["2net", "my-net", "net ", "int", "class", "layer", "a__b", "_net", "net_", "é", "x" * 32],
-)
+    ["2net", "my-net", "net ", "int", "class", "layer", "a__b", "_net", "net_", "é", "x" * 32,
+     "test", "String", "arduino"],  # a target of CMake, headers
+)  # fmt: skip
 def test_an_illegal_prefix_is_named(errors: Callable[..., Any], minimal: str, prefix: str) -> None:
     (found,) = errors(minimal + f"compilation:\n  c_prefix: '{prefix}'\n")
     assert f"compilation.c_prefix: '{prefix}'" in found

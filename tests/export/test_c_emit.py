@@ -70,7 +70,11 @@ def tiny_network() -> IntNetwork:
 
 
 def texts(export: CExport) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="ascii") for path in export.files.values()}
+    """Every file of the package by its path in it."""
+    package = export.folder.parent
+    paths = [*export.files.values(), *export.package.values()]
+    assert set(paths) == {path for path in package.rglob("*") if path.is_file()}
+    return {path.relative_to(package).as_posix(): path.read_text("ascii") for path in paths}
 
 
 def test_the_text_is_the_golden_one(tmp_path: Path) -> None:
@@ -78,10 +82,11 @@ def test_the_text_is_the_golden_one(tmp_path: Path) -> None:
     samples = np.arange(24, dtype=np.float32).reshape(2, 2, 6) / 4
     written = texts(emit_c(net, "tiny", tmp_path, samples))
     if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
+            (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
             (GOLDEN / name).write_text(text, encoding="ascii", newline="\n")
-    assert written == {path.name: path.read_text() for path in sorted(GOLDEN.iterdir())}
+    golden = [path for path in GOLDEN.rglob("*") if path.is_file()]
+    assert written == {path.relative_to(GOLDEN).as_posix(): path.read_text() for path in golden}
 
 
 def test_the_same_network_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.emulate import emulate, linked_size
 from tinyml_nas.export.machine import Machine, thumb_instructions
+from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntNetwork
@@ -41,8 +43,51 @@ def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) 
     assert cost.macs < first.instructions
     assert 32 <= first.stack_bytes < 512
     assert first.linked.flash_bytes == first.linked.text_bytes + first.linked.rodata_bytes
+    assert sum(first.stack_frames.values()) == first.stack_bytes
+    assert next(iter(first.stack_frames)) == "model_run"
     assert tables < first.linked.rodata_bytes < tables + 1500
     assert (first.linked.library_bytes > 0) == (core == "cortex-m0")
+
+
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_every_byte_of_flash_has_a_place(emit: Emit, everything: IntNetwork, core: str) -> None:
+    export = emit(everything)
+    result = emulate(everything, export, core, random_windows(everything, 1))
+    bytes_of = Counter[str]()
+    for symbol in result.flash:
+        bytes_of[symbol.section] += symbol.size_bytes
+        bytes_of[symbol.group] += symbol.size_bytes
+    assert bytes_of[".text"] == result.linked.text_bytes
+    assert bytes_of[".rodata"] == result.linked.rodata_bytes
+    assert bytes_of["tables"] == export.table_bytes[CORES[core].backend]
+    assert bytes_of["compiler library"] == result.linked.library_bytes
+    assert bytes_of["filling"] < 64
+    names = {symbol.name for symbol in result.flash if symbol.group == "layers"}
+    assert {name.split(".")[0] for name in names} == {f"layer_{s}" for s in export.symbols}
+    kernel = "conv_dsp" if CORES[core].backend == "dsp" else "conv"
+    assert [s.group for s in result.flash if s.name == kernel] == ["kernels"]
+
+
+def test_the_deepest_stack_names_its_functions(emit: Emit, tmp_path: Path) -> None:
+    export = emit(random_int_network(1))
+    source = tmp_path / "deep.c"
+    source.write_text(
+        "#define APART __attribute__((noinline))\n"
+        "static APART int leaf(volatile char *p) { p[0] = 1; return p[0]; }\n"
+        "static APART int deep(int i)\n"
+        "{ volatile char b[200]; b[0] = (char)i; int r = leaf(b); return r + b[0]; }\n"
+        "static APART int shallow(int i)\n"
+        "{ volatile char b[40]; b[0] = (char)i; int r = leaf(b); return r + b[0]; }\n"
+        "int model_run(int i) { int r = shallow(i); r += deep(i); return r + shallow(r); }\n"
+    )
+    program = build_thumb("cortex-m3", [source], tmp_path / "deep.elf", ["model_run"])
+    machine = Machine(program, "cortex-m3", export)
+    watch = StackWatch(machine)
+    machine.call("model_run", 7)
+    frames = watch.frames()
+    assert list(frames) == ["model_run", "deep"]
+    assert 200 <= frames["deep"] <= 232
+    assert sum(frames.values()) == machine.stack_bytes()
 
 
 @pytest.mark.parametrize("core", list(THUMB_CORES))

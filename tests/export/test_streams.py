@@ -9,7 +9,7 @@ import pytest
 from tests.export.c_builds import WARNINGS, compiler_or_skip
 from tests.export.random_networks import random_samples as random_windows
 from tests.export.random_streams import CHAINS, random_stream
-from tinyml_nas.export.c import CStream, emit_c, emit_stream
+from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.streaming import CoreStream, HostStream, expected
 from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
 from tinyml_nas.quantize.stream import IntStream
@@ -17,9 +17,8 @@ from tinyml_nas.quantize.stream import IntStream
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def emit(stream: IntStream, folder: Path) -> CStream:
-    export = emit_c(stream.net, "model", folder, random_windows(stream.net, 1))
-    return emit_stream(stream, export)
+def emit(stream: IntStream, folder: Path) -> CExport:
+    return emit_c(stream.net, "model", folder, random_windows(stream.net, 1), stream)
 
 
 def name_of(names: tuple[str, ...]) -> str:
@@ -32,9 +31,9 @@ def test_host_gives_the_bits_of_the_definition(
     names: tuple[str, ...], seed: int, tmp_path: Path
 ) -> None:
     stream, samples = random_stream(seed, names)
-    emitted = emit(stream, tmp_path)
+    export = emit(stream, tmp_path)
     compiler = Compiler("gcc", (compiler_or_skip("gcc"),))
-    host = HostStream(emitted, compiler, ("-O1", "-g", *WARNINGS, *SANITIZERS))
+    host = HostStream(export, compiler, ("-O1", "-g", *WARNINGS, *SANITIZERS))
     truth = expected(stream, samples)
     assert len(truth) > stream.frontend.features
     for rows in {1, min(5, stream.frontend.chain.hop), stream.frontend.chain.hop}:
@@ -47,6 +46,6 @@ def test_cores_give_the_bits_of_the_definition(
     names: tuple[str, ...], core: str, tmp_path: Path
 ) -> None:
     stream, samples = random_stream(7, names)
-    emitted = emit(stream, tmp_path)
+    export = emit(stream, tmp_path)
     rows = stream.frontend.chain.hop
-    assert CoreStream(emitted, core).run(samples, rows) == expected(stream, samples)
+    assert CoreStream(export, core).run(samples, rows) == expected(stream, samples)

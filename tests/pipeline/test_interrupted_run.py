@@ -72,8 +72,8 @@ def _stop_when(
 
 def _artefacts(output: Path) -> dict[str, bytes]:
     (final,) = output.glob("watch_exercise/2*")
-    files = [*final.glob("export/**/*.onnx"), *final.glob("export/**/c/*")]
-    files += [final / ARCHIVE]
+    files = [*final.glob("export/**/*.onnx"), *final.glob("export/**/c/**/*"), final / ARCHIVE]
+    files = [file for file in files if file.is_file()]
     assert len(files) > 10
     return {str(path.relative_to(final)): path.read_bytes() for path in files}
 

@@ -42,7 +42,7 @@ def test_an_untouched_run_is_proven_again(run: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = run / "export" / "c" / "arc_weights.c"
+    weights = run / "export" / "c" / "src" / "arc_weights.c"
     whole = weights.read_text()
 
     def flip(match: re.Match[str]) -> str:
@@ -81,7 +81,7 @@ def test_an_int8_file_that_cannot_be_run_is_a_failure(
 
 
 def test_c_that_cannot_be_built_is_no_proof(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = run / "export" / "c" / "arc.c"
+    source = run / "export" / "c" / "src" / "arc.c"
     whole = source.read_bytes()
     source.unlink()
     try:

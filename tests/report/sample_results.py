@@ -132,6 +132,14 @@ def _model(
     cost["flash_bytes"] += 600
     cost["ram_bytes"] = max(b["offset"] + b["size_bytes"] for b in memory)
     confusion = {"float": _confusion(accuracy + 0.005, rng), "int8": _confusion(accuracy, rng)}
+    linked = {
+        c: {
+            "flash_bytes": cost["flash_bytes"] + 140 + 60 * i,
+            "text_bytes": 1500 + 60 * i,
+            "rodata_bytes": cost["flash_bytes"] - 1360,
+        }
+        for i, c in enumerate(CORES)
+    }
     instructions = {c: int(cost["macs"] * f) for c, f in zip(CORES, (9.6, 5.4, 5.2), strict=True)}
     return {
         "role": role,
@@ -147,19 +155,19 @@ def _model(
         "f1": {kind: _accuracy(matrix) - 0.004 for kind, matrix in confusion.items()},
         "confusion": confusion,
         "memory": memory,
-        "linked": {
-            c: {
-                "flash_bytes": cost["flash_bytes"] + 140 + 60 * i,
-                "text_bytes": 1500 + 60 * i,
-                "rodata_bytes": cost["flash_bytes"] - 1360,
-            }
-            for i, c in enumerate(CORES)
-        },
+        "linked": linked,
+        "flash_symbols": {c: _flash_symbols(sizes, layers) for c, sizes in linked.items()},
         "instructions": instructions,
         "layer_instructions": {
             "cortex-m4": {layer["name"]: int(layer["macs"] * 5.4) + 200 for layer in layers}
         },
         "stack_bytes": {"cortex-m4": 184},
+        "stack_frames": {
+            "cortex-m4": [
+                {"function": "model_run", "size_bytes": 24},
+                {"function": "conv_dsp", "size_bytes": 160},
+            ]
+        },
         "qdq_agreement": 0.998,
         "parity": _parity(),
         "files": {
@@ -202,6 +210,23 @@ def _layer(
         "macs": macs,
         "flash_bytes": weights + 9 * channels + 60,
     }
+
+
+def _flash_symbols(linked: dict[str, int], layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The API, a function and a table for each layer, one kernel, and a few bytes of filling."""
+    names = [layer["name"] for layer in layers]
+    code = [("API", "model_run", 120), *(("layers", f"layer_{name}", 60) for name in names)]
+    code.append(("kernels", "conv", linked["text_bytes"] - sum(size for *_, size in code)))
+    tables = [("tables", f"model_{name}_weight", 10) for name in names]
+    rest = linked["rodata_bytes"] - 10 * len(names)
+    return [
+        {"section": section, "group": group, "name": name, "size_bytes": size}
+        for section, symbols in (
+            (".text", code),
+            (".rodata", [*tables, ("tables", "model_bias", rest - 3), ("filling", "", 3)]),
+        )
+        for group, name, size in symbols
+    ]
 
 
 def _confusion(accuracy: float, rng: random.Random) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Geometry of the drawings: ticks, lines with gaps, cells, alphas and the memory map."""
+"""Geometry of the drawings: ticks, lines with gaps, cells, alphas, the maps of RAM and flash."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sample_results import sample_cell_results, sample_results
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report.cells import BOX_WIDTH, draw_cells, edge_plots
 from tinyml_nas.report.charts import Series, epoch_ticks, line_chart, nice_ticks
+from tinyml_nas.report.flash_map import flash_map
 from tinyml_nas.report.memory_map import memory_map
 from tinyml_nas.report.schema import Results
 from tinyml_nas.report.search_schema import Cells
@@ -147,3 +148,46 @@ def test_numbers_read_well() -> None:
         "Cortex-M0+",
         "C28x",
     ]
+
+
+def test_the_flash_map_shows_every_byte_once() -> None:
+    record = sample_results()
+    model = Results.model_validate(record).models[0]
+    drawn = flash_map(model)
+    assert drawn is not None
+    assert [strip.cores for strip in drawn.strips] == ["Cortex-M0", "Cortex-M4", "Cortex-M33"]
+    per_byte = []
+    for strip, linked in zip(drawn.strips, model.linked.values(), strict=True):
+        assert strip.total == fmt.size(linked.flash_bytes)
+        for blocks in (strip.groups, strip.symbols):
+            assert all(abs(a.x + a.width - b.x) < 0.05 for a, b in pairwise(blocks))
+            end = blocks[-1].x + blocks[-1].width
+            per_byte.append((end - blocks[0].x) / linked.flash_bytes)
+            assert end <= drawn.width
+    assert max(per_byte) - min(per_byte) < 1e-4  # one scale for all cores
+    for column, linked in enumerate(model.linked.values()):
+        sizes = {(b.section, b.group): b.sizes[column] for b in drawn.branches}
+        code = sum(size or 0 for (section, _), size in sizes.items() if section == "code")
+        assert code == linked.text_bytes
+        assert sum(size or 0 for size in sizes.values()) == linked.flash_bytes
+        for branch in drawn.branches:
+            if branch.group != "filling":
+                assert branch.sizes[column] == sum(s[column] or 0 for s in branch.symbols.values())
+
+
+def test_cores_with_the_same_flash_share_a_strip() -> None:
+    record = sample_results()
+    symbols = record["models"][0]["flash_symbols"]
+    symbols["cortex-m33"] = symbols["cortex-m4"]
+    symbols["cortex-m0"] = symbols["cortex-m0"][:-1]
+    drawn = flash_map(Results.model_validate(record).models[0])
+    assert drawn is not None
+    assert [strip.cores for strip in drawn.strips] == ["Cortex-M0", "Cortex-M4, M33"]
+    filling = drawn.branches[-1]
+    assert (filling.section, filling.group, filling.sizes) == ("constants", "filling", (None, 3))
+
+
+def test_without_symbols_there_is_no_flash_map() -> None:
+    record = sample_results()
+    record["models"][0]["flash_symbols"] = {}
+    assert flash_map(Results.model_validate(record).models[0]) is None

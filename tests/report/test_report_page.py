@@ -21,7 +21,7 @@ from tinyml_nas.report import write_report
 pytestmark = pytest.mark.fast
 
 VOID = {"meta", "br"}
-CHOICES = ("role", "status", "kind", "chosen", "id")
+CHOICES = ("role", "status", "kind", "chosen", "id", "group")
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}"
 
 
@@ -108,6 +108,9 @@ def test_the_page_shows_what_the_record_holds(tmp_path: Path) -> None:
         "the emulator of this core is not installed",
         "this device",
         "Most bytes are alive at layer 0 (conv0)",
+        "model_run 24 B → conv_dsp 160 B",
+        "code: kernels",
+        "model_conv0_weight",
         "model_int8.onnx",
     ):
         assert wanted in text, wanted

@@ -16,12 +16,21 @@ TAKEN = """
     reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast
     struct switch template this thread_local throw true try typedef typeid typename union unsigned
     using virtual void volatile wchar_t while xor xor_eq main layer
+    all clean help install package test
 """
+"""Words of C and C++, and targets of CMake."""
+
+HEADERS = """
+    arduino assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal
+    stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads
+    time uchar wchar wctype
+"""
+"""``<prefix>.h`` would be found in the place of these; file systems may ignore case."""
 
 
 def _free(prefix: str) -> str:
-    if prefix in TAKEN.split():
-        raise ValueError("is a word of C, C++ or the generated files")
+    if prefix in TAKEN.split() or prefix.lower() in HEADERS.split():
+        raise ValueError("is a word of C, C++, CMake or the generated files, or a standard header")
     return prefix
 
 

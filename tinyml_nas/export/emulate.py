@@ -15,7 +15,9 @@ from pathlib import Path
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.export.flash import Symbol, flash_symbols
 from tinyml_nas.export.machine import Machine, read_functions, read_sections
+from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.toolchain import build_thumb
 from tinyml_nas.quantize.integer import Int8, IntNetwork
 
@@ -42,7 +44,11 @@ class Emulation:
     instructions: int
     layer_instructions: Mapping[str, int]
     stack_bytes: int
+    stack_frames: Mapping[str, int]
+    """Bytes of the functions that hold the stack where it is deepest, the caller first."""
     linked: LinkedSize
+    flash: tuple[Symbol, ...]
+    """All bytes of ``linked.flash_bytes``, by symbol."""
 
 
 def emulate(
@@ -57,6 +63,7 @@ def emulate(
         program = Path(name) / "model.elf"
         build_thumb(core, export.sources, program, keep, optimize=optimize)
         machine = Machine(program, core, export, count=True)
+        stack = StackWatch(machine)
         totals, layers = [], Counter[str]()
         for window in time_major(inputs):
             machine.infer(window)
@@ -71,7 +78,9 @@ def emulate(
                 for layer, symbol in zip(net.layers, export.symbols, strict=True)
             },
             stack_bytes=machine.stack_bytes(),
+            stack_frames=stack.frames(),
             linked=linked_size(program),
+            flash=flash_symbols(program, export.prefix),
         )
 
 

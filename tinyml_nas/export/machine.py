@@ -135,6 +135,19 @@ class Machine:
 
         self._uc.hook_add(self._unicorn.UC_HOOK_MEM_READ, hook)
 
+    def on_stack_write(self, handler: Callable[[int], Any]) -> None:
+        """Call ``handler`` with the depth in bytes of every write to the stack."""
+
+        def hook(_: Any, __: int, address: int, *___: object) -> None:
+            handler(self._stack_end - address)
+
+        first, last = self._stack_end - STACK_BYTES, self._stack_end - 1
+        self._uc.hook_add(self._unicorn.UC_HOOK_MEM_WRITE, hook, begin=first, end=last)
+
+    def stack_depth(self) -> int:
+        """Bytes between the stack pointer and the end of the stack."""
+        return self._stack_end - int(self._uc.reg_read(self._arm.UC_ARM_REG_SP))
+
     def read(self, address: int, size: int) -> bytes:
         """Memory from ``address`` on."""
         return bytes(self._uc.mem_read(address, size))
@@ -216,6 +229,21 @@ def read_functions(program: Path) -> Mapping[str, Function]:
             for symbol in table.iter_symbols()
             if symbol["st_info"]["type"] == "STT_FUNC"
         }
+
+
+def read_symbols(program: Path) -> list[tuple[str, str, Function]]:
+    """Section, name and place of each function and table of an ELF; a place may have two names."""
+    with program.open("rb") as file:
+        elf = _elf(file)
+        return [
+            (
+                elf.get_section(symbol["st_shndx"]).name,
+                symbol.name,
+                Function(int(symbol["st_value"]) & ~1, int(symbol["st_size"])),
+            )
+            for symbol in elf.get_section_by_name(".symtab").iter_symbols()
+            if symbol["st_info"]["type"] in ("STT_FUNC", "STT_OBJECT") and symbol["st_size"]
+        ]
 
 
 def _elf(file: Any) -> Any:

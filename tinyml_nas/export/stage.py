@@ -14,7 +14,7 @@ import onnxruntime
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export.c import CExport, CStream, emit_c, emit_stream
+from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.export.emulate import Emulation, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
@@ -57,7 +57,7 @@ def export_model(
     """Write every artefact of a model into ``folder`` and prove that they agree on ``windows``.
 
     Where there is a ``stream``, its C stands around that of the network.  Returns the ``parity``,
-    ``linked``, ``instructions``, ``stream`` and ``files`` of its results record.
+    ``stream``, ``files`` and measured costs of its results record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folded = fold_batch_norm(trained)
@@ -79,17 +79,17 @@ def export_model(
     console.info(f"QDQ file: the same class on {agreement:.1%} of the validation windows")
     record: dict[str, Any] = {"qdq_agreement": agreement}
     if config.compilation.enable:
-        export = emit_c(net, config.compilation.c_prefix, folder / "c", windows)
+        around = None if stream is None else stream.stream
+        export = emit_c(net, config.compilation.c_prefix, folder / "c", windows, around)
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
+        files["C package"] = export.package["readme"]
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)
     report = prove_carriers(net, windows, carriers, console)
     if stream is not None and config.compilation.enable:
-        emitted = emit_stream(stream.stream, export)
-        files |= {f"C {kind.replace('_', ' ')}": path for kind, path in emitted.files.items()}
-        results = prove_streams(stream.stream, stream.samples, emitted, console)
+        results = prove_streams(stream.stream, stream.samples, export, console)
         report = replace(report, carriers=(*report.carriers, *results))
-        record["stream"] = _stream_record(stream, emitted, console)
+        record["stream"] = _stream_record(stream, export, console)
     return record | {"parity": report.to_json(), "files": _names(files, folder)}
 
 
@@ -133,10 +133,17 @@ def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> 
         "instructions": {m.core: m.instructions for m in measured},
         "layer_instructions": {m.core: dict(m.layer_instructions) for m in measured},
         "stack_bytes": {m.core: m.stack_bytes for m in measured},
+        "stack_frames": {
+            m.core: [
+                {"function": name, "size_bytes": size} for name, size in m.stack_frames.items()
+            ]
+            for m in measured
+        },
+        "flash_symbols": {m.core: [vars(symbol) for symbol in m.flash] for m in measured},
     }
 
 
-def _stream_record(proven: ProvenStream, emitted: CStream, console: Console) -> dict[str, Any]:
+def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> dict[str, Any]:
     """What a stream is, how near its features are to the float ones, and what it takes."""
     chain, voting = proven.stream.frontend.chain, proven.stream.voting
     near = proven.agreement
@@ -149,7 +156,7 @@ def _stream_record(proven: ProvenStream, emitted: CStream, console: Console) -> 
     with console.track("measure the stream", len(THUMB_CORES)) as task:
         for core in THUMB_CORES:
             try:
-                costs.append(measure_stream(emitted, core, proven.samples[0], chain.hop))
+                costs.append(measure_stream(export, core, proven.samples[0], chain.hop))
             except ToolError as error:
                 console.warning(f"{core} was not measured: {error.message}")
             task.advance(core)
@@ -166,10 +173,10 @@ def _stream_record(proven: ProvenStream, emitted: CStream, console: Console) -> 
 
 
 def prove_streams(
-    stream: IntStream, samples: Sequence[Int16], emitted: CStream, console: Console
+    stream: IntStream, samples: Sequence[Int16], export: CExport, console: Console
 ) -> tuple[CarrierResult, ...]:
     """Run the C of a stream on this machine and every core, and say how each one fared."""
-    carriers = stream_carriers(emitted)
+    carriers = stream_carriers(export)
     with console.track("prove the stream", len(carriers)) as task:
         results = []
         for carrier in carriers:

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
-from tinyml_nas.export.c import CStream
+from tinyml_nas.export.c import CExport
 from tinyml_nas.export.emulate import linked_size
 from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.parity import CarrierResult
@@ -105,22 +105,22 @@ class StreamCarrier(Protocol):
 class HostStream:
     """The stream as a program of this machine."""
 
-    stream: CStream
+    export: CExport
     compiler: Compiler | None = None
     flags: Sequence[str] = ("-O2",)
     name: str = "host C"
 
     def run(self, samples: Int16, rows: int) -> bytes:
         """Features, labels and scores in the order in which they come about."""
-        prefix = self.stream.network.prefix
+        prefix = self.export.prefix
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
             folder = Path(name)
             harness = folder / "harness.c"
             text = HARNESS.replace("@p@", prefix).replace("@P@", prefix.upper())
             harness.write_text(text.replace("@prototype@", PROTOTYPE), encoding="ascii")
             include = ("-include", str(_trace_header(prefix, folder)))
-            flags = [*self.flags, *include, "-I", str(self.stream.network.folder)]
-            sources = [harness, *self.stream.sources]
+            flags = [*self.flags, *include, "-I", str(self.export.folder)]
+            sources = [harness, *self.export.stream_sources]
             compiler = self.compiler or host_compiler()
             program = build_host(compiler, sources, folder / "stream", flags)
             try:
@@ -133,7 +133,7 @@ class HostStream:
 class CoreStream:
     """The stream as machine code of an emulated core."""
 
-    stream: CStream
+    export: CExport
     core: str
 
     @property
@@ -145,7 +145,7 @@ class CoreStream:
         """Features, labels and scores in the order in which they come about."""
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
             program = self._build(Path(name))
-            player = _Player(program, self.core, self.stream, rows * samples.shape[1])
+            player = _Player(program, self.core, self.export, rows * samples.shape[1])
             out = bytearray()
             machine = player.machine
             machine.on_call(TRACE, lambda data, count, *_: out.extend(machine.read(data, count)))
@@ -158,9 +158,9 @@ class CoreStream:
     def _build(self, folder: Path) -> Path:
         stub = folder / "stub.c"
         stub.write_text(STUB, encoding="ascii")
-        include = ("-include", str(_trace_header(self.stream.network.prefix, folder)))
-        keep = [f"{self.stream.network.prefix}_{function}" for function in FUNCTIONS]
-        sources = [*self.stream.sources, stub]
+        include = ("-include", str(_trace_header(self.export.prefix, folder)))
+        keep = [f"{self.export.prefix}_{function}" for function in FUNCTIONS]
+        sources = [*self.export.stream_sources, stub]
         return build_thumb(self.core, sources, folder / "stream.elf", keep, flags=include)
 
 
@@ -168,13 +168,12 @@ class _Player:
     """A stream in the memory of an emulated core."""
 
     def __init__(
-        self, program: Path, core: str, stream: CStream, values: int, *, count: bool = False
+        self, program: Path, core: str, export: CExport, values: int, *, count: bool = False
     ) -> None:
-        network = stream.network
-        self._prefix, self._classes = network.prefix, network.classes
-        self.ram_bytes = Machine(program, core, network).call(f"{self._prefix}_stream_bytes")
+        self._prefix, self._classes = export.prefix, export.classes
+        self.ram_bytes = Machine(program, core, export).call(f"{self._prefix}_stream_bytes")
         extra = self.ram_bytes + 2 * values
-        self.machine = Machine(program, core, network, extra_bytes=extra, count=count)
+        self.machine = Machine(program, core, export, extra_bytes=extra, count=count)
         self._stream = self.machine.extra
         noise = np.random.default_rng(SEED).bytes(self.ram_bytes)  # no clean memory
         self.machine.write(self._stream, noise)
@@ -208,9 +207,9 @@ class StreamCost:
     frame_instructions: int
 
 
-def stream_carriers(emitted: CStream) -> tuple[StreamCarrier, ...]:
+def stream_carriers(export: CExport) -> tuple[StreamCarrier, ...]:
     """The C of a stream on this machine and on every emulated core."""
-    return (HostStream(emitted), *(CoreStream(emitted, core) for core in THUMB_CORES))
+    return (HostStream(export), *(CoreStream(export, core) for core in THUMB_CORES))
 
 
 def expected(stream: IntStream, samples: Int16) -> bytes:
@@ -257,16 +256,16 @@ def _first_difference(number: int, got: bytes, truth: bytes) -> str:
     return f"stream {number} gives {len(got)} bytes instead of {len(truth)}"
 
 
-def measure_stream(emitted: CStream, core: str, samples: Int16, hop: int) -> StreamCost:
-    """Flash, RAM, stack and instructions of ``emitted`` on ``core`` over ``samples`` [T, C].
+def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> StreamCost:
+    """Flash, RAM, stack and instructions of ``export`` on ``core`` over ``samples`` [T, C].
 
     Raises ``ToolError`` when the compiler or the emulator is missing.
     """
-    prefix = emitted.network.prefix
+    prefix = export.prefix
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "stream.elf"
-        build_thumb(core, emitted.sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
-        player = _Player(program, core, emitted, hop * samples.shape[1], count=True)
+        build_thumb(core, export.stream_sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
+        player = _Player(program, core, export, hop * samples.shape[1], count=True)
         most = 0
         for start in range(0, len(samples), hop):
             player.machine.clear_counts()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export.c import describe, describe_stream
+from tinyml_nas.export.c import describe
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import c_carriers
 from tinyml_nas.export.stage import prove_carriers, prove_streams
@@ -44,13 +44,14 @@ def prove_run(run: Path, console: Console) -> None:
         carriers: list[Carrier] = [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
         if SOURCE in model.files:
             source = run / model.files[SOURCE]
-            carriers += c_carriers(net, describe(net, source.stem, source.parent))
+            streams = STREAM in model.files
+            export = describe(net, source.stem, source.parent, stream=streams)
+            carriers += c_carriers(net, export)
         report = prove_carriers(net, windows, carriers, console)
         if STREAM in model.files:
             file = run / "quantize" / model.role / STREAM_FILE
             stream, samples = load_stream(file, net)
-            emitted = describe_stream(describe(net, source.stem, source.parent))
-            results = prove_streams(stream, samples, emitted, console)
+            results = prove_streams(stream, samples, export, console)
             report = replace(report, carriers=(*report.carriers, *results))
         report.require()
         if unproven := [c for c in report.carriers if c.status != "proven"]:

@@ -15,6 +15,7 @@ from tinyml_nas.errors import ToolError
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report import summary
 from tinyml_nas.report.charts import Chart, Series, line_chart
+from tinyml_nas.report.flash_map import flash_map
 from tinyml_nas.report.memory_map import memory_map
 from tinyml_nas.report.schema import Model, Results, load_results
 from tinyml_nas.report.search_page import search_context
@@ -64,6 +65,7 @@ def render(results: Results, run_folder: str | None) -> str:
             seed_accuracies=summary.seed_accuracies,
             train_charts=_train_charts,
             memory_map=memory_map,
+            flash_map=flash_map,
             link=lambda path: _link(run_folder, path),
             **search_context(results),
         )

@@ -193,6 +193,22 @@ class Linked(Record):
     rodata_bytes: Count
 
 
+class FlashSymbol(Record):
+    """A function or table of the linked object; ``filling`` has no name."""
+
+    section: str
+    group: Literal["API", "layers", "kernels", "compiler library", "tables", "filling"]
+    name: str
+    size_bytes: Count
+
+
+class StackFrame(Record):
+    """What a function keeps on the stack where that is deepest."""
+
+    function: str
+    size_bytes: Count
+
+
 class Carrier(Record):
     """One carrier of the integer model and whether it gave the same bits."""
 
@@ -275,6 +291,8 @@ class Model(Record):
     instructions: dict[str, Count] = {}
     layer_instructions: dict[str, dict[str, Count]] = {}
     stack_bytes: dict[str, Count] = {}
+    stack_frames: dict[str, list[StackFrame]] = {}
+    flash_symbols: dict[str, list[FlashSymbol]] = {}
     parity: Parity | None = None
     qdq_agreement: Fraction | None = None
     stream: Stream | None = None

@@ -1,14 +1,5 @@
-"""The generator of portable C99: the network with its tables and self-test, and the stream."""
+"""The generator of portable C99: the network, the stream around it, and packages of both."""
 
 from tinyml_nas.export.c.emit import CExport, describe, emit_c, time_major
-from tinyml_nas.export.c.stream import CStream, describe_stream, emit_stream
 
-__all__ = [
-    "CExport",
-    "CStream",
-    "describe",
-    "describe_stream",
-    "emit_c",
-    "emit_stream",
-    "time_major",
-]
+__all__ = ["CExport", "describe", "emit_c", "time_major"]

@@ -14,9 +14,11 @@ import numpy.typing as npt
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
+from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import DSP_UNROLL, INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.quantize.stream import IntStream
 
 ABI_VERSION = 1
 LINE_WIDTH = 96
@@ -28,7 +30,34 @@ TEMPLATES = {
     "vectors_header": "{prefix}_vectors.h",
     "vectors": "{prefix}_vectors.c",
     "selftest": "{prefix}_selftest.c",
+}
+STREAM_TEMPLATES = {
+    "stream_header": "{prefix}_stream.h",
+    "stream": "{prefix}_stream.c",
+}
+"""Samples to labels, where the features have a form in integers."""
+LIBRARY = ("source", "weights")
+"""What a firmware compiles: the model and its tables."""
+SELFTEST = ("selftest", "vectors")
+
+PACKAGE = {
+    "readme": "README.md",
     "cmake": "CMakeLists.txt",
+    "zephyr_module": "zephyr/module.yml",
+    "zephyr_cmake": "zephyr/CMakeLists.txt",
+    "zephyr_kconfig": "zephyr/Kconfig",
+    "arduino_library": "library.properties",
+    "arduino_example": "examples/selftest/selftest.ino",
+    "platformio": "library.json",
+    "cmsis_pack": "{vendor}.{prefix}.pdsc",
+}
+"""What makes the folder a package of each build system; the C lies in ``src`` for all of them."""
+VENDOR = "tinyml-nas"  # CMSIS-Pack allows no underscore
+
+CORES: Mapping[Backend, str] = {
+    "one_row": "Cortex-M0, M0+",
+    "dsp": "Cortex-M4, M7, M33, M55",
+    "two_rows": "other cores",
 }
 
 
@@ -38,7 +67,11 @@ class CExport:
 
     prefix: str
     folder: Path
+    """Where the C lies: the folder to include."""
     files: Mapping[str, Path]
+    """The C."""
+    package: Mapping[str, Path]
+    """What build systems read, in the folder above."""
     arena_bytes: int
     classes: int
     table_bytes: Mapping[Backend, int]
@@ -47,34 +80,54 @@ class CExport:
     """C name of each layer, in order: its function is ``<prefix>_layer_<symbol>``."""
 
     @property
-    def sources(self) -> tuple[Path, Path]:
+    def sources(self) -> tuple[Path, ...]:
         """What a firmware compiles: the model and its tables."""
-        return self.files["source"], self.files["weights"]
+        return tuple(self.files[kind] for kind in LIBRARY)
+
+    @property
+    def stream_sources(self) -> tuple[Path, ...]:
+        """What a firmware compiles that pushes samples: the stream too."""
+        return (*self.sources, self.files["stream"])
 
 
-def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExport:
-    """Write the C of ``net`` into ``folder``; ``vectors`` are golden float windows (N, C, L).
+def emit_c(
+    net: IntNetwork,
+    prefix: str,
+    folder: Path,
+    vectors: Float32,
+    stream: IntStream | None = None,
+) -> CExport:
+    """Write ``net`` as a package of C into ``folder``; ``vectors`` are golden windows (N, C, L).
 
-    ``prefix`` is as ``compilation.c_prefix`` takes it.
+    ``prefix`` is as ``compilation.c_prefix`` takes it; ``stream`` is the way from samples to labels
+    around ``net``.
     """
     model = resolve(net, prefix)
-    templates = environment()
-    context = _context(net, prefix, model, vectors)
-    folder.mkdir(parents=True, exist_ok=True)
-    export = describe(net, prefix, folder)
-    for template, path in export.files.items():
-        text = templates.get_template(f"{template}.j2").render(context)
+    environment = _environment()
+    context = _context(net, prefix, model, vectors) | {"stream": stream}
+    if stream is not None:
+        context |= stream_context(stream, model.plan)
+        context["library"] = [*context["library"], STREAM_TEMPLATES["stream"].format(prefix=prefix)]
+    export = describe(net, prefix, folder / "src", stream=stream is not None)
+    outputs = {f"{kind}.j2": path for kind, path in export.files.items()}
+    outputs |= {f"package/{kind}.j2": path for kind, path in export.package.items()}
+    for template, path in outputs.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = environment.get_template(template).render(context)
         path.write_text(text, encoding="ascii", newline="\n")
     return export
 
 
-def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
-    """Where the C of ``net`` lies in ``folder`` and what its macros state; writes nothing."""
+def describe(net: IntNetwork, prefix: str, folder: Path, *, stream: bool) -> CExport:
+    """What ``folder`` and the package around it hold, and what macros state; writes nothing."""
     model = resolve(net, prefix)
+    templates = TEMPLATES | (STREAM_TEMPLATES if stream else {})
+    names = {"prefix": prefix, "vendor": VENDOR}
     return CExport(
         prefix=prefix,
         folder=folder,
-        files={t: folder / pattern.format(prefix=prefix) for t, pattern in TEMPLATES.items()},
+        files={kind: folder / name.format(**names) for kind, name in templates.items()},
+        package={kind: folder.parent / name.format(**names) for kind, name in PACKAGE.items()},
         arena_bytes=model.plan.arena_bytes,
         classes=net.network.shapes[net.network.output].size,
         table_bytes={
@@ -86,9 +139,8 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
     )
 
 
-def environment() -> jinja2.Environment:
-    """The templates of the C."""
-    templates = jinja2.Environment(
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -96,9 +148,9 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    templates.filters["numbers"] = format_numbers
-    templates.filters["float32"] = format_float
-    return templates
+    environment.filters["numbers"] = format_numbers
+    environment.filters["float32"] = format_float
+    return environment
 
 
 def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> dict[str, Any]:
@@ -108,6 +160,11 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "p": prefix,
         "P": prefix.upper(),
         "abi_version": ABI_VERSION,
+        "version": f"{ABI_VERSION}.0.0",
+        "vendor": VENDOR,
+        "library": [TEMPLATES[kind].format(prefix=prefix) for kind in LIBRARY],
+        "selftest": [TEMPLATES[kind].format(prefix=prefix) for kind in SELFTEST],
+        "flash": _flash(net, model),
         "network": c_comment(net.network.name),
         "cost": network_cost(net.network),
         "model": model,
@@ -129,6 +186,18 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "samples": time_major(vectors[:1]),
         "expected": time_major(run_reference(net, quantized)[net.network.output]),
     }
+
+
+def _flash(net: IntNetwork, model: CModel) -> list[tuple[str, int, int]]:
+    """Cores, bytes of tables and of tables with code, for each way to run convolutions."""
+    return [
+        (
+            cores,
+            model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
+            network_cost(net.network, backend).flash_bytes,
+        )
+        for backend, cores in CORES.items()
+    ]
 
 
 def _class_symbols(net: IntNetwork, count: int) -> tuple[str, ...]:

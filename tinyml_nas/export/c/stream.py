@@ -1,62 +1,26 @@
-"""Prints ``<prefix>_stream.h`` and ``.c``: from int16 samples to labels, around the network's C."""
+"""What the templates of ``<prefix>_stream.h`` and ``.c`` need: int16 samples to labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tinyml_nas.export.c.emit import CExport, environment
 from tinyml_nas.export.c.names import c_comment
-from tinyml_nas.graph import INPUT, Buffer, plan_memory
+from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream
 
 WORD_BYTES = 4
-TEMPLATES = {"stream_header": "{prefix}_stream.h", "stream": "{prefix}_stream.c"}
 
 
-@dataclass(frozen=True)
-class CStream:
-    """The files of a stream, beside those of its network."""
-
-    network: CExport
-    files: Mapping[str, Path]
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """What a firmware compiles: the network and the stream around it."""
-        return (*self.network.sources, self.files["stream"])
-
-
-def describe_stream(export: CExport) -> CStream:
-    """Where the stream of ``export`` lies; writes nothing."""
-    return CStream(
-        export,
-        {t: export.folder / name.format(prefix=export.prefix) for t, name in TEMPLATES.items()},
-    )
-
-
-def emit_stream(stream: IntStream, export: CExport) -> CStream:
-    """Write the C of ``stream`` beside that of its network."""
-    described, context = describe_stream(export), _context(stream, export)
-    for template, path in described.files.items():
-        text = environment().get_template(f"{template}.j2").render(context)
-        path.write_text(text, encoding="ascii", newline="\n")
-    return described
-
-
-def _context(stream: IntStream, export: CExport) -> dict[str, Any]:
+def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
+    """The numbers of ``stream``, whose features are computed in the arena of ``plan``."""
     frontend, chain = stream.frontend, stream.frontend.chain
     channels, features = frontend.channels, frontend.features
     pointwise = not chain.operations
     # several frames wait in a history, so the network's input is free while features are computed
-    busy = plan_memory(stream.net.network).buffers[INPUT] if chain.joined == 1 else None
+    busy = plan.buffers[INPUT] if chain.joined == 1 else None
     work_bytes = 0 if pointwise else frontend.work_length * WORD_BYTES
     work_offset = _beside(busy, work_bytes)
     return {
-        "p": export.prefix,
-        "P": export.prefix.upper(),
         "frontend": frontend,
         "chain": chain,
         "features": features,
@@ -73,7 +37,7 @@ def _context(stream: IntStream, export: CExport) -> dict[str, Any]:
         "window_rows": chain.frame_length + (chain.joined - 1) * chain.hop,
         "window_hop": chain.hop * (chain.skip if chain.joined > 1 else 1),
         "work_offset": work_offset // WORD_BYTES,
-        "memory_words": -(-max(export.arena_bytes, work_offset + work_bytes) // WORD_BYTES),
+        "memory_words": -(-max(plan.arena_bytes, work_offset + work_bytes) // WORD_BYTES),
     }
 
 

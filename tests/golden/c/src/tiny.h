@@ -5,7 +5,8 @@
  *            x, y
  *   output   2 scores, int8; the highest one wins
  *   work     60 multiply-accumulates, 29 parameters, 3 layers
- *   memory   28 bytes of RAM (the arena), 69 bytes of tables in flash (100 with DSP) *
+ *   memory   28 bytes of RAM (the arena), 69 bytes of tables in flash (100 with DSP)
+ *
  * How to use it:
  *
  *     static int8_t arena[TINY_ARENA_BYTES];
@@ -110,6 +111,14 @@ void tiny_quantize(const float *samples, int8_t *quantized);
 
 /* Quantizes, runs and returns the index of the highest score (the first of equals), or an error. */
 int tiny_classify(void *arena, size_t arena_bytes, const float *samples);
+
+/*
+ * Runs the golden vectors: call it once on each new board or compiler. Returns 0 when every score
+ * is right, bit for bit, otherwise an error, or the number of the first vector that differs, from 1
+ * (one more than there are: tiny_quantize differs). It lies in tiny_selftest.c and
+ * tiny_vectors.c: a firmware that does not call it needs neither file.
+ */
+int tiny_selftest(void *arena, size_t arena_bytes);
 
 #ifdef __cplusplus
 }
