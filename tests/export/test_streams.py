@@ -10,9 +10,9 @@ from tests.export.c_builds import WARNINGS, compiler_or_skip
 from tests.export.random_networks import random_samples as random_windows
 from tests.export.random_streams import CHAINS, random_stream
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.export.streaming import CoreStream, HostStream, expected
-from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
-from tinyml_nas.quantize.stream import IntStream
+from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_difference
+from tinyml_nas.export.toolchain import THUMB_CORES, Compiler, run_tool
+from tinyml_nas.quantize.stream import UNDECIDED, IntStream, Voting
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -25,7 +25,7 @@ def name_of(names: tuple[str, ...]) -> str:
     return "+".join(names) or "none"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("names", CHAINS, ids=name_of)
 def test_host_gives_the_bits_of_the_definition(
     names: tuple[str, ...], seed: int, tmp_path: Path
@@ -35,9 +35,9 @@ def test_host_gives_the_bits_of_the_definition(
     compiler = Compiler("gcc", (compiler_or_skip("gcc"),))
     host = HostStream(export, compiler, ("-O1", "-g", *WARNINGS, *SANITIZERS))
     truth = expected(stream, samples)
-    assert len(truth) > stream.frontend.features
-    for rows in {1, min(5, stream.frontend.chain.hop), stream.frontend.chain.hop}:
-        assert host.run(samples, rows) == truth
+    assert any(name.startswith("label") for name, _ in truth)
+    for rows in {min(5, stream.frontend.chain.hop), stream.frontend.chain.hop}:
+        assert first_difference(host.run(samples, rows), truth) is None
 
 
 @pytest.mark.parametrize("core", THUMB_CORES)
@@ -48,4 +48,45 @@ def test_cores_give_the_bits_of_the_definition(
     stream, samples = random_stream(7, names)
     export = emit(stream, tmp_path)
     rows = stream.frontend.chain.hop
-    assert CoreStream(export, core).run(samples, rows) == expected(stream, samples)
+    given = CoreStream(export, core).run(samples, rows)
+    assert first_difference(given, expected(stream, samples)) is None
+
+
+def test_the_header_serves_cpp_and_bad_calls_get_their_status(tmp_path: Path) -> None:
+    stream, _ = random_stream(3, CHAINS[9])
+    export = emit(stream, tmp_path)
+    hop, channels = stream.frontend.chain.hop, stream.frontend.channels
+    program = tmp_path / "calls.cpp"
+    program.write_text(
+        f"""
+#include "model_stream.h"
+static model_stream_t stream;
+static const int16_t samples[{(hop + 1) * channels}] = {{0}};
+int main()
+{{
+    if (model_stream_init(nullptr) != MODEL_ERROR_NULL) return 1;
+    if (model_stream_init(&stream) != MODEL_OK) return 2;
+    if (model_push(nullptr, samples, 1) != MODEL_ERROR_NULL) return 3;
+    if (model_push(&stream, nullptr, 1) != MODEL_ERROR_NULL) return 4;
+    if (model_push(&stream, samples, MODEL_HOP + 1) != MODEL_ERROR_ROWS) return 5;
+    if (model_push(&stream, nullptr, 0) != MODEL_PENDING) return 6;
+    return model_stream_bytes() == sizeof stream ? 0 : 7;
+}}
+"""
+    )
+    gcc, gpp = compiler_or_skip("gcc"), compiler_or_skip("g++")
+    objects = []
+    for source in export.stream_sources:
+        objects.append(tmp_path / f"{source.stem}.o")
+        run_tool([gcc, "-std=c99", *WARNINGS, "-c", source, "-o", objects[-1]])
+    include = ("-I", export.folder)
+    run_tool([gpp, "-Wall", "-Werror", *include, program, *objects, "-o", tmp_path / "calls"])
+    run_tool([tmp_path / "calls"])
+
+
+def test_a_vote_needs_agreement() -> None:
+    labels = [0, 1, 1, 2, 2, 2, 0]
+    assert Voting.of(1, 0.9).smooth(labels) == labels
+    assert Voting.of(3, 0.0).smooth(labels) == [0, 0, 1, 1, 2, 2, 2]
+    assert Voting.of(3, 0.6).smooth(labels) == [UNDECIDED, UNDECIDED, 1, 1, 2, 2, 2]
+    assert Voting.of(3, 1.0).smooth(labels)[-2:] == [2, UNDECIDED]

@@ -12,7 +12,7 @@ import yaml
 from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, WindowSet, prepare_data
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.features.extract import BLOCK, fit_normalization
 
@@ -28,16 +28,23 @@ def extract(folder: Path, samples: int, channels: int, **processing: Any) -> Fea
     return extract_from(folder, **processing)
 
 
-def extract_from(folder: Path, **processing: Any) -> FeatureSet:
+def extract_from(
+    folder: Path,
+    *,
+    compilation: dict[str, Any] | None = None,
+    console: Console = QUIET,
+    **processing: Any,
+) -> FeatureSet:
     content = {
         "common": {"task_type": "generic_timeseries_classification"},
         "dataset": {"input_data_path": "set.npz"},
         "data_processing_feature_extraction": processing,
         "training": {"model_name": "CLS_1k"},
+        "compilation": compilation or {},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(content))
     config = load_config(folder / "config.yaml").config
-    return extract_features(prepare_data(config, QUIET), config, QUIET)
+    return extract_features(prepare_data(config, QUIET), config, console)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +129,48 @@ def test_too_few_frames_to_join(tmp_path: Path) -> None:
     keys = {"num_frame_concat": 2, "frame_skip": 9, "feat_ext_transform": ["CONCAT"]}
     with pytest.raises(DataError, match="left after joining"):
         extract(tmp_path, 64, 1, frame_size=16, **keys)
+
+
+class TestIntegerForm:
+    def test_it_follows_the_chain(self, tmp_path: Path) -> None:
+        preset = "Generic_256Input_FFTBIN_16Feature_8Frame"
+        chain = extract(tmp_path, 2048, 1, feature_extraction_name=preset).fixed
+        assert chain is not None
+        kernels = [operation.kernel for operation in chain.operations]
+        assert kernels == ["real_fft", "magnitude", "drop_first", "bin_sums", "log2_q15"]
+        assert (chain.frame_length, chain.hop, chain.joined, chain.left.length) == (256, 256, 8, 16)
+
+    def test_other_frame_lengths_are_said_and_train(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        np.savez(
+            tmp_path / "set.npz",
+            X=np.random.default_rng(0).normal(size=(12, 300, 1)),
+            y=np.arange(12) % 2,
+        )
+        chain = ["FFT_FE", "FFT_POS_HALF", "ABS"]
+        features = extract_from(
+            tmp_path, feat_ext_transform=chain, frame_size=300, console=Console()
+        )
+        assert features.fixed is None
+        assert features.train.x.shape[2] == 151
+        shown = capsys.readouterr()
+        assert "start at the features" in shown.out + shown.err
+
+    def test_counts_are_those_of_the_recordings(self, tmp_path: Path) -> None:
+        x = np.random.default_rng(0).integers(-2000, 2000, (12, 64, 2))
+        np.savez(tmp_path / "set.npz", X=x, y=np.arange(12) % 2)
+        chain = extract_from(tmp_path, variables=2, scale=4096.0).fixed
+        assert chain is not None
+        assert chain.lsb.tolist() == [1 / 4096, 1 / 4096]
+
+    def test_written_counts_win(self, tmp_path: Path) -> None:
+        extract(tmp_path, 64, 2)
+        chain = extract_from(tmp_path, variables=2, compilation={"sample_lsb": [0.5, 0.25]}).fixed
+        assert chain is not None
+        assert chain.lsb.tolist() == [0.5, 0.25]
+
+    def test_counts_for_other_variables_are_refused(self, tmp_path: Path) -> None:
+        extract(tmp_path, 64, 2)
+        with pytest.raises(ConfigError, match="3 values for 2 variables"):
+            extract_from(tmp_path, variables=2, compilation={"sample_lsb": [1, 2, 3]})

@@ -34,6 +34,38 @@ def test_a_relative_folder_leaves_nothing_unproven(run: Path) -> None:
     assert set(model["instructions"]) == set(THUMB_CORES)
 
 
+def test_the_way_from_samples_to_labels_is_proven_and_measured(run: Path) -> None:
+    (model,) = json.loads((run / "results.json").read_text())["models"]
+    streams = [c["name"] for c in model["parity"]["carriers"] if c["name"].endswith(", stream")]
+    assert streams == [f"{name}, stream" for name in ("host C", *THUMB_CORES)]
+    stream = model["stream"]
+    assert stream["operations"][:2] == ["hann_window", "real_fft"]
+    assert stream["agreement"]["labels_equal"] > 0.95
+    for core, cost in stream["cost"].items():
+        assert cost["flash_bytes"] > model["linked"][core]["flash_bytes"]
+        assert cost["ram_bytes"] > model["cost"]["ram_bytes"]
+        assert cost["frame_instructions"] > 10_000
+
+
+def test_another_rounding_of_one_step_is_found_and_named(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = run / "export" / "c" / "src" / "arc_stream.c"
+    whole = source.read_text()
+    broken = whole.replace("& 0x7FFFu) + 16384)", "& 0x7FFFu) + 16383)")  # half down
+    assert broken != whole
+    source.write_text(broken)
+    try:
+        assert main(["prove", str(run)]) == 4
+    finally:
+        source.write_text(whole)
+    shown = capsys.readouterr()
+    assert "host C: proven" in shown.out
+    for carrier in ("host C", *THUMB_CORES):
+        assert f"{carrier}, stream: failed" in shown.err
+    assert "stream 0: log2_q15, frame 0, channel 0, byte" in shown.err
+
+
 def test_an_untouched_run_is_proven_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", str(run)]) == 0
     shown = capsys.readouterr().out

@@ -35,7 +35,7 @@ FUNCTIONS = ("push", "stream_init", "stream_scores", "stream_bytes", "run")
 PENDING = -3
 SEED = 2024
 TRACE = "stream_trace"
-PROTOTYPE = f"void {TRACE}(const int8_t *features, int32_t count)"
+PROTOTYPE = f"void {TRACE}(const void *data, int32_t bytes)"
 SHORT_PUSH = 7
 """Rows: another way to cut the same samples, which must not change a byte."""
 
@@ -51,10 +51,10 @@ HARNESS = """\
 
 @prototype@
 {
-    fwrite(features, 1, (size_t)count, stdout);
+    fwrite(data, 1, (size_t)bytes, stdout);
 }
 
-/* Samples in; out the features of each frame, and after each window its label and scores. */
+/* Samples in; out every step of each frame, and after each window its label and scores. */
 int main(int argc, char **argv)
 {
     /* from the heap and of the exact size, so that a sanitizer sees one byte too many */
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 STUB = f"""\
 {PROTOTYPE}
 {{
-    (void)features, (void)count;
+    (void)data, (void)bytes;
     __asm volatile("");
 }}
 """
@@ -111,7 +111,7 @@ class HostStream:
     name: str = "host C"
 
     def run(self, samples: Int16, rows: int) -> bytes:
-        """Features, labels and scores in the order in which they come about."""
+        """Steps, features, labels and scores in the order in which they come about."""
         prefix = self.export.prefix
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
             folder = Path(name)
@@ -142,13 +142,13 @@ class CoreStream:
         return self.core
 
     def run(self, samples: Int16, rows: int) -> bytes:
-        """Features, labels and scores in the order in which they come about."""
+        """Steps, features, labels and scores in the order in which they come about."""
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
             program = self._build(Path(name))
             player = _Player(program, self.core, self.export, rows * samples.shape[1])
             out = bytearray()
             machine = player.machine
-            machine.on_call(TRACE, lambda data, count, *_: out.extend(machine.read(data, count)))
+            machine.on_call(TRACE, lambda data, size, *_: out.extend(machine.read(data, size)))
             for start in range(0, len(samples), rows):
                 label = player.push(samples[start : start + rows])
                 if label != PENDING:
@@ -212,16 +212,23 @@ def stream_carriers(export: CExport) -> tuple[StreamCarrier, ...]:
     return (HostStream(export), *(CoreStream(export, core) for core in THUMB_CORES))
 
 
-def expected(stream: IntStream, samples: Int16) -> bytes:
-    """What a carrier must give for ``samples`` [T, C]."""
-    truth = run_stream(stream, samples)
+def expected(stream: IntStream, samples: Int16) -> list[tuple[str, bytes]]:
+    """What a carrier must give for ``samples`` [T, C], piece by piece with the name of each."""
+    truth, operations = run_stream(stream, samples), stream.frontend.chain.operations
     window_of = {int(frame): window for window, frame in enumerate(truth.last)}
-    out = bytearray()
-    for number, frame in enumerate(truth.features):
-        out += (frame if stream.frontend.chain.stacked else frame.T).tobytes()
+    pieces = []
+    for number, features in enumerate(truth.features):
+        for channel in range(len(features)):
+            for operation, stage in zip(operations, truth.stages, strict=True):
+                name = f"{operation.kernel}, frame {number}, channel {channel}"
+                pieces.append((name, stage[number, channel].astype("<i4").tobytes()))
+        rows = features if stream.frontend.chain.stacked else features.T
+        pieces.append((f"features, frame {number}", rows.tobytes()))
         if (window := window_of.get(number)) is not None:
-            out += struct.pack("<i", truth.labels[window]) + truth.scores[window].tobytes()
-    return bytes(out)
+            scores = truth.scores[window].tobytes()
+            pieces.append((f"label, window {window}", struct.pack("<i", truth.labels[window])))
+            pieces.append((f"scores, window {window}", scores))
+    return pieces
 
 
 def prove_stream(
@@ -241,19 +248,24 @@ def prove_stream(
         return CarrierResult(name, "not proven", 0, 0, error.message)
     except ParityError as error:
         return CarrierResult(name, "failed", 0, 1, error.message)
-    values = sum(map(len, truth))
-    for number, (one, other) in enumerate(zip(got, truth, strict=True)):
-        if one != other:
-            return CarrierResult(name, "failed", values, 1, _first_difference(number, one, other))
-    detail = f"features, scores and labels of {len(samples)} streams of samples"
+    values = sum(len(piece) for pieces in truth for _, piece in pieces)
+    for number, (given, pieces) in enumerate(zip(got, truth, strict=True)):
+        if difference := first_difference(given, pieces):
+            return CarrierResult(name, "failed", values, 1, f"stream {number}: {difference}")
+    detail = f"steps, features, scores and labels of {len(samples)} streams of samples"
     return CarrierResult(name, "proven", values, 0, detail)
 
 
-def _first_difference(number: int, got: bytes, truth: bytes) -> str:
-    for position, (one, other) in enumerate(zip(got, truth, strict=False)):
-        if one != other:
-            return f"stream {number}, byte {position} of what it gives: {one} instead of {other}"
-    return f"stream {number} gives {len(got)} bytes instead of {len(truth)}"
+def first_difference(given: bytes, pieces: Sequence[tuple[str, bytes]]) -> str | None:
+    """The first piece that is not as it must be, None where all are."""
+    start = 0
+    for name, piece in pieces:
+        part = given[start : start + len(piece)]
+        if part != piece:
+            byte = next(i for i, one in enumerate(piece) if part[i : i + 1] != bytes([one]))
+            return f"{name}, byte {byte} of {len(piece)}"
+        start += len(piece)
+    return None if start == len(given) else f"{len(given) - start} bytes too many"
 
 
 def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> StreamCost:
@@ -281,7 +293,7 @@ def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> Stre
 
 
 def _trace_header(prefix: str, folder: Path) -> Path:
-    """A header to ``-include``: the features of every frame go through ``stream_trace``."""
+    """A header to ``-include``: the steps of every frame go through ``stream_trace``."""
     path = folder / "stream_trace.h"
     path.write_text(
         f"#include <stdint.h>\n{PROTOTYPE};\n#define {prefix.upper()}_STREAM_TRACE {TRACE}\n",

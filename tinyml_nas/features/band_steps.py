@@ -83,6 +83,11 @@ class BinSums:
         """The first value that belongs to no sum."""
         return min(self.first + self.size * self.count, self.length)
 
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.count
+
     def apply(self, x: Int64) -> Int64:
         """The sums [N, C, count]."""
         edges = np.arange(self.first, self.stop, self.size)
@@ -119,6 +124,11 @@ class Log2:
     fraction: NDArray[np.int32]
     length: int
     kernel: str = "log2_q15"
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """Logarithms of frames x [N, C, L]."""

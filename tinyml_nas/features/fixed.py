@@ -64,6 +64,10 @@ class FixedOp(Protocol):
     def kernel(self) -> str:
         """Name of the template and of the C function."""
 
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+
     def apply(self, x: Int64) -> Int64:
         """The frames after it: the definition that the C must equal bit by bit."""
 

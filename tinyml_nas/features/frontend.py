@@ -90,9 +90,17 @@ class Frontend:
 
     def run(self, samples: Int16) -> Int8:
         """int8 features [N, C, F] of frames [N, C, L]: the definition of the C."""
-        x = samples.astype(np.int64) << self.chain.guard_bits
+        return self.quantize(self.stages(samples)[-1])
+
+    def stages(self, samples: Int16) -> list[Int64]:
+        """Frames [N, C, L] as they enter, and after each operation."""
+        stages = [samples.astype(np.int64) << self.chain.guard_bits]
         for operation in self.chain.operations:
-            x = operation.apply(x)
+            stages.append(operation.apply(stages[-1]))
+        return stages
+
+    def quantize(self, x: Int64) -> Int8:
+        """int8 features of what the last operation left."""
         shift = self.shift.astype(np.int64)[:, None]
         q = (x * self.multiplier[:, None] + self.bias[:, None]) >> shift
         clipped: Int8 = np.clip(q, -128, 127).astype(np.int8)

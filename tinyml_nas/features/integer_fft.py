@@ -33,6 +33,11 @@ class RealFFT:
     cosine: NDArray[np.int32]
     kernel: str = "real_fft"
 
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length + 2
+
     def apply(self, x: Int64) -> Int64:
         """The doubled spectra of frames x [N, C, L]."""
         half = self.length // 2
@@ -121,6 +126,11 @@ class Magnitude:
     first: int
     length: int
     kernel: str = "magnitude"
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """Magnitudes [N, C, length] of spectra [N, C, bins + 2]."""

@@ -43,6 +43,11 @@ class Absolute:
     length: int
     kernel: str = "absolute"
 
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
+
     def apply(self, x: Int64) -> Int64:
         """The frames without signs."""
         return np.abs(x)
@@ -61,6 +66,11 @@ class DropFirst:
 
     length: int
     kernel: str = "drop_first"
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames from their second value on."""

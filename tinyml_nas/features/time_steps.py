@@ -28,6 +28,11 @@ class HannWindow:
     length: int
     kernel: str = "hann_window"
 
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
+
     def apply(self, x: Int64) -> Int64:
         """The frames under the window."""
         half = self.weights.astype(np.int64)
@@ -54,6 +59,11 @@ class RemoveMean:
     reciprocal: int
     shift: int
     kernel: str = "remove_mean"
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames without their means."""

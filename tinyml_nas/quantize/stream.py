@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tinyml_nas.data import WindowSet
 from tinyml_nas.features import STEPS, Examples, FixedChain, Frontend, make_frontend
 from tinyml_nas.features.concat_step import last_frames
+from tinyml_nas.features.fixed import Int64
 from tinyml_nas.features.frontend import Int8, Int16, lower_chain
 from tinyml_nas.features.signal import Settings
 from tinyml_nas.quantize.integer import IntNetwork
@@ -71,9 +72,10 @@ class IntStream:
 class StreamTruth:
     """What a stream of samples gives: the features of every frame, scores and label per window.
 
-    ``last`` numbers the last frame of each window.
+    ``stages`` are the frames after each operation; ``last`` numbers the last frame of each window.
     """
 
+    stages: list[Int64]  # [T, C, outputs] each
     features: Int8  # [T, C, F]
     last: NDArray[np.int64]
     scores: Int8  # [M, classes]
@@ -92,11 +94,12 @@ def make_stream(net: IntNetwork, chain: FixedChain, voting: Voting) -> IntStream
 def run_stream(stream: IntStream, samples: Int16) -> StreamTruth:
     """What ``samples`` [T, C] give, from an empty stream on."""
     frontend = stream.frontend
-    features = frontend.run(np.stack(list(frames(samples, frontend.chain))))
+    entering, *stages = frontend.stages(np.stack(list(frames(samples, frontend.chain))))
+    features = frontend.quantize(stages[-1] if stages else entering)
     inputs, last = frontend.inputs(features)
     scores = run_reference(stream.net, inputs)[stream.net.network.output].reshape(len(inputs), -1)
     labels = stream.voting.smooth([int(label) for label in scores.argmax(axis=1)])
-    return StreamTruth(features, last, scores, labels)
+    return StreamTruth(stages, features, last, scores, labels)
 
 
 def frames(samples: Int16, chain: FixedChain) -> Iterator[Int16]:

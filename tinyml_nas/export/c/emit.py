@@ -105,6 +105,8 @@ def emit_c(
     model = resolve(net, prefix)
     environment = _environment()
     context = _context(net, prefix, model, vectors) | {"stream": stream}
+    computed = stream is not None and stream.frontend.chain.operations
+    context["values"] = "features" if computed else "samples"
     if stream is not None:
         context |= stream_context(stream, model.plan)
         context["library"] = [*context["library"], STREAM_TEMPLATES["stream"].format(prefix=prefix)]
