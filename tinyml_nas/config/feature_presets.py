@@ -1,7 +1,7 @@
 """The feature presets by name: a chain of steps, and the values of the keys that go with it.
 
 Chains stand in the order in which they run, which for TI's lists is not the order of the list.
-A preset of the fixed-point (Q15) family gives the float chain of the same shape; presets whose
+A preset of the fixed-point (Q15) family trains on the float chain of the same shape; presets whose
 steps this release does not have are known by name only.
 """
 
@@ -30,7 +30,9 @@ MAGNITUDE = ("ABS", "LOG_DB", "CONCAT")
 LOG_20_10 = {"log_mul": 20.0, "log_base": 10, "log_threshold": 1e-100}
 LOG_10_E = {"log_mul": 10.0, "log_base": "e", "log_threshold": 1e-12}
 NORMALIZED = {"normalize_bin": True}
-FLOAT_INSTEAD = "the fixed-point FFT is replaced by the float chain of the same shape"
+FLOAT_INSTEAD = (
+    "it trains on the float chain of the same shape; the C computes that chain in integers"
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What flows through a feature chain, and what a step of it is.
 
 Before any data is touched, a chain is checked on a ``Shape`` alone: each step says what it needs
-and what it leaves.  A fixed-point twin is one more ``Step``, registered under its own name.
+and what it leaves.  The integer form of a chain is in ``fixed.py`` and ``frontend.py``.
 """
 
 from __future__ import annotations
