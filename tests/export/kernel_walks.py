@@ -15,7 +15,7 @@ import numpy as np
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c.layers import CLayer, resolve
 from tinyml_nas.export.c.records import KernelCall
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
+from tinyml_nas.graph import INPUT, MemoryPlan
 from tinyml_nas.quantize.integer import IntNetwork
 
 Reads = list[tuple[int, int, int]]
@@ -41,6 +41,13 @@ class Arena:
     def write(self, name: str, start: int, count: int = 1) -> None:
         self.bytes[start : start + count] = self.expected(name, start, count)
 
+    def fill(self, start: int, count: int, names: tuple[str, ...]) -> None:
+        """Margins of the one of ``names`` that lies there."""
+        buffers = [self.plan.buffers[name] for name in names]
+        around = {b.name for b in buffers if 0 <= start - b.offset < b.size_bytes}
+        (name,) = around
+        self.write(name, start, count)
+
     def holds(self, name: str, start: int, count: int) -> bool:
         buffer = self.plan.buffers[name]
         inside = buffer.offset <= start and start + count <= buffer.offset + buffer.size_bytes
@@ -56,7 +63,7 @@ def overwritten(net: IntNetwork, backend: Backend) -> list[str]:
     model = resolve(net, "m")
     arena = Arena.of(model.plan)
     whole = model.plan.buffers[INPUT]
-    arena.write(INPUT, whole.offset, whole.size_bytes)
+    arena.write(INPUT, whole.data_offset, whole.rows * whole.row_bytes)
     return [
         layer.name
         for layer, int_layer in zip(model.layers, net.layers, strict=True)
@@ -70,16 +77,16 @@ def _survives(
     code = layer.dsp if backend == "dsp" and layer.dsp else layer.portable
     shape = _numbers(layer.portable.calls[0])  # the assembly's record tells no window
     good = True
+    for margin in layer.margins:
+        arena.fill(margin.offset, margin.size_bytes, inputs)
     for index, call in enumerate(code.calls):
         sources = (inputs[index],) if call.kernel == "concat" else inputs
         for reads, writes in walk(call, shape | _numbers(call), backend):
             good &= all(arena.holds(sources[source], at, count) for source, at, count in reads)
             for address in writes:
                 arena.write(name, address)
-    for margin in layer.margins:
-        arena.write(name, margin.offset, margin.size_bytes)
-    output: Buffer = arena.plan.buffers[name]
-    return good and arena.holds(name, output.offset, output.size_bytes)
+    output = arena.plan.buffers[name]
+    return good and arena.holds(name, output.data_offset, output.rows * output.row_bytes)
 
 
 def walk(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[Step]:

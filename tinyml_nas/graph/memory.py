@@ -6,8 +6,9 @@ is one piece (max pooling clips its window instead: its padding must never win).
 read its windows in whole words, so up to 3 bytes behind the last one belong to the arena as well.
 
 An output may overwrite the input that its layer is the last to read, as far as the layer has read
-it (`overlap.py`); margins are filled when the layer is done.  `placement.py` looks for the smallest
-arena.  The emitted C uses these very offsets, so the arena's bytes are known before compiling.
+it (`overlap.py`); so margins are filled late, by the first layer that reads the tensor.
+`placement.py` looks for the smallest arena.  The emitted C uses these very offsets, so the arena's
+bytes are known before compiling.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
  *
  * Portable C99. Every tensor lies time-major in the arena, [length][channels], at an offset that
  * was planned before compiling; rows before and after it hold its zero point where a window
- * reaches over its ends. So each window of a convolution is one contiguous run of bytes, and no
- * kernel tests for padding. Kernels walk forward in time, so an output may lie a little below an
- * input that no later layer reads, and overwrite it behind the walk; its margins are filled last.
- * An accumulator becomes an output with one rounding, half up:
+ * reaches over its ends (the first layer that reads it fills them). So each window of a convolution
+ * is one contiguous run of bytes, and no kernel tests for padding. Kernels walk forward in time, so
+ * an output may lie a little below an input that no later layer reads, and overwrite it behind the
+ * walk. An accumulator becomes an output with one rounding, half up:
  *
  *     y = clamp(zero_point + ((acc * multiplier + 2^(shift - 1)) >> shift), lower, upper)
  */
@@ -389,6 +389,8 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .rows = 3,
     };
 
+    fill(arena + 8, 2, -3);
+    fill(arena + 22, 2, -3);
     conv_dsp(&op, arena + 8, arena + 0);
 #else
     static const conv_t op = {
@@ -405,6 +407,8 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .upper = 127,
     };
 
+    fill(arena + 8, 2, -3);
+    fill(arena + 22, 2, -3);
     conv(&op, arena + 8, arena + 0);
 #endif
 }
@@ -500,8 +504,6 @@ int tiny_run(void *arena, size_t arena_bytes)
     if (arena_bytes < TINY_ARENA_BYTES) {
         return TINY_ERROR_ARENA;
     }
-    fill(base + 8, 2, -3);
-    fill(base + 22, 2, -3);
     layer_stem(base);
     TINY_TRACE(0, base + 0, 3, 3);
     layer_pool(base);

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph import Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,
@@ -44,7 +44,10 @@ class Margin:
 
 @dataclass(frozen=True)
 class CLayer:
-    """One layer as the templates print it; ``dsp`` is its code for cores with SMLAD, if special."""
+    """One layer as the templates print it; ``dsp`` is its code for cores with SMLAD, if special.
+
+    ``margins`` are those of the inputs that it is the first to read.
+    """
 
     index: int
     name: str
@@ -64,7 +67,6 @@ class CModel:
 
     layers: tuple[CLayer, ...]
     plan: MemoryPlan
-    input_margins: tuple[Margin, ...]
     kernels: frozenset[str]
     small_shifts: bool
     saturating_add: bool
@@ -117,14 +119,14 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
     """Everything the templates need to print ``net``."""
     plan = plan_memory(net.network)
     symbols = unique_identifiers(layer.name for layer in net.layers)
-    layers = tuple(
-        _resolve_layer(net, plan, layer, index, prefix, symbols[index])
-        for index, layer in enumerate(net.layers)
-    )
+    unread, layers = dict(plan.buffers), []
+    for index, layer in enumerate(net.layers):
+        fresh = [unread.pop(name) for name in dict.fromkeys(layer.inputs) if name in unread]
+        margins = tuple(margin for buffer in fresh for margin in _margins(net, buffer))
+        layers.append(_resolve_layer(net, plan, layer, index, prefix, symbols[index], margins))
     return CModel(
-        layers=layers,
+        layers=tuple(layers),
         plan=plan,
-        input_margins=_margins(net, plan.buffers[INPUT]),
         kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
         saturating_add=any(
@@ -162,7 +164,13 @@ def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
 
 
 def _resolve_layer(
-    net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
+    net: IntNetwork,
+    plan: MemoryPlan,
+    layer: IntLayer,
+    index: int,
+    prefix: str,
+    symbol: str,
+    margins: tuple[Margin, ...],
 ) -> CLayer:
     sources = [plan.buffers[name] for name in layer.inputs]
     target = plan.buffers[layer.name]
@@ -186,7 +194,7 @@ def _resolve_layer(
         name=c_comment(layer.name),
         symbol=symbol,
         comment=_comment(net, layer),
-        margins=_margins(net, target),
+        margins=margins,
         portable=portable,
         dsp=dsp,
         data_offset=target.data_offset,
