@@ -11,11 +11,12 @@ that may reach into it, and in the next round the buffer on top goes first.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, cycle, permutations
 from typing import NamedTuple
 
-PATIENCE = 20
+PATIENCE = 30
 """Orders without a better one after which to stop."""
 
 
@@ -27,7 +28,8 @@ class Span(NamedTuple):
     last: int
 
 
-Spans = Mapping[str, Span]
+Spans = dict[str, Span]
+"""In the order of execution."""
 Gaps = dict[tuple[str, str], int]
 """For a buffer and one that it may reach into: by how much it begins below it then."""
 _Neighbors = Mapping[str, Sequence[tuple[str, int, int]]]
@@ -35,7 +37,7 @@ _Neighbors = Mapping[str, Sequence[tuple[str, int, int]]]
 
 def place(spans: Spans, gaps: Gaps) -> Mapping[str, int]:
     """Offset of each buffer in the smallest arena that is found."""
-    neighbors = _neighbors(spans, gaps)
+    neighbors, least = _neighbors(spans, gaps), most_live(spans, gaps)
     best: Mapping[str, int] = {}
     smallest, patience = 1 + sum(span.size for span in spans.values()), PATIENCE
     for order in cycle(_orders(spans, gaps)):
@@ -45,7 +47,7 @@ def place(spans: Spans, gaps: Gaps) -> Mapping[str, int]:
         patience -= 1
         if ends[top] < smallest:
             best, smallest, patience = offsets, ends[top], PATIENCE
-            if lower_bound(spans, gaps, smallest) >= smallest:
+            if smallest <= max(least, longest_chain(spans, gaps, smallest)):
                 break
         if patience == 0:
             break
@@ -90,6 +92,7 @@ def _orders(spans: Spans, gaps: Gaps) -> Iterator[list[str]]:
     yield by_size.copy()
     yield _behind(writers, by_size)
     yield _behind(writers, by_life)
+    yield list(reversed(spans))  # the last layer first
 
 
 def _behind(writers: Mapping[str, str], order: Iterable[str]) -> list[str]:
@@ -103,13 +106,11 @@ def _behind(writers: Mapping[str, str], order: Iterable[str]) -> list[str]:
     return list(moved)
 
 
-def lower_bound(spans: Spans, gaps: Gaps, arena: int) -> int:
-    """Bytes that any arena smaller than ``arena`` needs; none exists if they are no fewer."""
-    return max(_longest_chain(spans, gaps, arena), _most_live(spans, gaps))
+def longest_chain(spans: Spans, gaps: Gaps, arena: int) -> int:
+    """Bytes that any arena smaller than ``arena`` needs; if they are no fewer, there is none.
 
-
-def _longest_chain(spans: Spans, gaps: Gaps, arena: int) -> int:
-    """Two buffers too large to lie apart must overlap, so along a chain of layers gaps add up."""
+    Two buffers too large to lie apart in it must overlap, so along a chain of layers gaps add up.
+    """
     offsets = dict.fromkeys(spans, 0)
     for (written, read), gap in reversed(gaps.items()):
         if spans[written].size + spans[read].size >= arena:
@@ -117,23 +118,25 @@ def _longest_chain(spans: Spans, gaps: Gaps, arena: int) -> int:
     return max(offset + spans[name].size for name, offset in offsets.items())
 
 
-def _most_live(spans: Spans, gaps: Gaps) -> int:
-    """What lives in one step needs so much, whatever happens in the others."""
-    steps = range(-1, max(span.last for span in spans.values()) + 1)
-    live = {i: sum(s.size for s in spans.values() if s.first <= i <= s.last) for i in steps}
-    reads: dict[str, list[tuple[int, int]]] = {}
+def most_live(spans: Spans, gaps: Gaps) -> int:
+    """Bytes that any arena needs, for what lives in one step must find a place."""
+    live: dict[int, int] = defaultdict(int)
+    for size, first, last in spans.values():
+        for step in range(first, last + 1):
+            live[step] += size
+    overlapped: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for (written, read), gap in gaps.items():
-        reads.setdefault(written, []).append((gap, spans[read].size))
-    for written, overlapped in reads.items():
-        size, first, _ = spans[written]
-        live[first] -= size + sum(read for _, read in overlapped)
-        live[first] += min(_stacked(size, order) for order in permutations(overlapped))
+        overlapped[written].append((gap, spans[read].size))
+    for written, reads in overlapped.items():
+        size, step, _ = spans[written]
+        live[step] -= size + sum(read for _, read in reads)
+        live[step] += min(_stacked(size, order) for order in permutations(reads))
     return max(live.values())
 
 
-def _stacked(size: int, overlapped: Sequence[tuple[int, int]]) -> int:
+def _stacked(size: int, reads: Sequence[tuple[int, int]]) -> int:
     """Bytes of a buffer and of those, (gap, size) each, that it reaches into, from low to high."""
-    bottom = top = overlapped[0][0]
-    for gap, read in overlapped:
+    bottom = top = reads[0][0]
+    for gap, read in reads:
         top = max(top, gap) + read
     return max(top, size) - min(bottom, 0)
