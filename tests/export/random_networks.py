@@ -62,11 +62,7 @@ def random_int_network(
     The same arguments give the same network.
     """
     rng = np.random.default_rng(seed)
-    return with_random_weights(rng, _random_network(rng, nodes, kinds))
-
-
-def with_random_weights(rng: np.random.Generator, network: Network) -> IntNetwork:
-    """``network`` with random integers for all that training and calibration would give."""
+    network = _random_network(rng, nodes, kinds)
     scales = _random_scales(rng, network)
     layers = tuple(
         IntLayer(node.name, node.op.kind, node.inputs, int_op(rng, network, node, scales))

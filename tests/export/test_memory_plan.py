@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from itertools import permutations
 
 import kernel_walks
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measured_networks import random_chain
-from random_networks import random_int_network, with_random_weights
+from measured_networks import integer_model, random_chain
+from random_networks import random_int_network
 
 from tinyml_nas.graph import (
     INPUT,
@@ -70,7 +69,7 @@ def test_an_output_can_begin_so_high_and_no_word_higher(
     binary = isinstance(op, Add | Concat)
     other = () if not binary else (Node("other", Conv(8, 1), (INPUT,)),)
     nodes = (*other, Node("layer", op, (INPUT, *(node.name for node in other))))
-    net = with_random_weights(np.random.default_rng(0), Network("one", Shape(8, 31), nodes))
+    net, _ = integer_model(Network("one", Shape(8, 31), nodes), 0)
 
     def read_too_late(word: int) -> list[str]:
         def place(spans: Mapping[str, Span], gaps: Mapping[tuple[str, str], int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Places buffers in an arena: in the smallest that is found, and no further than to the optimum.
+"""Places buffers in the smallest arena that is found, and stops where none can be smaller.
 
 Two buffers that live at once lie apart.  Where one is written while the other is read for the last
 time, the first may instead begin a *gap* below the second and reach into it.
