@@ -4,11 +4,11 @@ The kernels of the generated C walk forward in time, so an output that begins be
 follow the walk into it and overwrite what no later window reads (Blacker et al., "Diagonal Memory
 Optimisation for Machine Learning on Micro-controllers", 2020).  How closely is a matter of loops:
 
-- A convolution takes two rows of the output at a time (on some cores one, which asks for less) and
-  reads their windows anew for every two channels: until the next two rows, nothing from the first
-  byte of these windows on may be overwritten.
-- Pools and depthwise convolutions make a value of its own channel alone, and addition makes it of
-  what lies in its place: it may overwrite the first value that it was made of.
+- A convolution, depthwise or not, takes at most two rows of the output at a time and reads their
+  windows anew for every few channels: until the next two rows, nothing from the first byte of
+  these windows on may be overwritten.
+- Pools make a value of its own channel alone, and addition makes it of what lies in its place: it
+  may overwrite the first value that it was made of.
 - A concatenation copies one input after the other: only the first one may be overwritten.
 
 Where a kernel reads whole words, what it reads beyond its window meets weights of zero and may be
@@ -33,7 +33,7 @@ from tinyml_nas.graph.ops import (
 )
 
 ROWS_AT_ONCE = 2
-"""Of a convolution's output, on the cores where they are most."""
+"""Of a convolution's output, on the cores where they are most; fewer ask for less."""
 
 
 def leads(network: Network, node: Node) -> Mapping[str, int]:
@@ -61,8 +61,6 @@ def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
         case MaxPool():  # its first windows are clipped and begin with the first row, all of them
             lead = min(op.pad[0] // op.stride, output.length - 1) * source.channels
         case AvgPool():
-            lead = op.pad[0] * source.channels
-        case DepthwiseConv() if source.channels > 1:  # of a lone channel it is a convolution
             lead = op.pad[0] * source.channels
         case Conv() | DepthwiseConv():
             strips = range(0, output.length, ROWS_AT_ONCE)
