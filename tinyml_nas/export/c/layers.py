@@ -119,13 +119,12 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
     """Everything the templates need to print ``net``."""
     plan = plan_memory(net.network)
     symbols = unique_identifiers(layer.name for layer in net.layers)
-    unread, layers = dict(plan.buffers), []
-    for index, layer in enumerate(net.layers):
-        fresh = [unread.pop(name) for name in dict.fromkeys(layer.inputs) if name in unread]
-        margins = tuple(margin for buffer in fresh for margin in _margins(net, buffer))
-        layers.append(_resolve_layer(net, plan, layer, index, prefix, symbols[index], margins))
+    layers = tuple(
+        _resolve_layer(net, plan, layer, index, prefix, symbols[index])
+        for index, layer in enumerate(net.layers)
+    )
     return CModel(
-        layers=tuple(layers),
+        layers=layers,
         plan=plan,
         kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
@@ -163,14 +162,14 @@ def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
     return tuple(margin for margin in (left, right) if margin.size_bytes)
 
 
+def _unread(net: IntNetwork, index: int) -> list[str]:
+    """The inputs of layer ``index`` that no layer before it reads."""
+    read = {name for layer in net.layers[:index] for name in layer.inputs}
+    return [name for name in dict.fromkeys(net.layers[index].inputs) if name not in read]
+
+
 def _resolve_layer(
-    net: IntNetwork,
-    plan: MemoryPlan,
-    layer: IntLayer,
-    index: int,
-    prefix: str,
-    symbol: str,
-    margins: tuple[Margin, ...],
+    net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
 ) -> CLayer:
     sources = [plan.buffers[name] for name in layer.inputs]
     target = plan.buffers[layer.name]
@@ -194,7 +193,9 @@ def _resolve_layer(
         name=c_comment(layer.name),
         symbol=symbol,
         comment=_comment(net, layer),
-        margins=margins,
+        margins=tuple(
+            margin for name in _unread(net, index) for margin in _margins(net, plan.buffers[name])
+        ),
         portable=portable,
         dsp=dsp,
         data_offset=target.data_offset,
