@@ -98,8 +98,7 @@ def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
             padded.update([kernel] if trips.pop("padding") else [])
             count = m.layers[core][node.name] - FILL_TRIPS * filled[node.name]
             rows[kernel].append((trips, count))
-        inside = sum(m.layers[core].values()) + FILL_TRIPS * filled["input"]
-        rest.append(m.instructions[core] - inside)
+        rest.append(m.instructions[core] - sum(m.layers[core].values()))
     table: dict[str, dict[str, float]] = {"network": {"run": round(float(np.median(rest)))}}
     for kernel, samples in sorted(rows.items()):
         names = list(samples[0][0])
@@ -111,10 +110,15 @@ def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
 
 
 def margin_bytes(network: Network) -> dict[str, int]:
-    """Bytes of margin by tensor; the layer that writes the tensor fills them."""
+    """Bytes of margin that each layer fills: around the tensors that it is the first to read."""
+    unread = dict(plan_memory(network).buffers)
+    fresh = {
+        node.name: [unread.pop(name) for name in dict.fromkeys(node.inputs) if name in unread]
+        for node in network.nodes
+    }
     return {
-        name: (b.margin_left + b.margin_right) * b.row_bytes
-        for name, b in plan_memory(network).buffers.items()
+        name: sum((b.margin_left + b.margin_right) * b.row_bytes for b in buffers)
+        for name, buffers in fresh.items()
     }
 
 

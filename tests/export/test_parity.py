@@ -101,6 +101,29 @@ def test_host_c_matches_the_reference_under_sanitizers(emit: Emit, seed: int) ->
     assert (result.status, result.mismatches) == ("proven", 0), result.detail
 
 
+POISON = """\
+#include <stdlib.h>
+#include <string.h>
+static inline void *poisoned(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    return memory == NULL ? NULL : memset(memory, 0x80, bytes);
+}
+#define malloc poisoned
+"""
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(300, 320))
+def test_it_matters_not_what_the_arena_held(emit: Emit, tmp_path: Path, seed: int) -> None:
+    net = random_int_network(seed, nodes=12)
+    header = tmp_path / "poison.h"
+    header.write_text(POISON)
+    carrier = HostC(net, emit(net), flags=("-O2", "-include", str(header)))
+    (result,) = prove(net, random_samples(net, 2), [carrier]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
+
+
 @pytest.mark.c
 @pytest.mark.parametrize("seed", range(200, 206))
 def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:

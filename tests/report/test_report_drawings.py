@@ -130,6 +130,19 @@ def test_the_memory_map_keeps_to_scale() -> None:
     assert "lost" not in drawing.sentence
 
 
+def test_bytes_that_an_output_takes_over_from_its_input_count_once() -> None:
+    model = Results.model_validate(sample_results()).models[0]
+    source, target = model.memory[:2]
+    overlapping = target.model_copy(update={"offset": 0})
+    moved = source.model_copy(update={"offset": 100})
+    drawing = memory_map(model.model_copy(update={"memory": [moved, overlapping]}))
+    assert drawing is not None
+    needed = max(100 + source.size_bytes, target.size_bytes)
+    shared = source.size_bytes + target.size_bytes - needed
+    assert f"{needed:,}, in" in drawing.sentence
+    assert f"that share {shared:,} B" in drawing.sentence
+
+
 def test_numbers_read_well() -> None:
     assert fmt.count(1234) == "1,234"
     assert fmt.count(None) == "–"

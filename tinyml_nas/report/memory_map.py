@@ -1,4 +1,7 @@
-"""The arena over time: which buffer lies where while which layer runs, and what makes the peak."""
+"""The arena over time: which buffer lies where while which layer runs, and what makes the peak.
+
+Where a layer's output overwrites its input, their blocks overlap in the column of that layer.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,14 @@ def memory_map(model: Model) -> MemoryMap | None:
 
 
 def _live(buffers: Sequence[Buffer], step: int) -> int:
-    return sum(b.size_bytes for b in buffers if b.first <= step <= b.last)
+    """Bytes of the arena that some buffer holds; those that two share count once."""
+    live, end = 0, 0
+    for b in sorted(buffers, key=lambda b: b.offset):
+        if b.first <= step <= b.last:
+            top = b.offset + b.size_bytes
+            live += max(0, top - max(end, b.offset))
+            end = max(end, top)
+    return live
 
 
 def _step_label(step: int, layers: int) -> str:
@@ -104,6 +114,8 @@ def _sentence(model: Model, peak: int) -> str:
     )
     names = ", ".join(f"{b.name} ({b.size_bytes:,} B)" for b in live)
     needed, arena = _live(model.memory, peak), model.cost.ram_bytes
+    shared = sum(b.size_bytes for b in live) - needed
+    names += f" that share {shared:,} B" if shared else ""
     lost = f", {arena - needed:,} of them lost to placement" if arena > needed else ""
     return (
         f"Most bytes are alive at {place}: {needed:,}, in {names}. "

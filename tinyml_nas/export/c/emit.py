@@ -172,7 +172,7 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "model": model,
         "layers": model.layers,
         "unroll": DSP_UNROLL,
-        "uses_fill": any(layer.margins for layer in model.layers) or bool(model.input_margins),
+        "uses_fill": any(layer.margins for layer in model.layers),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],
         "output_buffer": model.plan.buffers[net.network.output],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph import Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,
@@ -44,7 +44,10 @@ class Margin:
 
 @dataclass(frozen=True)
 class CLayer:
-    """One layer as the templates print it; ``dsp`` is its code for cores with SMLAD, if special."""
+    """One layer as the templates print it; ``dsp`` is its code for cores with SMLAD, if special.
+
+    ``margins`` are those of the inputs that it is the first to read.
+    """
 
     index: int
     name: str
@@ -64,7 +67,6 @@ class CModel:
 
     layers: tuple[CLayer, ...]
     plan: MemoryPlan
-    input_margins: tuple[Margin, ...]
     kernels: frozenset[str]
     small_shifts: bool
     saturating_add: bool
@@ -124,7 +126,6 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
     return CModel(
         layers=layers,
         plan=plan,
-        input_margins=_margins(net, plan.buffers[INPUT]),
         kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
         saturating_add=any(
@@ -161,6 +162,12 @@ def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
     return tuple(margin for margin in (left, right) if margin.size_bytes)
 
 
+def _unread(net: IntNetwork, index: int) -> list[str]:
+    """The inputs of layer ``index`` that no layer before it reads."""
+    read = {name for layer in net.layers[:index] for name in layer.inputs}
+    return [name for name in dict.fromkeys(net.layers[index].inputs) if name not in read]
+
+
 def _resolve_layer(
     net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
 ) -> CLayer:
@@ -186,7 +193,9 @@ def _resolve_layer(
         name=c_comment(layer.name),
         symbol=symbol,
         comment=_comment(net, layer),
-        margins=_margins(net, target),
+        margins=tuple(
+            margin for name in _unread(net, index) for margin in _margins(net, plan.buffers[name])
+        ),
         portable=portable,
         dsp=dsp,
         data_offset=target.data_offset,

@@ -4,8 +4,8 @@ A step is one layer of the derived network.  A buffer is live from the step that
 last one that reads it, with the margins that its readers want.  All of that is logic on the choices
 of the nodes, so it is relaxed as logic usually is: *and* is a product, *or* is
 ``1 - (1 - a) (1 - b)``, choices of different nodes are independent.  At one-hot choices every
-number below is 0 or 1 and the bytes are the derived network's own; only where the planner places
-the buffers (alignment, gaps) is left out.
+number below is 0 or 1 and the bytes are the derived network's own; only how the planner places the
+buffers (alignment, outputs that overwrite their inputs) is left out.
 
 A skip at stride 1 is no layer: it is a second name of its source, whose buffer then lives as long
 as either name is read.

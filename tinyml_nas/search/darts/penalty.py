@@ -17,8 +17,9 @@ RAM is a maximum over the steps of the schedule of all cells, smoothed (see `liv
 
 which is the maximum as t goes to 0.  Each expectation then gets a constant, the gap between exact
 and relaxed cost of the genotype that the alphas stand for now: 0 for the sums, for RAM what the
-smoothing adds and what alignment and placement do.  So at one-hot alphas every expectation *is* the
-exact cost of the derived network, the one that hard budgets are held against.
+smoothing adds less what the planner saves where an output overwrites its input.  So at one-hot
+alphas every expectation *is* the exact cost of the derived network, the one that hard budgets are
+held against.
 
 ``Memory`` charges for flash, ``Compute`` for MACs, as a share of the largest network's, so the
 weight means the same in every preset.  On top comes a hinge ``relu(E[cost] / limit - 1)`` for each

@@ -3,8 +3,10 @@
  *
  * Portable C99. Every tensor lies time-major in the arena, [length][channels], at an offset that
  * was planned before compiling; rows before and after it hold its zero point where a window
- * reaches over its ends. So each window of a convolution is one contiguous run of bytes, and no
- * kernel tests for padding. An accumulator becomes an output with one rounding, half up:
+ * reaches over its ends (the first layer that reads it fills them). So each window of a convolution
+ * is one contiguous run of bytes, and no kernel tests for padding. Kernels walk forward in time, so
+ * an output may lie a little below an input that no later layer reads, and overwrite it behind the
+ * walk. An accumulator becomes an output with one rounding, half up:
  *
  *     y = clamp(zero_point + ((acc * multiplier + 2^(shift - 1)) >> shift), lower, upper)
  *
@@ -392,7 +394,9 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .rows = 3,
     };
 
-    conv_dsp(&op, arena + 0, arena + 16);
+    fill(arena + 8, 2, -3);
+    fill(arena + 22, 2, -3);
+    conv_dsp(&op, arena + 8, arena + 0);
 #else
     static const conv_t op = {
         .weight = tiny_stem_weight,
@@ -408,7 +412,9 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .upper = 127,
     };
 
-    conv(&op, arena + 0, arena + 16);
+    fill(arena + 8, 2, -3);
+    fill(arena + 22, 2, -3);
+    conv(&op, arena + 8, arena + 0);
 #endif
 }
 
@@ -433,7 +439,7 @@ TINY_LAYER void layer_pool(int8_t *arena)
         .upper = 127,
     };
 
-    avg_pool(&op, arena + 16, arena + 0);
+    avg_pool(&op, arena + 0, arena + 0);
 }
 
 /*
@@ -485,7 +491,7 @@ size_t tiny_arena_bytes(void)
 
 int8_t *tiny_input(void *arena)
 {
-    return (int8_t *)arena + 2;
+    return (int8_t *)arena + 10;
 }
 
 const int8_t *tiny_scores(const void *arena)
@@ -503,10 +509,8 @@ int tiny_run(void *arena, size_t arena_bytes)
     if (arena_bytes < TINY_ARENA_BYTES) {
         return TINY_ERROR_ARENA;
     }
-    fill(base + 0, 2, -3);
-    fill(base + 14, 2, -3);
     layer_stem(base);
-    TINY_TRACE(0, base + 16, 3, 3);
+    TINY_TRACE(0, base + 0, 3, 3);
     layer_pool(base);
     TINY_TRACE(1, base + 0, 1, 3);
     layer_classifier(base);
