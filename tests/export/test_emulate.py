@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from c_builds import Emit
+from c_builds import Emit, compiler_or_skip, gcc_build
 from random_networks import random_int_network, random_windows
 
 from tinyml_nas.devices import CORES
@@ -15,7 +15,7 @@ from tinyml_nas.export.emulate import emulate, linked_size
 from tinyml_nas.export.machine import Machine, thumb_instructions
 from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
 from tinyml_nas.graph import Conv, network_cost
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c
@@ -79,6 +79,21 @@ def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path)
             assert scores == expected.tobytes()
         sizes.append(linked_size(program).text_bytes)
     assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3"])
+@pytest.mark.parametrize("optimize", ["-Os", "-O2"])
+def test_gcc_takes_hardly_more_instructions(
+    emit: Emit, everything: IntNetwork, core: str, optimize: str
+) -> None:
+    gcc = gcc_build(compiler_or_skip("arm-none-eabi-gcc"))
+    export, windows = emit(everything), random_windows(everything, 1)
+    ours = emulate(everything, export, core, windows)
+    theirs = emulate(everything, export, core, windows, optimize, gcc)
+    for layer in everything.layers:
+        if isinstance(layer.op, IntConv):
+            limit = 1.2 * ours.layer_instructions[layer.name] + 100
+            assert theirs.layer_instructions[layer.name] < limit, layer.name
 
 
 def test_more_work_takes_more_instructions(emit: Emit) -> None:

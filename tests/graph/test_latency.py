@@ -41,17 +41,25 @@ def _trips(op: Op, shape: Shape, inputs: int = 1, backend: Backend = "one_row") 
 
 
 @pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
-def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one(
-    backend: Backend, rows: int
-) -> None:
-    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
+def test_a_convolution_runs_over_pairs_of_channels(backend: Backend, rows: int) -> None:
+    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(3, 18), backend=backend) == {
+        "layer": 1,
+        "padding": 2 * 3,
+        "row": rows,
+        "pair": rows * 3,
+        "pass": rows * 3 * 3,  # four taps of nine at a time
+        "tap": rows * 3 * 9,
+    }
+
+
+@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
+def test_a_depthwise_convolution_runs_over_channels(backend: Backend, rows: int) -> None:
+    assert _trips(DepthwiseConv(3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
         "layer": 1,
         "padding": 2 * 4,
         "row": rows,
-        "pair": rows * 2,
-        "pair_tap": rows * 2 * 12,
-        "single": rows,
-        "single_tap": rows * 12,
+        "value": rows * 4,
+        "tap": rows * 4 * 3,
     }
 
 
@@ -70,7 +78,7 @@ def test_with_dsp_a_convolution_runs_over_words_of_two_rows_and_two_channels() -
 def test_a_linear_layer_is_a_convolution_of_one_row() -> None:
     trips = _trips(Linear(4), Shape(3, 7))
     assert trips == _trips(Conv(4, 7), Shape(3, 7))
-    assert trips["pair_tap"] == 2 * 21
+    assert trips["tap"] == 2 * 21
 
 
 def test_a_pool_starts_with_its_first_tap() -> None:

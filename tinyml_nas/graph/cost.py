@@ -163,7 +163,7 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     tables = weights + channels * CHANNEL_BYTES
     if kernel == "conv_dsp":
         words = dsp_words(weights // channels)
-        tables = dsp_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+        tables = channel_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
     code = _code_bytes(layer_code(network, node, backend), backend)
     return LayerCost(
         node.name,
@@ -180,7 +180,7 @@ def dsp_words(window: int) -> int:
     return -(-window // 4)
 
 
-def dsp_pairs(channels: int) -> int:
+def channel_pairs(channels: int) -> int:
     """Pairs of output channels; of an odd number the last two pairs share one."""
     return -(-channels // 2)
 

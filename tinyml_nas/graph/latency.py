@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
-from tinyml_nas.graph.cost import dsp_pairs, dsp_words, kernel_of, padding_of
+from tinyml_nas.graph.cost import channel_pairs, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
-DSP_UNROLL = 8
-"""Words that one pass of the DSP convolution's loop takes."""
+UNROLL: Mapping[Backend, int] = {"one_row": 4, "two_rows": 4, "dsp": 8}
+"""Bytes of the window, or words of four, that one pass of a convolution's inner loop takes.
+
+Those in C are powers of two."""
 HEADROOM = 1.02
 """What a promise adds: of 158 random networks one ran 2.2 % more than counted, others up to 1.5."""
 
@@ -26,7 +28,8 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
-    two of them, where its loops take two at a time, and a ``pair`` is of output channels.
+    two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
+    ``pass`` is one of its unrolled inner loop.
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
@@ -34,28 +37,30 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
     match kernel_of(network, node, backend):
         case "conv_dsp":
             words = dsp_words(node.op.weight_count(inputs) // output.channels)
-            strips = -(-rows // 2)
-            pairs = strips * dsp_pairs(output.channels)
+            strips = row_strips(rows, backend)
+            pairs = strips * channel_pairs(output.channels)
             return trips | {
                 "row": strips,
                 "pair": pairs,
-                "pass": pairs * -(-words // DSP_UNROLL),
+                "pass": pairs * -(-words // UNROLL[backend]),
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
         case "conv" | "lone_conv":
-            pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
-            strips = rows if backend == "one_row" else -(-rows // 2)
+            strips = row_strips(rows, backend)
+            pairs = strips * channel_pairs(output.channels)
             return trips | {
                 "row": strips,
-                "pair": strips * pairs,
-                "pair_tap": strips * pairs * window,
-                "single": strips * single,
-                "single_tap": strips * single * window,
+                "pair": pairs,
+                "pass": pairs * -(-window // UNROLL[backend]),
+                "tap": pairs * window,
             }
         case "depthwise_conv" | "lone_depthwise_conv":
-            return trips | {"row": rows, "value": output.size, "tap": node.op.macs(inputs)}
+            strips = row_strips(rows, backend)
+            values = strips * output.channels
+            taps = values * (node.op.weight_count(inputs) // output.channels)
+            return trips | {"row": strips, "value": values, "tap": taps}
         case "concat" | "global_concat":
             wide = [shape for shape in inputs if shape.channels > 2]  # others are no loop
             return trips | {
@@ -68,6 +73,11 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}
+
+
+def row_strips(rows: int, backend: Backend) -> int:
+    """Times that the rows of an output are taken: one by one, or two where one may be left."""
+    return rows if backend == "one_row" else -(-rows // 2)
 
 
 def layer_instructions(network: Network, node: Node, core: str) -> float:

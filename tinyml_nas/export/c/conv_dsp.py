@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import DSP_UNROLL, Buffer
+from tinyml_nas.graph import UNROLL, Buffer
 from tinyml_nas.graph.cost import dsp_words
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
 BLOCK_BYTES = 76
-"""Code of one pass of the DSP convolution's loop, which is unrolled ``DSP_UNROLL`` times."""
+"""Code of one pass of the DSP convolution's loop, which is unrolled ``UNROLL`` times."""
 SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
@@ -52,7 +52,7 @@ def conv_dsp(
     fields = (
         ("weight", tables[0].name),
         ("pairs", tables[1].name),
-        ("skip", f"{-words % DSP_UNROLL} * {BLOCK_BYTES}"),
+        ("skip", f"{-words % UNROLL['dsp']} * {BLOCK_BYTES}"),
         ("weight_bytes", str(8 * words)),
         ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
         ("step", f"{op.stride} * {source.row_bytes}"),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
-from tinyml_nas.graph import DSP_UNROLL, INPUT, network_cost
+from tinyml_nas.graph import INPUT, UNROLL, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 
@@ -109,7 +109,7 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
-        "unroll": DSP_UNROLL,
+        "unroll": UNROLL,
         "uses_fill": any(layer.margins for layer in model.layers) or bool(model.input_margins),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],

@@ -24,7 +24,7 @@ from tinyml_nas.quantize.integer import (
     IntNetwork,
 )
 
-KERNELS = ("conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
+KERNELS = ("conv_output", "conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
 
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
@@ -98,15 +98,18 @@ class CModel:
     @property
     def portable_only(self) -> frozenset[str]:
         """Kernels that no core with SMLAD calls."""
-        called = (
-            call.kernel for layer in self.layers for call in (layer.dsp or layer.portable).calls
-        )
-        return self.kernels - frozenset(called)
+        return self.kernels - _kernels(layer.dsp or layer.portable for layer in self.layers)
 
     @property
     def requantizes(self) -> bool:
         """Whether any kernel uses the multiplier and shift of an accumulator."""
         return bool(self.kernels & {"conv", "depthwise_conv", "avg_pool"})
+
+
+def _kernels(codes: Iterable[Code]) -> frozenset[str]:
+    """Templates that ``codes`` need: of the kernels called, and of what convolutions share."""
+    called = {call.kernel for code in codes for call in code.calls}
+    return frozenset(called | ({"conv_output"} if called & {"conv", "depthwise_conv"} else set()))
 
 
 def _table_bytes(codes: Iterable[Code]) -> int:
@@ -125,7 +128,7 @@ def resolve(net: IntNetwork, prefix: str) -> CModel:
         layers=layers,
         plan=plan,
         input_margins=_margins(net, plan.buffers[INPUT]),
-        kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
+        kernels=_kernels(layer.portable for layer in layers),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
         saturating_add=any(
             int(layer.op.requantize.shift[0]) < INT32_ADD_SHIFT
