@@ -1,6 +1,6 @@
 """Executed instructions, flash and RAM of the generated C on one network, beside its peers.
 
-    python benchmarks/kernel_instructions.py [--compiler arm-none-eabi-gcc] [--layers]
+    python benchmarks/kernel_instructions.py [--compiler GCC] [--optimize speed] [--layers]
 
 The network of 211k MACs (128 x 6 samples, convolutions 5/2 to 16, 5/2 to 32, 3 to 32 channels,
 mean pool, dense 6) with random int8 weights.  The peers' code is not here: their figures were
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
@@ -22,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 from c_builds import gcc_build  # noqa: E402
 from measured_networks import integer_model  # noqa: E402
 
+from tinyml_nas.config.delivery import Optimize  # noqa: E402
 from tinyml_nas.devices import CORES  # noqa: E402
 from tinyml_nas.export.c import emit_c  # noqa: E402
 from tinyml_nas.export.emulate import ThumbBuild, emulate  # noqa: E402
@@ -80,12 +82,18 @@ def other_kernels() -> Network:
     return Network("other kernels", Shape(6, 128), nodes)
 
 
-def show(network: Network, build: ThumbBuild, peers: Mapping[str, int], layers: bool) -> None:
+def show(
+    network: Network,
+    build: ThumbBuild,
+    made_for: Optimize,
+    peers: Mapping[str, int],
+    layers: bool,
+) -> None:
     """Print a line for each core and optimization."""
     net, x = integer_model(network, 1)
     windows = quantize_input(net, x[:2])
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
-        export = emit_c(net, "model", Path(folder), x[:1])
+        export = emit_c(net, "model", Path(folder), x[:1], made_for)
         tables = dict(export.table_bytes)
         print(f"{network.name}: arena {export.arena_bytes} B, tables {tables} B")
         for core in THUMB_CORES:
@@ -106,12 +114,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--compiler", help="a cross-compiling gcc; the default is zig")
+    parser.add_argument(
+        "--compiler", help="a cross-compiling gcc, such as arm-none-eabi-gcc; the default is zig"
+    )
+    parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
     parser.add_argument("--layers", action="store_true", help="instructions of each layer as well")
     args = parser.parse_args()
     build = gcc_build(args.compiler) if args.compiler else build_thumb
-    show(workload(), build, CMSIS_NN, args.layers)
-    show(other_kernels(), build, {}, args.layers)
+    show(workload(), build, args.optimize, CMSIS_NN, args.layers)
+    show(other_kernels(), build, args.optimize, {}, args.layers)
 
 
 if __name__ == "__main__":

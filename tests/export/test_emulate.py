@@ -81,6 +81,21 @@ def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path)
     assert sizes[0] < sizes[1]
 
 
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_speed_takes_less_time_and_size_less_code(
+    emit: Emit, everything: IntNetwork, core: str
+) -> None:
+    windows = random_windows(everything, 1)
+    runs = [
+        emulate(everything, emit(everything, optimize=optimize), core, windows)
+        for optimize in ("speed", "balanced", "size")
+    ]
+    instructions = [run.instructions for run in runs]
+    text = [run.linked.text_bytes for run in runs]
+    assert instructions[0] < instructions[1] < instructions[2]
+    assert text[0] > text[1] > text[2]
+
+
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3"])
 @pytest.mark.parametrize("optimize", ["-Os", "-O2"])
 def test_gcc_takes_hardly_more_instructions(

@@ -13,6 +13,7 @@ import pytest
 from c_builds import Emit, compiler_or_skip
 from random_networks import KINDS, random_int_network, random_samples
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
 from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
@@ -48,6 +49,17 @@ def test_a_carrier_with_the_right_bits_is_proven(everything: IntNetwork) -> None
     assert report.vectors == 3 + len(worst_inputs(everything))
     assert json.loads(json.dumps(report.to_json()))["carriers"][0]["mismatches"] == 0
     report.require()
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_code_made_for_speed_or_size_gives_the_same_bits(
+    emit: Emit, everything: IntNetwork, optimize: Optimize, core: str
+) -> None:
+    export = emit(everything, optimize=optimize)
+    samples = random_samples(everything, 2)
+    prove(everything, samples, [CortexM(everything, export, core)]).require()
 
 
 @pytest.mark.fast

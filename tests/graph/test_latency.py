@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import load_device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
@@ -21,6 +22,7 @@ from tinyml_nas.graph import (
     Node,
     Op,
     Shape,
+    network_cost,
 )
 from tinyml_nas.graph.cost import kernel_of, shared_code
 from tinyml_nas.graph.latency import (
@@ -50,6 +52,16 @@ def test_a_convolution_runs_over_pairs_of_channels(backend: Backend, rows: int) 
         "pass": rows * 3 * 3,  # four taps of nine at a time
         "tap": rows * 3 * 9,
     }
+
+
+@pytest.mark.parametrize("backend", ["one_row", "two_rows", "dsp"])
+def test_speed_takes_fewer_passes_and_more_code(backend: Backend) -> None:
+    network = Network("net", Shape(4, 18), (Node("conv", Conv(6, 12), (INPUT,)),))
+    styles: tuple[Optimize, ...] = ("speed", "balanced", "size")
+    trips = [layer_trips(network, network.nodes[0], backend, style) for style in styles]
+    assert trips[0]["pass"] < trips[1]["pass"] < trips[2]["pass"]
+    flash = [network_cost(network, backend, style).flash_bytes for style in styles]
+    assert flash[0] > flash[1] > flash[2]
 
 
 @pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])

@@ -64,7 +64,9 @@ def export_model(
     console.info(f"QDQ file: the same class on {agreement:.1%} of the validation windows")
     record: dict[str, Any] = {"qdq_agreement": agreement}
     if config.compilation.enable:
-        export = emit_c(net, config.compilation.c_prefix, folder / "c", windows)
+        export = emit_c(
+            net, config.compilation.c_prefix, folder / "c", windows, config.compilation.optimize
+        )
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)

@@ -6,7 +6,6 @@ alone.
 """
 
 from tinyml_nas.graph.cost import Cost, LayerCost, network_cost
-from tinyml_nas.graph.latency import UNROLL
 from tinyml_nas.graph.memory import Buffer, MemoryPlan, plan_memory
 from tinyml_nas.graph.network import INPUT, Network, Node
 from tinyml_nas.graph.ops import (
@@ -24,7 +23,6 @@ from tinyml_nas.graph.ops import (
 
 __all__ = [
     "INPUT",
-    "UNROLL",
     "Add",
     "AvgPool",
     "Buffer",

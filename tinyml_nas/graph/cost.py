@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.unroll import code_bytes
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
@@ -207,10 +209,12 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     return causes
 
 
-def network_cost(network: Network, backend: Backend = "two_rows") -> Cost:
+def network_cost(
+    network: Network, backend: Backend = "two_rows", optimize: Optimize = "balanced"
+) -> Cost:
     """Exact cost of ``network``; RAM is the arena of its memory plan."""
     layers = tuple(layer_cost(network, node, backend) for node in network.nodes)
-    shared = _code_bytes(shared_code(network, backend), backend)
+    shared = _code_bytes(shared_code(network, backend), backend) + code_bytes(optimize, backend)
     return Cost(
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),

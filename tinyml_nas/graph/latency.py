@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.graph.cost import channel_pairs, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
-UNROLL: Mapping[Backend, int] = {"one_row": 4, "two_rows": 4, "dsp": 8}
-"""Bytes of the window, or words of four, that one pass of a convolution's inner loop takes.
-
-Those in C are powers of two."""
 HEADROOM = 1.02
 """What a promise adds: of 158 random networks one ran 2.2 % more than counted, others up to 1.5."""
 
 
-def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, int]:
+def layer_trips(
+    network: Network, node: Node, backend: Backend, optimize: Optimize = "balanced"
+) -> Mapping[str, int]:
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
@@ -42,7 +42,7 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
             return trips | {
                 "row": strips,
                 "pair": pairs,
-                "pass": pairs * -(-words // UNROLL[backend]),
+                "pass": pairs * -(-words // UNROLL[optimize][backend]),
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
@@ -53,7 +53,7 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
             return trips | {
                 "row": strips,
                 "pair": pairs,
-                "pass": pairs * -(-window // UNROLL[backend]),
+                "pass": pairs * -(-window // UNROLL[optimize][backend]),
                 "tap": pairs * window,
             }
         case "depthwise_conv" | "lone_depthwise_conv":
@@ -80,30 +80,36 @@ def row_strips(rows: int, backend: Backend) -> int:
     return rows if backend == "one_row" else -(-rows // 2)
 
 
-def layer_instructions(network: Network, node: Node, core: str) -> float:
+def layer_instructions(
+    network: Network, node: Node, core: str, optimize: Optimize = "balanced"
+) -> float:
     """Instructions of ``node`` where it stands in ``network``, on an emulated core."""
     backend = CORES[core].backend
     costs = INSTRUCTIONS[core][kernel_of(network, node, backend)]
-    trips = layer_trips(network, node, backend)
+    trips = layer_trips(network, node, backend, optimize)
     return sum(costs.get(name, 0.0) * times for name, times in trips.items())
 
 
-def network_instructions(network: Network, core: str) -> float:
+def network_instructions(network: Network, core: str, optimize: Optimize = "balanced") -> float:
     """Instructions of one inference on an emulated core."""
-    layers = (layer_instructions(network, node, core) for node in network.nodes)
+    layers = (layer_instructions(network, node, core, optimize) for node in network.nodes)
     return INSTRUCTIONS[core]["network"]["run"] + sum(layers)
 
 
 def layer_seconds(network: Network, node: Node, device: Device) -> float | None:
     """Share of ``node`` in ``latency_seconds``."""
     core = device.cycles.measured_on
-    return None if core is None else _seconds(layer_instructions(network, node, core), device)
+    if core is None:
+        return None
+    return _seconds(layer_instructions(network, node, core, device.optimize), device)
 
 
 def latency_seconds(network: Network, device: Device) -> float | None:
     """Time of one inference that ``device`` keeps; ``None`` where its core was never measured."""
     core = device.cycles.measured_on
-    return None if core is None else _seconds(network_instructions(network, core), device)
+    if core is None:
+        return None
+    return _seconds(network_instructions(network, core, device.optimize), device)
 
 
 def _seconds(instructions: float, device: Device) -> float:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyml_nas.devices.unroll import STEP_BYTES
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import UNROLL, Buffer
+from tinyml_nas.graph import Buffer
 from tinyml_nas.graph.cost import dsp_words
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
-BLOCK_BYTES = 76
-"""Code of one pass of the DSP convolution's loop, which is unrolled ``UNROLL`` times."""
 SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
 
 def conv_dsp(
-    net: IntNetwork, layer: IntLayer, op: IntConv, source: Buffer, target: Buffer, stem: str
+    net: IntNetwork,
+    layer: IntLayer,
+    op: IntConv,
+    source: Buffer,
+    target: Buffer,
+    stem: str,
+    unroll: int,
 ) -> Code | None:
-    """The layer for SMLAD, if its requantization is of the common kind."""
+    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common."""
     out, kernel, channels = op.weight.shape
     requantize = op.requantize
     usual = all(int(shift) in SHIFTS for shift in requantize.shift)
@@ -52,7 +57,7 @@ def conv_dsp(
     fields = (
         ("weight", tables[0].name),
         ("pairs", tables[1].name),
-        ("skip", f"{-words % UNROLL['dsp']} * {BLOCK_BYTES}"),
+        ("skip", f"{-words % unroll} * {STEP_BYTES['dsp']}"),
         ("weight_bytes", str(8 * words)),
         ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
         ("step", f"{op.stride} * {source.row_bytes}"),

@@ -11,10 +11,12 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
-from tinyml_nas.graph import INPUT, UNROLL, network_cost
+from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 
@@ -51,14 +53,20 @@ class CExport:
         return self.files["source"], self.files["weights"]
 
 
-def emit_c(net: IntNetwork, prefix: str, folder: Path, vectors: Float32) -> CExport:
+def emit_c(
+    net: IntNetwork,
+    prefix: str,
+    folder: Path,
+    vectors: Float32,
+    optimize: Optimize = "balanced",
+) -> CExport:
     """Write the C of ``net`` into ``folder``; ``vectors`` are golden float windows (N, C, L).
 
-    ``prefix`` is as ``compilation.c_prefix`` takes it.
+    ``prefix`` and ``optimize`` are as ``compilation`` takes them.
     """
-    model = resolve(net, prefix)
+    model = resolve(net, prefix, optimize)
     environment = _environment()
-    context = _context(net, prefix, model, vectors)
+    context = _context(net, prefix, model, vectors) | {"unroll": UNROLL[optimize]}
     folder.mkdir(parents=True, exist_ok=True)
     export = describe(net, prefix, folder)
     for template, path in export.files.items():
@@ -109,7 +117,6 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
-        "unroll": UNROLL,
         "uses_fill": any(layer.margins for layer in model.layers) or bool(model.input_margins),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
@@ -116,12 +118,13 @@ def _table_bytes(codes: Iterable[Code]) -> int:
     return sum(table.values.nbytes for code in codes for table in code.tables)
 
 
-def resolve(net: IntNetwork, prefix: str) -> CModel:
+def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CModel:
     """Everything the templates need to print ``net``."""
     plan = plan_memory(net.network)
+    unroll = UNROLL[optimize]["dsp"]
     symbols = unique_identifiers(layer.name for layer in net.layers)
     layers = tuple(
-        _resolve_layer(net, plan, layer, index, prefix, symbols[index])
+        _resolve_layer(net, plan, layer, index, prefix, symbols[index], unroll)
         for index, layer in enumerate(net.layers)
     )
     return CModel(
@@ -165,7 +168,13 @@ def _margins(net: IntNetwork, buffer: Buffer) -> tuple[Margin, ...]:
 
 
 def _resolve_layer(
-    net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
+    net: IntNetwork,
+    plan: MemoryPlan,
+    layer: IntLayer,
+    index: int,
+    prefix: str,
+    symbol: str,
+    unroll: int,
 ) -> CLayer:
     sources = [plan.buffers[name] for name in layer.inputs]
     target = plan.buffers[layer.name]
@@ -175,7 +184,7 @@ def _resolve_layer(
             stem = f"{prefix}_{symbol}"
             tables = _conv_tables(net, layer, layer.op, stem)
             portable = Code((_conv_call(net, layer, layer.op, sources[0], target, tables),), tables)
-            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem)
+            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem, unroll)
         case IntAvgPool():
             portable = Code((_avg_pool_call(net, layer, layer.op, sources[0], target),))
         case IntMaxPool():
