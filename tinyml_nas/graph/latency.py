@@ -15,7 +15,7 @@ from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.devices.unroll import UNROLL
-from tinyml_nas.graph.cost import channel_pairs, dsp_words, kernel_of, padding_of
+from tinyml_nas.graph.cost import channel_pairs, channel_quads, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
 HEADROOM = 1.02
@@ -61,6 +61,16 @@ def layer_trips(
             values = strips * output.channels
             taps = values * (node.op.weight_count(inputs) // output.channels)
             return trips | {"row": strips, "value": values, "tap": taps}
+        case "depthwise_dsp":
+            kernel = node.op.weight_count(inputs) // output.channels
+            quads = rows * channel_quads(output.channels)
+            return trips | {
+                "row": rows,
+                "quad": quads,
+                "odd_tap": quads * (kernel % 2),
+                "tap_pair": quads * (kernel // 2),
+                "clamped": output.size * (node.name in network.lifted),
+            }
         case "concat" | "global_concat":
             wide = [shape for shape in inputs if shape.channels > 2]  # others are no loop
             return trips | {

@@ -26,13 +26,23 @@ from tinyml_nas.quantize.integer import (
     IntNetwork,
 )
 
-KERNELS = ("conv_output", "conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
+KERNELS = (
+    "conv_output",
+    "conv",
+    "depthwise_conv",
+    "avg_pool",
+    "max_pool",
+    "add",
+    "wide_add",
+    "concat",
+)
+DSP_KERNELS = ("conv_dsp", "depthwise_dsp", "clamp")
 
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
 
-INT32_ADD_SHIFT = 10
-"""From this shift on a sum of two products, below 2^41, fits an int32 once it is shifted."""
+ADD_SHIFTS = range(16, 46)
+"""Shifts with which a sum of two products, shifted by 16 first, fits an int32."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,6 @@ class CModel:
     input_margins: tuple[Margin, ...]
     kernels: frozenset[str]
     small_shifts: bool
-    saturating_add: bool
 
     @property
     def kernel_files(self) -> tuple[str, ...]:
@@ -92,10 +101,10 @@ class CModel:
         return any(layer.dsp for layer in self.layers)
 
     @property
-    def clamps(self) -> bool:
-        """Whether any layer for cores with SMLAD needs a clamp of its own."""
-        calls = (call for layer in self.layers if layer.dsp for call in layer.dsp.calls)
-        return any(call.kernel == "clamp" for call in calls)
+    def dsp_files(self) -> tuple[str, ...]:
+        """Templates of the kernels for cores with SMLAD, in the order printed."""
+        called = _kernels(layer.dsp for layer in self.layers if layer.dsp)
+        return tuple(kernel for kernel in DSP_KERNELS if kernel in called)
 
     @property
     def portable_only(self) -> frozenset[str]:
@@ -133,11 +142,6 @@ def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CM
         input_margins=_margins(net, plan.buffers[INPUT]),
         kernels=_kernels(layer.portable for layer in layers),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
-        saturating_add=any(
-            int(layer.op.requantize.shift[0]) < INT32_ADD_SHIFT
-            for layer in net.layers
-            if isinstance(layer.op, IntAdd)
-        ),
     )
 
 
@@ -288,14 +292,30 @@ def _add_call(
     multipliers = [int(m) for m in op.requantize.multiplier]
     zero_points = [net.scales[name].zero_point for name in layer.inputs]
     offset = (1 << (shift - 1)) - sum(m * z for m, z in zip(multipliers, zero_points, strict=True))
-    fields = (
-        ("multiplier", "{" + ", ".join(map(str, multipliers)) + "}"),
-        ("offset", f"INT64_C({offset})"),
-        ("shift", str(shift)),
-        ("count", f"{target.rows} * {target.row_bytes}"),
-        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
-    )
-    return KernelCall("add", fields, tuple(b.data_offset for b in sources), target.data_offset)
+    count = ("count", f"{target.rows} * {target.row_bytes}")
+    limits = clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper)
+    parts: tuple[tuple[str, str], ...]
+    if shift in ADD_SHIFTS:
+        kernel = "add"
+        parts = (
+            ("high", _initializer(m >> 16 for m in multipliers)),
+            ("low", _initializer(m & 0xFFFF for m in multipliers)),
+            ("offset", _initializer((offset >> 16, offset & 0xFFFF))),
+            ("shift", str(shift - 16)),
+        )
+    else:
+        kernel = "wide_add"
+        parts = (
+            ("multiplier", _initializer(multipliers)),
+            ("offset", f"INT64_C({offset})"),
+            ("shift", str(shift)),
+        )
+    fields = (*parts, count, *limits)
+    return KernelCall(kernel, fields, tuple(b.data_offset for b in sources), target.data_offset)
+
+
+def _initializer(values: Iterable[int]) -> str:
+    return "{" + ", ".join(map(str, values)) + "}"
 
 
 def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:
