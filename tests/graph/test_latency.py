@@ -87,6 +87,18 @@ def test_with_dsp_a_convolution_runs_over_words_of_two_rows_and_two_channels() -
     }
 
 
+def test_with_dsp_a_depthwise_convolution_runs_over_quads_of_channels() -> None:
+    assert _trips(DepthwiseConv(5, 2, (2, 2)), Shape(6, 20), backend="dsp") == {
+        "layer": 1,
+        "padding": 4 * 6,
+        "row": 10,
+        "quad": 10 * 2,
+        "odd_tap": 10 * 2,
+        "tap_pair": 10 * 2 * 2,
+        "clamped": 0,
+    }
+
+
 def test_a_linear_layer_is_a_convolution_of_one_row() -> None:
     trips = _trips(Linear(4), Shape(3, 7))
     assert trips == _trips(Conv(4, 7), Shape(3, 7))
@@ -120,9 +132,17 @@ def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
     network = Network("net", shape, (Node("node", op, (INPUT,)),))
     channels = network.shapes["node"].channels
     assert kernel_of(network, network.nodes[0], "two_rows") == kernel
-    of_dsp = kernel_of(network, network.nodes[0], "dsp")
+    of_dsp = kernel_of(network, network.nodes[0], "dsp")  # takes four depthwise channels at least
     assembly = "conv_dsp" if channels > 1 else "lone_conv"
     assert of_dsp == (assembly if kernel == "conv" else kernel)
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(3, "lone_depthwise_conv"), (4, "depthwise_dsp")])
+def test_four_depthwise_channels_are_enough_for_dsp(channels: int, kernel: str) -> None:
+    node = Node("node", DepthwiseConv(3), (INPUT,))
+    network = Network("net", Shape(channels, 8), (node,))
+    assert kernel_of(network, node, "dsp") == kernel
+    assert shared_code(network, "dsp")["quad_kernel"] == (channels == 4)
 
 
 def test_two_depthwise_layers_share_their_kernel() -> None:

@@ -229,9 +229,9 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
                 CONV_TAP CONV_TAP CONV_TAP CONV_TAP
                 "cmp     %[x0], %[end]\n\t"
                 "bne     1b\n"
-                : [acc00] "+r"(acc00), [acc01] "+r"(acc01), [acc10] "+r"(acc10),
-                  [acc11] "+r"(acc11), [x0] "+r"(x0), [x1] "+r"(x1), [w0] "+r"(w0), [w1] "+r"(w1),
-                  [value0] "+r"(value0), [value1] "=&r"(value1), [weight] "=&r"(weight)
+                : [acc00] "+&r"(acc00), [acc01] "+&r"(acc01), [acc10] "+&r"(acc10),
+                  [acc11] "+&r"(acc11), [x0] "+&r"(x0), [x1] "+&r"(x1), [w0] "+&r"(w0), [w1] "+&r"(w1),
+                  [value0] "+&r"(value0), [value1] "=&r"(value1), [weight] "=&r"(weight)
                 : [end] "r"(end)
                 : "cc", "memory");
 #else
