@@ -1,28 +1,47 @@
 """Executed instructions, flash and RAM of the generated C on one network, beside its peers.
 
-    python benchmarks/kernel_instructions.py
+    python benchmarks/kernel_instructions.py [--compiler GCC] [--optimize speed] [--layers]
 
 The network of 211k MACs (128 x 6 samples, convolutions 5/2 to 16, 5/2 to 32, 3 to 32 channels,
 mean pool, dense 6) with random int8 weights.  The peers' code is not here: their figures were
 measured on the same network with gcc 12 -O2, CMSIS-NN in its exact build (one rounding).
+A second network, of the other kernels, has no peers.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
+from c_builds import gcc_build  # noqa: E402
 from measured_networks import integer_model  # noqa: E402
 
+from tinyml_nas.config.delivery import Optimize  # noqa: E402
 from tinyml_nas.devices import CORES  # noqa: E402
 from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import emulate  # noqa: E402
-from tinyml_nas.export.toolchain import THUMB_CORES  # noqa: E402
-from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape  # noqa: E402
+from tinyml_nas.export.emulate import ThumbBuild, emulate  # noqa: E402
+from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb  # noqa: E402
+from tinyml_nas.graph import (  # noqa: E402
+    INPUT,
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Shape,
+)
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.quantize import quantize_input  # noqa: E402
 
@@ -46,22 +65,64 @@ def workload() -> Network:
     return Network("workload", Shape(6, 128), nodes)
 
 
-def main() -> None:
+def other_kernels() -> Network:
+    """One or two layers of every kernel that the workload has not."""
+    nodes = (
+        Node("stem", Conv(17, 1, 1, (0, 0)), (INPUT,)),
+        Node("depthwise3", DepthwiseConv(3, 1, same_padding(3)), ("stem",)),
+        Node("depthwise9", DepthwiseConv(9, 1, same_padding(9)), ("depthwise3",)),
+        Node("sum", Add(), ("depthwise3", "depthwise9")),
+        Node("max", MaxPool(3, 1, (1, 1)), ("sum",)),
+        Node("average", AvgPool(3, 1, (1, 1)), ("max",)),
+        Node("both", Concat(), ("max", "average")),
+        Node("halved", MaxPool(2, 2, (0, 0)), ("both",)),
+        Node("mean", GlobalAvgPool(), ("halved",)),
+        Node("classifier", Linear(6), ("mean",)),
+    )
+    return Network("other kernels", Shape(6, 128), nodes)
+
+
+def show(
+    network: Network,
+    build: ThumbBuild,
+    made_for: Optimize,
+    peers: Mapping[str, int],
+    layers: bool,
+) -> None:
     """Print a line for each core and optimization."""
-    net, x = integer_model(workload(), 1)
+    net, x = integer_model(network, 1)
     windows = quantize_input(net, x[:2])
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
-        export = emit_c(net, "model", Path(folder), x[:1])
-        print(f"arena {export.arena_bytes} B, tables {dict(export.table_bytes)} B")
+        export = emit_c(net, "model", Path(folder), x[:1], made_for)
+        tables = dict(export.table_bytes)
+        print(f"{network.name}: arena {export.arena_bytes} B, tables {tables} B")
         for core in THUMB_CORES:
             for optimize in ("-O2", "-Os"):
-                run = emulate(net, export, core, windows, optimize)
+                run = emulate(net, export, core, windows, optimize, build)
                 rest = run.linked.flash_bytes - export.table_bytes[CORES[core].backend]
+                peer = peers.get(core)
+                ratio = f", {run.instructions / peer:.3f} of CMSIS-NN's {peer:,}" if peer else ""
                 print(
-                    f"{core} {optimize}: {run.instructions:,} instructions, "
-                    f"{run.instructions / CMSIS_NN[core]:.3f} of CMSIS-NN's {CMSIS_NN[core]:,}; "
+                    f"{core} {optimize}: {run.instructions:,} instructions{ratio}; "
                     f"code and records {rest} B, stack {run.stack_bytes} B"
                 )
+                if layers:
+                    print(f"    {dict(run.layer_instructions)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--compiler", help="a cross-compiling gcc, such as arm-none-eabi-gcc; the default is zig"
+    )
+    parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
+    parser.add_argument("--layers", action="store_true", help="instructions of each layer as well")
+    args = parser.parse_args()
+    build = gcc_build(args.compiler) if args.compiler else build_thumb
+    show(workload(), build, args.optimize, CMSIS_NN, args.layers)
+    show(other_kernels(), build, args.optimize, {}, args.layers)
 
 
 if __name__ == "__main__":

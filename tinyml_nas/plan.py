@@ -13,7 +13,8 @@ Rows = list[tuple[str, str]]
 
 def plan(config: Config) -> Rows:
     """Stage by stage: its name and what it does."""
-    device, data = load_device(config.common.target_device), config.dataset
+    device = load_device(config.common.target_device, config.compilation.optimize)
+    data = config.dataset
     features, training = config.data_processing_feature_extraction, config.training
     source = data.input_data_path or f"synthetic {data.generator}"
     chain = ", ".join(features.feat_ext_transform) or "the samples as they are"
@@ -41,7 +42,7 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
     config = loaded.config
     if not (config.training.enable and config.training.nas_enabled):
         return []
-    device = load_device(config.common.target_device)
+    device = load_device(config.common.target_device, config.compilation.optimize)
     budget_from_config(config, device, loaded.provenance)
     return budget_warnings(config, device, loaded.provenance)
 

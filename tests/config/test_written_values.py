@@ -57,6 +57,17 @@ def test_empty_sections_are_defaults(load: Callable[..., Any], minimal: str, emp
     assert config.compilation.c_prefix == "model"
 
 
+def test_the_c_is_balanced_unless_asked_otherwise(load: Callable[..., Any], minimal: str) -> None:
+    assert load(minimal).config.compilation.optimize == "balanced"
+    written = load(minimal + "compilation:\n  optimize: speed\n").config
+    assert written.compilation.optimize == "speed"
+
+
+def test_an_unknown_goal_of_the_c_is_named(errors: Callable[..., Any], minimal: str) -> None:
+    (found,) = errors(minimal + "compilation:\n  optimize: fast\n")
+    assert "compilation.optimize: 'fast'" in found
+
+
 @pytest.mark.parametrize("prefix", ["model", "net_2", "ArcFault", "x" * 31])
 def test_a_legal_prefix_is_kept(load: Callable[..., Any], minimal: str, prefix: str) -> None:
     config = load(minimal + f"compilation:\n  c_prefix: {prefix}\n").config

@@ -1,18 +1,20 @@
-"""What the tests of the generated C share: the type of a writer, compilers or a skip."""
+"""What the tests of the generated C share: its writer, compilers or a skip, gcc for Arm."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from tinyml_nas.export.c import CExport
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.export.emulate import ThumbBuild
+from tinyml_nas.export.toolchain import LINKER_SCRIPT, run_tool
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 
-Emit = Callable[[IntNetwork], CExport]
+Emit = Callable[..., CExport]
 
 
 def compiler_or_skip(name: str) -> str:
@@ -21,3 +23,24 @@ def compiler_or_skip(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def gcc_build(compiler: str) -> ThumbBuild:
+    """A build with a cross-compiling gcc instead of zig."""
+
+    def build(
+        core: str, sources: Sequence[Path], program: Path, keep: Sequence[str], *, optimize: str
+    ) -> Path:
+        script = program.with_suffix(".ld")
+        script.write_text(LINKER_SCRIPT, encoding="ascii")
+        run_tool(
+            [
+                *(compiler, f"-mcpu={core}", "-mthumb", "-std=c99", optimize, "-ffreestanding"),
+                *("-ffunction-sections", "-fdata-sections", "-nostdlib", f"-Wl,-T,{script}"),
+                *("-Wl,--gc-sections", f"-Wl,-e,{keep[0]}", *(f"-Wl,-u,{name}" for name in keep)),
+                *(*sources, "-lgcc", "-o", program),
+            ]
+        )
+        return program
+
+    return build

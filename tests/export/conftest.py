@@ -8,6 +8,7 @@ import pytest
 from c_builds import Emit
 from random_networks import random_int_network, random_samples
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.quantize.integer import IntConv, IntNetwork
 
@@ -16,8 +17,9 @@ from tinyml_nas.quantize.integer import IntConv, IntNetwork
 def emit(tmp_path: Path) -> Emit:
     """Writes a network's C into a folder whose name has a space."""
 
-    def write(net: IntNetwork, prefix: str = "model") -> CExport:
-        return emit_c(net, prefix, tmp_path / "generated c", random_samples(net, 2))
+    def write(net: IntNetwork, prefix: str = "model", optimize: Optimize = "balanced") -> CExport:
+        folder = tmp_path / "generated c"
+        return emit_c(net, prefix, folder, random_samples(net, 2), optimize)
 
     return write
 

@@ -100,14 +100,18 @@ def walk(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[
                 pairs[-1] = (field["channels"] - 2, field["channels"] - 1)
             yield from _conv(field, x, y, 1 if backend == "one_row" else 2, pairs)
         case "depthwise_conv":
-            taps = field["window"] // field["channels"]
-            yield from _by_channel(field, x, y, taps, field["step"])
+            strip = 1 if backend == "one_row" else 2
+            yield from _depthwise(field, x, y, strip, [(c, 1) for c in range(field["channels"])])
+        case "depthwise_dsp":  # the last four channels may share some with those before them
+            last = field["channels"] - 4
+            quads = [(min(c, last), 4) for c in range(0, field["channels"], 4)]
+            yield from _depthwise(field, x, y, 1, quads)
         case "avg_pool":
             step = field["stride"] * field["channels"]
             yield from _by_channel(field, x, y, field["kernel"], step)
         case "max_pool":
             yield from _max_pool(field, x, y)
-        case "add":
+        case "add" | "wide_add":
             for i in range(field["count"]):
                 yield [(s, start + i, 1) for s, start in enumerate(call.sources)], [y + i]
         case "concat":
@@ -131,6 +135,18 @@ def _conv(
         for pair in pairs:
             reads = [(0, x + r * field["step"], field["window"]) for r in rows]
             yield reads, [y + r * field["channels"] + c for r in rows for c in pair]
+
+
+def _depthwise(
+    field: dict[str, int], x: int, y: int, strip: int, groups: list[tuple[int, int]]
+) -> Iterator[Step]:
+    channels = field["channels"]
+    for row in range(0, field["rows"], strip):
+        rows = range(row, min(row + strip, field["rows"]))
+        for first, count in groups:
+            taps = range(first, field["window"], channels)
+            reads = [(0, x + r * field["step"] + tap, count) for r in rows for tap in taps]
+            yield reads, [y + r * channels + first + c for r in rows for c in range(count)]
 
 
 def _by_channel(field: dict[str, int], x: int, y: int, taps: int, step: int) -> Iterator[Step]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.emulate import emulate
@@ -108,11 +109,16 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     return net, x.numpy()
 
 
-def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> Measured:
+def measure(
+    network: Network,
+    seed: int,
+    cores: Iterable[str] = THUMB_CORES,
+    optimize: Optimize = "balanced",
+) -> Measured:
     """Compile and run ``network`` on each of ``cores``."""
     net, x = integer_model(network, seed)
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
-        export = emit_c(net, "model", Path(folder), x[:1])
+        export = emit_c(net, "model", Path(folder), x[:1], optimize)
         inputs = quantize_input(net, x[:1])
         runs = {core: emulate(net, export, core, inputs) for core in cores}
     return Measured(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from measured_networks import Measured, data_bytes, measure, random_cells, random_chain
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.export.toolchain import THUMB_CORES
@@ -48,6 +49,21 @@ def test_instructions_are_within_five_per_cent(measured: Measured, core: str) ->
     promised = network_instructions(measured.network, core)
     assert promised == pytest.approx(measured.instructions[core], rel=0.05)
     assert HEADROOM * promised > measured.instructions[core]
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+@pytest.mark.parametrize("network", NETWORKS[::3], ids=lambda network: network.name)
+def test_costs_of_code_made_for_speed_or_size(network: Network, optimize: Optimize) -> None:
+    measured = measure(network, 1, optimize=optimize)
+    for backend in CODE_BYTES:
+        cost, data = network_cost(network, backend, optimize), data_bytes(network, backend)
+        assert cost.table_bytes == measured.tables[backend]
+        linked = measured.worst_flash(backend)
+        assert cost.flash_bytes - data == pytest.approx(linked - data, rel=0.1)
+    for core in INSTRUCTIONS:
+        promised = network_instructions(network, core, optimize)
+        assert promised == pytest.approx(measured.instructions[core], rel=0.05)
+        assert HEADROOM * promised > measured.instructions[core]
 
 
 def test_every_emulated_core_has_its_counts() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from c_builds import Emit
+from c_builds import Emit, compiler_or_skip, gcc_build
 from random_networks import random_int_network, random_windows
 
 from tinyml_nas.devices import CORES
@@ -17,7 +17,7 @@ from tinyml_nas.export.machine import Machine, thumb_instructions
 from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
 from tinyml_nas.graph import Conv, network_cost
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c
@@ -46,7 +46,7 @@ def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) 
     assert sum(first.stack_frames.values()) == first.stack_bytes
     assert next(iter(first.stack_frames)) == "model_run"
     assert tables < first.linked.rodata_bytes < tables + 1500
-    assert (first.linked.library_bytes > 0) == (core == "cortex-m0")
+    assert first.linked.library_bytes == 0  # not even Cortex-M0 calls a long multiply
 
 
 @pytest.mark.parametrize("core", list(THUMB_CORES))
@@ -126,6 +126,36 @@ def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path)
     assert sizes[0] < sizes[1]
 
 
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_speed_takes_less_time_and_size_less_code(
+    emit: Emit, everything: IntNetwork, core: str
+) -> None:
+    windows = random_windows(everything, 1)
+    runs = [
+        emulate(everything, emit(everything, optimize=optimize), core, windows)
+        for optimize in ("speed", "balanced", "size")
+    ]
+    instructions = [run.instructions for run in runs]
+    text = [run.linked.text_bytes for run in runs]
+    assert instructions[0] < instructions[1] < instructions[2]
+    assert text[0] > text[1] > text[2]
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3"])
+@pytest.mark.parametrize("optimize", ["-Os", "-O2"])
+def test_gcc_takes_hardly_more_instructions(
+    emit: Emit, everything: IntNetwork, core: str, optimize: str
+) -> None:
+    gcc = gcc_build(compiler_or_skip("arm-none-eabi-gcc"))
+    export, windows = emit(everything), random_windows(everything, 1)
+    ours = emulate(everything, export, core, windows)
+    theirs = emulate(everything, export, core, windows, optimize, gcc)
+    for layer in everything.layers:
+        if isinstance(layer.op, IntConv):
+            limit = 1.2 * ours.layer_instructions[layer.name] + 100
+            assert theirs.layer_instructions[layer.name] < limit, layer.name
+
+
 def test_more_work_takes_more_instructions(emit: Emit) -> None:
     net = random_int_network(1)
     result = emulate(net, emit(net), "cortex-m4", random_windows(net, 1))
@@ -135,6 +165,13 @@ def test_more_work_takes_more_instructions(emit: Emit) -> None:
         if isinstance(node.op, Conv)
     }
     assert all(result.layer_instructions[name] > count for name, count in macs.items())
+
+
+def test_helpers_of_the_compiler_are_counted(tmp_path: Path) -> None:
+    source = tmp_path / "wide.c"
+    source.write_text("long long f_run(long long a, long long b) { return a * b; }\n")
+    program = build_thumb("cortex-m0", [source], tmp_path / "wide.elf", ["f_run"])
+    assert 0 < linked_size(program).library_bytes < linked_size(program).text_bytes
 
 
 def test_variables_outside_the_arena_are_refused(tmp_path: Path) -> None:

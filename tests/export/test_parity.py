@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_builds import Emit, compiler_or_skip
+from measured_networks import integer_model
 from random_networks import KINDS, random_int_network, random_samples
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
 from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
-from tinyml_nas.export.onnx import integer_model
+from tinyml_nas.export.onnx import integer_model as onnx_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
+from tinyml_nas.graph import INPUT, Conv, Linear, Network, Node, Shape
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
@@ -48,6 +51,25 @@ def test_a_carrier_with_the_right_bits_is_proven(everything: IntNetwork) -> None
     assert report.vectors == 3 + len(worst_inputs(everything))
     assert json.loads(json.dumps(report.to_json()))["carriers"][0]["mismatches"] == 0
     report.require()
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_code_made_for_speed_or_size_gives_the_same_bits(
+    emit: Emit, everything: IntNetwork, optimize: Optimize, core: str
+) -> None:
+    export = emit(everything, optimize=optimize)
+    samples = random_samples(everything, 2)
+    prove(everything, samples, [CortexM(everything, export, core)]).require()
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("core", list(THUMB_CORES))
+def test_the_second_window_may_start_where_the_first_one_ends(emit: Emit, core: str) -> None:
+    nodes = (Node("conv", Conv(1, 1), (INPUT,)), Node("classifier", Linear(3), ("conv",)))
+    net, x = integer_model(Network("pointwise", Shape(2, 16), nodes), 1)
+    prove(net, x[:2], [CortexM(net, emit(net), core)]).require()
 
 
 @pytest.mark.fast
@@ -148,7 +170,7 @@ def test_onnx_runtime_matches_the_reference(
 ) -> None:
     net = random_int_network(seed, nodes=9, kinds=kinds)
     file = tmp_path / "model_int8.onnx"
-    file.write_bytes(integer_model(net).SerializeToString())
+    file.write_bytes(onnx_model(net).SerializeToString())
     carriers = [OnnxRuntime(net, file, optimized=optimized) for optimized in (True, False)]
     report = prove(net, random_samples(net, 2), carriers)
     assert [result.status for result in report.carriers] == ["proven", "proven"], report

@@ -18,7 +18,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def emit(stream: IntStream, folder: Path) -> CExport:
-    return emit_c(stream.net, "model", folder, random_windows(stream.net, 1), stream)
+    return emit_c(stream.net, "model", folder, random_windows(stream.net, 1), stream=stream)
 
 
 def name_of(names: tuple[str, ...]) -> str:

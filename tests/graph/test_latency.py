@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import load_device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
@@ -21,6 +22,7 @@ from tinyml_nas.graph import (
     Node,
     Op,
     Shape,
+    network_cost,
 )
 from tinyml_nas.graph.cost import kernel_of, shared_code
 from tinyml_nas.graph.latency import (
@@ -41,17 +43,35 @@ def _trips(op: Op, shape: Shape, inputs: int = 1, backend: Backend = "one_row") 
 
 
 @pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
-def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one(
-    backend: Backend, rows: int
-) -> None:
-    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
+def test_a_convolution_runs_over_pairs_of_channels(backend: Backend, rows: int) -> None:
+    assert _trips(Conv(5, 3, 2, (1, 1)), Shape(3, 18), backend=backend) == {
+        "layer": 1,
+        "padding": 2 * 3,
+        "row": rows,
+        "pair": rows * 3,
+        "pass": rows * 3 * 3,  # four taps of nine at a time
+        "tap": rows * 3 * 9,
+    }
+
+
+@pytest.mark.parametrize("backend", ["one_row", "two_rows", "dsp"])
+def test_speed_takes_fewer_passes_and_more_code(backend: Backend) -> None:
+    network = Network("net", Shape(4, 18), (Node("conv", Conv(6, 12), (INPUT,)),))
+    styles: tuple[Optimize, ...] = ("speed", "balanced", "size")
+    trips = [layer_trips(network, network.nodes[0], backend, style) for style in styles]
+    assert trips[0]["pass"] < trips[1]["pass"] < trips[2]["pass"]
+    flash = [network_cost(network, backend, style).flash_bytes for style in styles]
+    assert flash[0] > flash[1] > flash[2]
+
+
+@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
+def test_a_depthwise_convolution_runs_over_channels(backend: Backend, rows: int) -> None:
+    assert _trips(DepthwiseConv(3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
         "layer": 1,
         "padding": 2 * 4,
         "row": rows,
-        "pair": rows * 2,
-        "pair_tap": rows * 2 * 12,
-        "single": rows,
-        "single_tap": rows * 12,
+        "value": rows * 4,
+        "tap": rows * 4 * 3,
     }
 
 
@@ -67,10 +87,22 @@ def test_with_dsp_a_convolution_runs_over_words_of_two_rows_and_two_channels() -
     }
 
 
+def test_with_dsp_a_depthwise_convolution_runs_over_quads_of_channels() -> None:
+    assert _trips(DepthwiseConv(5, 2, (2, 2)), Shape(6, 20), backend="dsp") == {
+        "layer": 1,
+        "padding": 4 * 6,
+        "row": 10,
+        "quad": 10 * 2,
+        "odd_tap": 10 * 2,
+        "tap_pair": 10 * 2 * 2,
+        "clamped": 0,
+    }
+
+
 def test_a_linear_layer_is_a_convolution_of_one_row() -> None:
     trips = _trips(Linear(4), Shape(3, 7))
     assert trips == _trips(Conv(4, 7), Shape(3, 7))
-    assert trips["pair_tap"] == 2 * 21
+    assert trips["tap"] == 2 * 21
 
 
 def test_a_pool_starts_with_its_first_tap() -> None:
@@ -100,9 +132,17 @@ def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
     network = Network("net", shape, (Node("node", op, (INPUT,)),))
     channels = network.shapes["node"].channels
     assert kernel_of(network, network.nodes[0], "two_rows") == kernel
-    of_dsp = kernel_of(network, network.nodes[0], "dsp")
+    of_dsp = kernel_of(network, network.nodes[0], "dsp")  # takes four depthwise channels at least
     assembly = "conv_dsp" if channels > 1 else "lone_conv"
     assert of_dsp == (assembly if kernel == "conv" else kernel)
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(3, "lone_depthwise_conv"), (4, "depthwise_dsp")])
+def test_four_depthwise_channels_are_enough_for_dsp(channels: int, kernel: str) -> None:
+    node = Node("node", DepthwiseConv(3), (INPUT,))
+    network = Network("net", Shape(channels, 8), (node,))
+    assert kernel_of(network, node, "dsp") == kernel
+    assert shared_code(network, "dsp")["quad_kernel"] == (channels == 4)
 
 
 def test_two_depthwise_layers_share_their_kernel() -> None:

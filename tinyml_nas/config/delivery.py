@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -43,6 +43,10 @@ CPrefix = Annotated[
 ]
 
 
+Optimize = Literal["speed", "balanced", "size"]
+"""What the generated C is made for; its results are the same bits."""
+
+
 class Testing(Section):
     """What is tested and proven at the end of a run."""
 
@@ -66,6 +70,11 @@ class Compilation(Section):
         default="model",
         description="Start of every name in the C: a letter, then letters, digits or "
         "single underscores, at most 31.",
+    )
+    optimize: Optimize = Field(
+        default="balanced",
+        description="What the generated C is made for: speed (the longest loops, up to half a kB "
+        "more code), size (the least code) or balanced. The results are the same bits.",
     )
     sample_lsb: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...] | None, BeforeValidator(_one_or_more)

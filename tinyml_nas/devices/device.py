@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.config.names import device_names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.units import parse_bytes, parse_frequency
@@ -50,6 +51,7 @@ class Device(_Record):
     ram_bytes: Bytes = Field(alias="ram")
     npu: NpuRules | None = None
     source: str
+    optimize: Optimize = "balanced"  # of the code that runs on it, not of the part itself
     # figures that no document gave, taken from a sibling or on the safe side
     assumed: tuple[str, ...] = ()
     note: str | None = None
@@ -68,8 +70,8 @@ class Device(_Record):
         return by_core | own
 
 
-def load_device(name: str) -> Device:
-    """The device called ``name``."""
+def load_device(name: str, optimize: Optimize = "balanced") -> Device:
+    """The device called ``name`` with code that is made for ``optimize``."""
     if name not in device_names():
         raise ConfigError(
             f"There is no device {name!r}.",
@@ -78,6 +80,6 @@ def load_device(name: str) -> Device:
     path = FOLDER / f"{name}.yaml"
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Device.model_validate({"name": name, **fields})
+        return Device.model_validate({"name": name, **fields, "optimize": optimize})
     except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
         raise ToolError(f"The device file {path.name} cannot be read: {error}") from error

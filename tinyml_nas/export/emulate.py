@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
@@ -51,8 +52,27 @@ class Emulation:
     """All bytes of ``linked.flash_bytes``, by symbol."""
 
 
+class ThumbBuild(Protocol):
+    """Makes a bare-metal ELF as ``build_thumb`` does."""
+
+    def __call__(
+        self,
+        core: str,
+        sources: Sequence[Path],
+        program: Path,
+        keep: Sequence[str],
+        *,
+        optimize: str,
+    ) -> Path: ...
+
+
 def emulate(
-    net: IntNetwork, export: CExport, core: str, inputs: Int8, optimize: str = "-Os"
+    net: IntNetwork,
+    export: CExport,
+    core: str,
+    inputs: Int8,
+    optimize: str = "-Os",
+    build: ThumbBuild = build_thumb,
 ) -> Emulation:
     """Instructions, stack and linked flash of ``export`` on ``core``, over windows (N, C, L).
 
@@ -61,7 +81,7 @@ def emulate(
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "model.elf"
-        build_thumb(core, export.sources, program, keep, optimize=optimize)
+        build(core, export.sources, program, keep, optimize=optimize)
         machine = Machine(program, core, export, count=True)
         stack = StackWatch(machine)
         totals, layers = [], Counter[str]()

@@ -79,8 +79,11 @@ def export_model(
     console.info(f"QDQ file: the same class on {agreement:.1%} of the validation windows")
     record: dict[str, Any] = {"qdq_agreement": agreement}
     if config.compilation.enable:
+        compilation = config.compilation
         around = None if stream is None else stream.stream
-        export = emit_c(net, config.compilation.c_prefix, folder / "c", windows, around)
+        export = emit_c(
+            net, compilation.c_prefix, folder / "c", windows, compilation.optimize, around
+        )
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
         files["C package"] = export.package["readme"]
         carriers += c_carriers(net, export)

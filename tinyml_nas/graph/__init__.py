@@ -6,7 +6,6 @@ alone.
 """
 
 from tinyml_nas.graph.cost import Cost, LayerCost, network_cost
-from tinyml_nas.graph.latency import DSP_UNROLL
 from tinyml_nas.graph.memory import Buffer, MemoryPlan, plan_memory
 from tinyml_nas.graph.network import INPUT, Network, Node
 from tinyml_nas.graph.ops import (
@@ -23,7 +22,6 @@ from tinyml_nas.graph.ops import (
 )
 
 __all__ = [
-    "DSP_UNROLL",
     "INPUT",
     "Add",
     "AvgPool",

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.unroll import code_bytes
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
@@ -21,12 +23,17 @@ CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
 PAIR_BYTES = 2 * (4 + 4) + 4
 """For DSP: two biases, two multipliers, one word with both shifts."""
+DSP_QUAD = 4
+"""Channels that a depthwise convolution takes at a time with DSP."""
+QUAD_BYTES = DSP_QUAD * (4 + 4) + 2 * 4
+"""Four biases, four multipliers, a word with the shifts and one with the step to the next four."""
 RECORD_BYTES = {
     "conv": 44,
     "depthwise_conv": 44,
     "lone_depthwise_conv": 44,
     "lone_conv": 44,
     "conv_dsp": 36,
+    "depthwise_dsp": 36,
 }
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
@@ -75,6 +82,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 36,
         "padding": 24,
         "conv_dsp": 26,
+        "depthwise_dsp": 26,
+        "quad_kernel": 300,
         "conv_kernel": 620,
         "lone_conv": 124,
         "clamp": 37,
@@ -122,7 +131,9 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
             return "conv_dsp"
         return "lone_conv" if _plain_convolutions(network) == 1 else "conv"
     if isinstance(op, DepthwiseConv):
-        alone = sum(_is_depthwise(network, other) for other in network.nodes) == 1
+        if _takes_quads(network, node, backend):
+            return "depthwise_dsp"
+        alone = _depthwise_in_c(network, backend) == 1
         return "lone_depthwise_conv" if alone else op.kind
     if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
         return "clipped_max_pool"
@@ -149,6 +160,19 @@ def _is_depthwise(network: Network, node: Node) -> bool:
     return isinstance(node.op, DepthwiseConv) and network.shapes[node.name].channels > 1
 
 
+def _takes_quads(network: Network, node: Node, backend: Backend) -> bool:
+    channels = network.shapes[node.name].channels
+    return backend == "dsp" and _is_depthwise(network, node) and channels >= DSP_QUAD
+
+
+def _depthwise_in_c(network: Network, backend: Backend) -> int:
+    """Depthwise layers that share the kernel in C."""
+    return sum(
+        _is_depthwise(network, node) and not _takes_quads(network, node, backend)
+        for node in network.nodes
+    )
+
+
 def padding_of(op: Op) -> tuple[int, int]:
     """Rows of margin that ``op`` needs before and after its input."""
     return op.pad if isinstance(op, Conv | DepthwiseConv | AvgPool) else (0, 0)
@@ -163,7 +187,9 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     tables = weights + channels * CHANNEL_BYTES
     if kernel == "conv_dsp":
         words = dsp_words(weights // channels)
-        tables = dsp_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+        tables = channel_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+    if kernel == "depthwise_dsp":
+        tables = channel_quads(channels) * (4 * (weights // channels) + QUAD_BYTES)
     code = _code_bytes(layer_code(network, node, backend), backend)
     return LayerCost(
         node.name,
@@ -180,15 +206,20 @@ def dsp_words(window: int) -> int:
     return -(-window // 4)
 
 
-def dsp_pairs(channels: int) -> int:
+def channel_pairs(channels: int) -> int:
     """Pairs of output channels; of an odd number the last two pairs share one."""
     return -(-channels // 2)
+
+
+def channel_quads(channels: int) -> int:
+    """Fours of channels; the last two may share some."""
+    return -(-channels // DSP_QUAD)
 
 
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
     causes = {kernel_of(network, node, backend): 1}
-    if causes.get("conv_dsp") and node.name in network.lifted:
+    if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
         causes["clamp"] = 1
     match node.op:
         case Concat():  # one loop per input
@@ -200,17 +231,21 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
 
 def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
-    depthwise = sum(_is_depthwise(network, node) for node in network.nodes)
+    depthwise = _depthwise_in_c(network, backend)
     causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
     if backend == "dsp":
+        quads = any(_takes_quads(network, node, backend) for node in network.nodes)
+        causes["quad_kernel"] = int(quads)
         causes["conv_kernel"] = int(_plain_convolutions(network) > 1)
     return causes
 
 
-def network_cost(network: Network, backend: Backend = "two_rows") -> Cost:
+def network_cost(
+    network: Network, backend: Backend = "two_rows", optimize: Optimize = "balanced"
+) -> Cost:
     """Exact cost of ``network``; RAM is the arena of its memory plan."""
     layers = tuple(layer_cost(network, node, backend) for node in network.nodes)
-    shared = _code_bytes(shared_code(network, backend), backend)
+    shared = _code_bytes(shared_code(network, backend), backend) + code_bytes(optimize, backend)
     return Cost(
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),

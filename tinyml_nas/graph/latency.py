@@ -10,23 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
-from tinyml_nas.graph.cost import dsp_pairs, dsp_words, kernel_of, padding_of
+from tinyml_nas.devices.unroll import UNROLL
+from tinyml_nas.graph.cost import channel_pairs, channel_quads, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
-DSP_UNROLL = 8
-"""Words that one pass of the DSP convolution's loop takes."""
 HEADROOM = 1.02
 """What a promise adds: of 158 random networks one ran 2.2 % more than counted, others up to 1.5."""
 
 
-def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, int]:
+def layer_trips(
+    network: Network, node: Node, backend: Backend, optimize: Optimize = "balanced"
+) -> Mapping[str, int]:
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
-    two of them, where its loops take two at a time, and a ``pair`` is of output channels.
+    two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
+    ``pass`` is one of its unrolled inner loop.
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
@@ -34,28 +37,40 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
     match kernel_of(network, node, backend):
         case "conv_dsp":
             words = dsp_words(node.op.weight_count(inputs) // output.channels)
-            strips = -(-rows // 2)
-            pairs = strips * dsp_pairs(output.channels)
+            strips = row_strips(rows, backend)
+            pairs = strips * channel_pairs(output.channels)
             return trips | {
                 "row": strips,
                 "pair": pairs,
-                "pass": pairs * -(-words // DSP_UNROLL),
+                "pass": pairs * -(-words // UNROLL[optimize][backend]),
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
         case "conv" | "lone_conv":
-            pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
-            strips = rows if backend == "one_row" else -(-rows // 2)
+            strips = row_strips(rows, backend)
+            pairs = strips * channel_pairs(output.channels)
             return trips | {
                 "row": strips,
-                "pair": strips * pairs,
-                "pair_tap": strips * pairs * window,
-                "single": strips * single,
-                "single_tap": strips * single * window,
+                "pair": pairs,
+                "pass": pairs * -(-window // UNROLL[optimize][backend]),
+                "tap": pairs * window,
             }
         case "depthwise_conv" | "lone_depthwise_conv":
-            return trips | {"row": rows, "value": output.size, "tap": node.op.macs(inputs)}
+            strips = row_strips(rows, backend)
+            values = strips * output.channels
+            taps = values * (node.op.weight_count(inputs) // output.channels)
+            return trips | {"row": strips, "value": values, "tap": taps}
+        case "depthwise_dsp":
+            kernel = node.op.weight_count(inputs) // output.channels
+            quads = rows * channel_quads(output.channels)
+            return trips | {
+                "row": rows,
+                "quad": quads,
+                "odd_tap": quads * (kernel % 2),
+                "tap_pair": quads * (kernel // 2),
+                "clamped": output.size * (node.name in network.lifted),
+            }
         case "concat" | "global_concat":
             wide = [shape for shape in inputs if shape.channels > 2]  # others are no loop
             return trips | {
@@ -70,30 +85,41 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}
 
 
-def layer_instructions(network: Network, node: Node, core: str) -> float:
+def row_strips(rows: int, backend: Backend) -> int:
+    """Times that the rows of an output are taken: one by one, or two where one may be left."""
+    return rows if backend == "one_row" else -(-rows // 2)
+
+
+def layer_instructions(
+    network: Network, node: Node, core: str, optimize: Optimize = "balanced"
+) -> float:
     """Instructions of ``node`` where it stands in ``network``, on an emulated core."""
     backend = CORES[core].backend
     costs = INSTRUCTIONS[core][kernel_of(network, node, backend)]
-    trips = layer_trips(network, node, backend)
+    trips = layer_trips(network, node, backend, optimize)
     return sum(costs.get(name, 0.0) * times for name, times in trips.items())
 
 
-def network_instructions(network: Network, core: str) -> float:
+def network_instructions(network: Network, core: str, optimize: Optimize = "balanced") -> float:
     """Instructions of one inference on an emulated core."""
-    layers = (layer_instructions(network, node, core) for node in network.nodes)
+    layers = (layer_instructions(network, node, core, optimize) for node in network.nodes)
     return INSTRUCTIONS[core]["network"]["run"] + sum(layers)
 
 
 def layer_seconds(network: Network, node: Node, device: Device) -> float | None:
     """Share of ``node`` in ``latency_seconds``."""
     core = device.cycles.measured_on
-    return None if core is None else _seconds(layer_instructions(network, node, core), device)
+    if core is None:
+        return None
+    return _seconds(layer_instructions(network, node, core, device.optimize), device)
 
 
 def latency_seconds(network: Network, device: Device) -> float | None:
     """Time of one inference that ``device`` keeps; ``None`` where its core was never measured."""
     core = device.cycles.measured_on
-    return None if core is None else _seconds(network_instructions(network, core), device)
+    if core is None:
+        return None
+    return _seconds(network_instructions(network, core, device.optimize), device)
 
 
 def _seconds(instructions: float, device: Device) -> float:

@@ -35,7 +35,9 @@ def finish_model(
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
     config, features, folder = context.config, context.features, context.folder
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
-    record["cost"] = _cost_record(network, network_cost(network, context.device.cycles.backend))
+    device = context.device
+    cost = network_cost(network, device.cycles.backend, device.optimize)
+    record["cost"] = _cost_record(network, cost)
     record["training"] = {
         "epochs": len(fitted.training.history),
         "best_epoch": fitted.training.best_epoch,

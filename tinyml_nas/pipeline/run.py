@@ -78,7 +78,7 @@ def run(
     """
     config = loaded.config
     seconds: dict[str, float] = {}
-    device = load_device(config.common.target_device)
+    device = load_device(config.common.target_device, config.compilation.optimize)
     make_deterministic()
     with timed_stage("data", seconds, console):
         data = prepare_data(config, console)

@@ -68,7 +68,7 @@ class Budget:
 
 def resources_of(network: Network, device: Device) -> Resources:
     """What ``network`` costs on ``device``."""
-    cost = network_cost(network, device.cycles.backend)
+    cost = network_cost(network, device.cycles.backend, device.optimize)
     return Resources(
         cost.parameters,
         cost.macs,

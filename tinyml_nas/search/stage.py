@@ -148,6 +148,7 @@ def fingerprint(start: Start) -> str:
         "space": [problem.space.name, *map(str, problem.space.decisions)],
         "budget": dataclasses.asdict(problem.budget),
         "device": problem.device.name,
+        "optimize": problem.device.optimize,
         "recipe": str(problem.evaluator.recipe),
         "keys": {name: value for name, value in keys.items() if name.startswith("nas_")},
         "genomes": [dict(genome) for genome in start.genomes],

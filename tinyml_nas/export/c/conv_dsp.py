@@ -1,59 +1,61 @@
-"""The convolution for cores with the DSP extension: its tables, as its assembly reads them."""
+"""The convolutions for cores with the DSP extension: their tables, as their assembly reads them."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from tinyml_nas.devices.unroll import STEP_BYTES
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import DSP_UNROLL, Buffer
-from tinyml_nas.graph.cost import dsp_words
+from tinyml_nas.graph import Buffer
+from tinyml_nas.graph.cost import DSP_QUAD, dsp_words
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
-BLOCK_BYTES = 76
-"""Code of one pass of the DSP convolution's loop, which is unrolled ``DSP_UNROLL`` times."""
+ODD_STEP_BYTES = 52
+"""Code of the step that an odd depthwise kernel starts with."""
 SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
+UInt32 = npt.NDArray[np.uint32]
+
 
 def conv_dsp(
-    net: IntNetwork, layer: IntLayer, op: IntConv, source: Buffer, target: Buffer, stem: str
+    net: IntNetwork,
+    layer: IntLayer,
+    op: IntConv,
+    source: Buffer,
+    target: Buffer,
+    stem: str,
+    unroll: int,
 ) -> Code | None:
-    """The layer for SMLAD, if its requantization is of the common kind."""
-    out, kernel, channels = op.weight.shape
-    requantize = op.requantize
-    usual = all(int(shift) in SHIFTS for shift in requantize.shift)
-    if op.groups > 1 or out < 2 or not usual:
+    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common."""
+    out = len(op.weight)
+    group = 2 if op.groups == 1 else DSP_QUAD
+    usual = all(int(shift) in SHIFTS for shift in op.requantize.shift)
+    if out < group or not usual:
         return None
-    words = dsp_words(kernel * channels)
-    weight = np.zeros((out, 4 * words), np.int8)
-    weight[:, : kernel * channels] = op.weight.reshape(out, -1)
-    rows = weight.view("<u4")
-    first = np.array([*range(0, out - 1, 2), *([out - 2] if out % 2 else [])])
-    step_of_y = np.diff([*first, out])  # the last pair of an odd number shares a channel
-    bias = folded_bias(op, net.scales[layer.inputs[0]].zero_point).astype("<i4").view("<u4")
-    multiplier = requantize.multiplier.astype("<i4").view("<u4")
-    shift = requantize.shift.astype(np.uint32) - SHIFTS.start
-    packed = shift[first] | shift[first + 1] << 8 | step_of_y.astype(np.uint32) << 16
-    pairs = [bias[first], bias[first + 1], multiplier[first], multiplier[first + 1], packed]
+    first = np.array([*range(0, out - group, group), out - group])
+    if op.groups == 1:
+        kernel, records, words = "conv_dsp", "pairs", _paired_words(op, first)
+        skip = f"{-dsp_words(op.weight[0].size) % unroll} * {STEP_BYTES['dsp']}"
+    else:
+        kernel, records, words = "depthwise_dsp", "quads", _interleaved_words(op, first)
+        skip = str(0 if op.weight.shape[1] % 2 else ODD_STEP_BYTES)
+    axes = " x ".join(map(str, words.shape))
     tables = (
+        Table(f"{stem}_words", "uint32_t", words.reshape(-1), f"{records} of channels: {axes}"),
         Table(
-            f"{stem}_words",
+            f"{stem}_{records}",
             "uint32_t",
-            np.stack([rows[first], rows[first + 1]], axis=2).reshape(-1),
-            f"[{len(first)} pairs of channels][{words} words][2 channels]",
-        ),
-        Table(
-            f"{stem}_pairs",
-            "uint32_t",
-            np.stack(pairs, axis=1).reshape(-1),
-            f"[{len(first)}]: two biases, two multipliers, shifts and step of y",
+            _records(net, layer, op, first, group).reshape(-1),
+            f"[{len(first)}]: {group} biases, {group} multipliers, shifts and step",
         ),
     )
     fields = (
         ("weight", tables[0].name),
-        ("pairs", tables[1].name),
-        ("skip", f"{-words % DSP_UNROLL} * {BLOCK_BYTES}"),
-        ("weight_bytes", str(8 * words)),
+        (records, tables[1].name),
+        ("skip", skip),
+        ("weight_bytes", str(words[0].nbytes)),
         ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
         ("step", f"{op.stride} * {source.row_bytes}"),
         ("count", str(len(first))),
@@ -61,9 +63,56 @@ def conv_dsp(
         ("rows", str(target.rows)),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
-    calls = [KernelCall("conv_dsp", fields, (start,), target.data_offset)]
-    if (requantize.lower, requantize.upper) != (-128, 127):  # the assembly only saturates
-        limits = clamp_fields(net, layer.name, requantize.lower, requantize.upper)[1:]
+    calls = [KernelCall(kernel, fields, (start,), target.data_offset)]
+    lower, upper = op.requantize.lower, op.requantize.upper
+    if (lower, upper) != (-128, 127):  # the assembly only saturates
+        limits = clamp_fields(net, layer.name, lower, upper)[1:]
         count = ("count", f"{target.rows} * {target.row_bytes}")
         calls.append(KernelCall("clamp", (count, *limits), (), target.data_offset))
     return Code(tuple(calls), tables)
+
+
+def _paired_words(op: IntConv, first: npt.NDArray[np.int_]) -> UInt32:
+    """Weights as [pairs][words of four along the window][2 channels]."""
+    out, kernel, channels = op.weight.shape
+    weight = np.zeros((out, 4 * dsp_words(kernel * channels)), np.int8)
+    weight[:, : kernel * channels] = op.weight.reshape(out, -1)
+    rows = weight.view("<u4")
+    words: UInt32 = np.stack([rows[first], rows[first + 1]], axis=2)
+    return words
+
+
+def _interleaved_words(op: IntConv, first: npt.NDArray[np.int_]) -> UInt32:
+    """Weights as [quads][kernel]: of every two steps the words of two channels each.
+
+    An odd kernel's first step stands before them, one word of four channels.
+    """
+    channel = first[:, None] + np.arange(DSP_QUAD)
+    steps = op.weight[:, :, 0].T[:, channel].transpose(1, 0, 2)  # [quads][kernel][4]
+    odd = steps.shape[1] % 2
+    halves = steps[:, odd:].reshape(len(first), -1, 2, 2, 2)  # [quads][pairs][step][half][2]
+    pairs = halves.transpose(0, 1, 3, 2, 4).reshape(len(first), -1)
+    weight = np.concatenate([steps[:, :odd].reshape(len(first), -1), pairs], axis=1)
+    words: UInt32 = np.ascontiguousarray(weight).view("<u4")
+    return words
+
+
+def _records(
+    net: IntNetwork, layer: IntLayer, op: IntConv, first: npt.NDArray[np.int_], group: int
+) -> UInt32:
+    """For each group its biases, its multipliers, and a shift in each byte.
+
+    The step to the next group, of which the last may share channels with this one, is a word of
+    its own after four shifts, and lies above two.
+    """
+    channel = first[:, None] + np.arange(group)
+    step = np.diff([*first, len(op.weight)]).astype(np.uint32)[:, None]
+    bias = folded_bias(op, net.scales[layer.inputs[0]].zero_point).astype("<i4").view("<u4")
+    multiplier = op.requantize.multiplier.astype("<i4").view("<u4")
+    shift = op.requantize.shift.astype(np.uint32)[channel] - SHIFTS.start
+    packed = (shift << 8 * np.arange(group, dtype=np.uint32)).sum(axis=1, keepdims=True)
+    last = [packed | step << 16] if group == 2 else [packed, step]
+    records: UInt32 = np.concatenate(
+        [bias[channel], multiplier[channel], *last], axis=1, dtype=np.uint32, casting="unsafe"
+    )
+    return records

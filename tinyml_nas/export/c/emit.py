@@ -11,11 +11,13 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.stream import stream_context
-from tinyml_nas.graph import DSP_UNROLL, INPUT, network_cost
+from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.stream import IntStream
@@ -95,16 +97,19 @@ def emit_c(
     prefix: str,
     folder: Path,
     vectors: Float32,
+    optimize: Optimize = "balanced",
     stream: IntStream | None = None,
 ) -> CExport:
     """Write ``net`` as a package of C into ``folder``; ``vectors`` are golden windows (N, C, L).
 
-    ``prefix`` is as ``compilation.c_prefix`` takes it; ``stream`` is the way from samples to labels
-    around ``net``.
+    ``prefix`` and ``optimize`` are as ``compilation`` takes them; ``stream`` is the way from
+    samples to labels around ``net``.
     """
-    model = resolve(net, prefix)
+    model = resolve(net, prefix, optimize)
     environment = _environment()
-    context = _context(net, prefix, model, vectors) | {"stream": stream}
+    context = _context(net, prefix, model, vectors)
+    context |= {"unroll": UNROLL[optimize], "flash": _flash(net, model, optimize)}
+    context["stream"] = stream
     computed = stream is not None and stream.frontend.chain.operations
     context["values"] = "features" if computed else "samples"
     if stream is not None:
@@ -166,12 +171,10 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "vendor": VENDOR,
         "library": [TEMPLATES[kind].format(prefix=prefix) for kind in LIBRARY],
         "selftest": [TEMPLATES[kind].format(prefix=prefix) for kind in SELFTEST],
-        "flash": _flash(net, model),
         "network": c_comment(net.network.name),
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
-        "unroll": DSP_UNROLL,
         "uses_fill": any(layer.margins for layer in model.layers),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],
@@ -190,13 +193,13 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
     }
 
 
-def _flash(net: IntNetwork, model: CModel) -> list[tuple[str, int, int]]:
+def _flash(net: IntNetwork, model: CModel, optimize: Optimize) -> list[tuple[str, int, int]]:
     """Cores, bytes of tables and of tables with code, for each way to run convolutions."""
     return [
         (
             cores,
             model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
-            network_cost(net.network, backend).flash_bytes,
+            network_cost(net.network, backend, optimize).flash_bytes,
         )
         for backend, cores in CORES.items()
     ]

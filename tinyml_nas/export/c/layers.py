@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
@@ -24,13 +26,23 @@ from tinyml_nas.quantize.integer import (
     IntNetwork,
 )
 
-KERNELS = ("conv", "depthwise_conv", "avg_pool", "max_pool", "add", "concat")
+KERNELS = (
+    "conv_output",
+    "conv",
+    "depthwise_conv",
+    "avg_pool",
+    "max_pool",
+    "add",
+    "wide_add",
+    "concat",
+)
+DSP_KERNELS = ("conv_dsp", "depthwise_dsp", "clamp")
 
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
 
-INT32_ADD_SHIFT = 10
-"""From this shift on a sum of two products, below 2^41, fits an int32 once it is shifted."""
+ADD_SHIFTS = range(16, 46)
+"""Shifts with which a sum of two products, shifted by 16 first, fits an int32."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,6 @@ class CModel:
     plan: MemoryPlan
     kernels: frozenset[str]
     small_shifts: bool
-    saturating_add: bool
 
     @property
     def kernel_files(self) -> tuple[str, ...]:
@@ -92,18 +103,15 @@ class CModel:
         return any(layer.dsp for layer in self.layers)
 
     @property
-    def clamps(self) -> bool:
-        """Whether any layer for cores with SMLAD needs a clamp of its own."""
-        calls = (call for layer in self.layers if layer.dsp for call in layer.dsp.calls)
-        return any(call.kernel == "clamp" for call in calls)
+    def dsp_files(self) -> tuple[str, ...]:
+        """Templates of the kernels for cores with SMLAD, in the order printed."""
+        called = _kernels(layer.dsp for layer in self.layers if layer.dsp)
+        return tuple(kernel for kernel in DSP_KERNELS if kernel in called)
 
     @property
     def portable_only(self) -> frozenset[str]:
         """Kernels that no core with SMLAD calls."""
-        called = (
-            call.kernel for layer in self.layers for call in (layer.dsp or layer.portable).calls
-        )
-        return self.kernels - frozenset(called)
+        return self.kernels - _kernels(layer.dsp or layer.portable for layer in self.layers)
 
     @property
     def requantizes(self) -> bool:
@@ -111,28 +119,30 @@ class CModel:
         return bool(self.kernels & {"conv", "depthwise_conv", "avg_pool"})
 
 
+def _kernels(codes: Iterable[Code]) -> frozenset[str]:
+    """Templates that ``codes`` need: of the kernels called, and of what convolutions share."""
+    called = {call.kernel for code in codes for call in code.calls}
+    return frozenset(called | ({"conv_output"} if called & {"conv", "depthwise_conv"} else set()))
+
+
 def _table_bytes(codes: Iterable[Code]) -> int:
     return sum(table.values.nbytes for code in codes for table in code.tables)
 
 
-def resolve(net: IntNetwork, prefix: str) -> CModel:
+def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CModel:
     """Everything the templates need to print ``net``."""
     plan = plan_memory(net.network)
+    unroll = UNROLL[optimize]["dsp"]
     symbols = unique_identifiers(layer.name for layer in net.layers)
     layers = tuple(
-        _resolve_layer(net, plan, layer, index, prefix, symbols[index])
+        _resolve_layer(net, plan, layer, index, prefix, symbols[index], unroll)
         for index, layer in enumerate(net.layers)
     )
     return CModel(
         layers=layers,
         plan=plan,
-        kernels=frozenset(call.kernel for layer in layers for call in layer.portable.calls),
+        kernels=_kernels(layer.portable for layer in layers),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
-        saturating_add=any(
-            int(layer.op.requantize.shift[0]) < INT32_ADD_SHIFT
-            for layer in net.layers
-            if isinstance(layer.op, IntAdd)
-        ),
     )
 
 
@@ -169,7 +179,13 @@ def _unread(net: IntNetwork, index: int) -> list[str]:
 
 
 def _resolve_layer(
-    net: IntNetwork, plan: MemoryPlan, layer: IntLayer, index: int, prefix: str, symbol: str
+    net: IntNetwork,
+    plan: MemoryPlan,
+    layer: IntLayer,
+    index: int,
+    prefix: str,
+    symbol: str,
+    unroll: int,
 ) -> CLayer:
     sources = [plan.buffers[name] for name in layer.inputs]
     target = plan.buffers[layer.name]
@@ -179,7 +195,7 @@ def _resolve_layer(
             stem = f"{prefix}_{symbol}"
             tables = _conv_tables(net, layer, layer.op, stem)
             portable = Code((_conv_call(net, layer, layer.op, sources[0], target, tables),), tables)
-            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem)
+            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem, unroll)
         case IntAvgPool():
             portable = Code((_avg_pool_call(net, layer, layer.op, sources[0], target),))
         case IntMaxPool():
@@ -285,14 +301,30 @@ def _add_call(
     multipliers = [int(m) for m in op.requantize.multiplier]
     zero_points = [net.scales[name].zero_point for name in layer.inputs]
     offset = (1 << (shift - 1)) - sum(m * z for m, z in zip(multipliers, zero_points, strict=True))
-    fields = (
-        ("multiplier", "{" + ", ".join(map(str, multipliers)) + "}"),
-        ("offset", f"INT64_C({offset})"),
-        ("shift", str(shift)),
-        ("count", f"{target.rows} * {target.row_bytes}"),
-        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
-    )
-    return KernelCall("add", fields, tuple(b.data_offset for b in sources), target.data_offset)
+    count = ("count", f"{target.rows} * {target.row_bytes}")
+    limits = clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper)
+    parts: tuple[tuple[str, str], ...]
+    if shift in ADD_SHIFTS:
+        kernel = "add"
+        parts = (
+            ("high", _initializer(m >> 16 for m in multipliers)),
+            ("low", _initializer(m & 0xFFFF for m in multipliers)),
+            ("offset", _initializer((offset >> 16, offset & 0xFFFF))),
+            ("shift", str(shift - 16)),
+        )
+    else:
+        kernel = "wide_add"
+        parts = (
+            ("multiplier", _initializer(multipliers)),
+            ("offset", f"INT64_C({offset})"),
+            ("shift", str(shift)),
+        )
+    fields = (*parts, count, *limits)
+    return KernelCall(kernel, fields, tuple(b.data_offset for b in sources), target.data_offset)
+
+
+def _initializer(values: Iterable[int]) -> str:
+    return "{" + ", ".join(map(str, values)) + "}"
 
 
 def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:

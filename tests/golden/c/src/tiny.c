@@ -56,10 +56,17 @@ static inline int8_t clamp_int8(int32_t value, int32_t lower, int32_t upper)
 #define ONE_INDEX(i) ((void)0)
 #endif
 
+/* Cores whose arithmetic reaches eight registers, and that have no long multiply. */
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#define EIGHT_REGISTERS 1
+#else
+#define EIGHT_REGISTERS 0
+#endif
+
 /* High word of a * b for 0 <= b: a core without a long multiply would call a slow helper for it. */
 static inline int32_t high_product(int32_t a, int32_t b)
 {
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#if EIGHT_REGISTERS
     const int32_t a1 = a >> 16, a0 = a & 0xffff;
     const int32_t b1 = b >> 16, b0 = b & 0xffff;
     const int32_t middle = a1 * b0 + (int32_t)(((uint32_t)a0 * (uint32_t)b0) >> 16);
@@ -77,6 +84,8 @@ static inline int32_t scale_int32(int32_t acc, int32_t multiplier, int32_t shift
     return (high_product(acc, multiplier) + ((int32_t)1 << (shift - 33))) >> (shift - 32);
 }
 
+#if !TINY_DSP
+
 typedef struct {
     const int8_t *weight;      /* [channels][window] */
     const int32_t *bias;       /* input zero point folded in */
@@ -91,109 +100,163 @@ typedef struct {
     int32_t upper;
 } conv_t;
 
+#if EIGHT_REGISTERS
 static inline int8_t conv_output(const conv_t *op, int32_t channel, int32_t acc)
 {
     const int32_t value = scale_int32(acc, op->multiplier[channel], op->shift[channel]);
 
     return clamp_int8(op->zero_point + value, op->lower, op->upper);
 }
+#else
+/* The outputs of one channel in two rows. */
+static inline void conv_outputs(const conv_t *op, int32_t channel, int32_t acc0, int32_t acc1,
+                                int8_t *y0, int8_t *y1)
+{
+    const int32_t multiplier = op->multiplier[channel], shift = op->shift[channel];
+    const int32_t value0 = op->zero_point + scale_int32(acc0, multiplier, shift);
+    const int32_t value1 = op->zero_point + scale_int32(acc1, multiplier, shift);
+    const int8_t output0 = clamp_int8(value0, op->lower, op->upper);
+
+    y1[channel] = clamp_int8(value1, op->lower, op->upper);
+    y0[channel] = output0;
+}
+#endif
+#endif
 
 #if !TINY_DSP
 
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+/*
+ * The inner loops of Arm cores are assembly: compilers that save space spill what only these loops
+ * need, and so take up to twice the time. Each pass takes several bytes of the window; the first
+ * one is entered late, so that the passes come out even.
+ */
+#if EIGHT_REGISTERS
+#define CONV_TAP \
+    "ldrsb   %[value], [%[x], %[i]]\n\t" \
+    "ldrsb   %[product], [%[w0], %[i]]\n\t" \
+    "muls    %[product], %[value]\n\t" \
+    "add     %[acc0], %[product]\n\t" \
+    "ldrsb   %[product], [%[w1], %[i]]\n\t" \
+    "muls    %[product], %[value]\n\t" \
+    "add     %[acc1], %[product]\n\t" \
+    "adds    %[i], #1\n\t"
+#define CONV_TAP_BYTES 16
+
 /* A core with eight registers for it: one row, two channels at a time. */
 static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
     const int32_t channels = op->channels;
+    const int32_t second = channels > 1 ? 1 : 0;
 
     x += window; /* x and w point behind window and weights: the index counts up to zero */
     for (int32_t row = 0; row < op->rows; row++) {
-        const int8_t *w0 = op->weight + window;
-        int32_t channel = 0;
-
-        for (; channel + 1 < channels; channel += 2) { /* two channels share each load of x */
-            const int8_t *w1 = w0 + window;
+        for (int32_t channel = 0; channel < channels; channel += 2) {
+            if (channel + second == channels) { /* the last of an odd number: with the one before */
+                channel--;
+            }
+            const int8_t *const w0 = op->weight + (channel + 1) * window;
+            const int8_t *const w1 = w0 + second * window;
             int32_t acc0 = op->bias[channel];
-            int32_t acc1 = op->bias[channel + 1];
+            int32_t acc1 = op->bias[channel + second];
             int32_t i = -window;
+#ifdef __GNUC__
+            int32_t value = (int32_t)((uint32_t)i % 4u) * CONV_TAP_BYTES;
+            int32_t product;
 
+            __asm__(
+                ".syntax unified\n\t"
+                "add     pc, %[value]\n\t"
+                "nop\n" /* pc was two instructions ahead */
+                "1:\n\t"
+                CONV_TAP CONV_TAP CONV_TAP CONV_TAP
+                "bne     1b\n"
+                : [acc0] "+l"(acc0), [acc1] "+h"(acc1), [i] "+l"(i), [value] "+l"(value),
+                  [product] "=&l"(product)
+                : [x] "l"(x), [w0] "l"(w0), [w1] "l"(w1)
+                : "cc", "memory");
+#else
             do {
-                ONE_INDEX(i);
-                const int32_t value = x[i];
-                acc0 += value * w0[i];
-                acc1 += value * w1[i];
+                acc0 += (int32_t)x[i] * w0[i];
+                acc1 += (int32_t)x[i] * w1[i];
                 i++;
             } while (i != 0);
-            w0 = w1 + window;
-            *y++ = conv_output(op, channel, acc0);
-            *y++ = conv_output(op, channel + 1, acc1);
-        }
-        if (channel < channels) {
-            int32_t acc = op->bias[channel];
-            int32_t i = -window;
-
-            do {
-                ONE_INDEX(i);
-                acc += (int32_t)x[i] * w0[i];
-                i++;
-            } while (i != 0);
-            *y++ = conv_output(op, channel, acc);
+#endif
+            y[channel] = conv_output(op, channel, acc0);
+            y[channel + second] = conv_output(op, channel + second, acc1);
         }
         x += op->step;
+        y += channels;
     }
 }
 #else
+#if defined(__GNUC__) && defined(__thumb__)
+#define CONV_TAP \
+    "ldrsb   %[value0], [%[x0]], #1\n\t" \
+    "ldrsb   %[value1], [%[x1]], #1\n\t" \
+    "ldrsb   %[weight], [%[w0]], #1\n\t" \
+    "mla     %[acc00], %[value0], %[weight], %[acc00]\n\t" \
+    "mla     %[acc01], %[value1], %[weight], %[acc01]\n\t" \
+    "ldrsb   %[weight], [%[w1]], #1\n\t" \
+    "mla     %[acc10], %[value0], %[weight], %[acc10]\n\t" \
+    "mla     %[acc11], %[value1], %[weight], %[acc11]\n\t"
+#define CONV_TAP_BYTES 32
+#endif
+
 /* Two rows and two channels at a time: each load serves twice. Where one row is left it is both. */
 static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
     const int32_t channels = op->channels;
+    const int32_t second = channels > 1 ? 1 : 0;
 
-    x += window; /* x and w point behind window and weights: the index counts up to zero */
     for (int32_t left = op->rows; left > 0; left -= 2) {
-        const int8_t *w0 = op->weight + window;
-        const int8_t *const x1 = left > 1 ? x + op->step : x;
-        int8_t *y1 = left > 1 ? y + channels : y;
-        int32_t channel = 0;
+        int8_t *const y1 = left > 1 ? y + channels : y;
 
-        for (; channel + 1 < channels; channel += 2) {
-            const int8_t *w1 = w0 + window;
+        for (int32_t channel = 0; channel < channels; channel += 2) {
+            if (channel + second == channels) { /* the last of an odd number: with the one before */
+                channel--;
+            }
+            const int8_t *x0 = x;
+            const int8_t *x1 = left > 1 ? x + op->step : x;
+            const int8_t *w0 = op->weight + channel * window;
+            const int8_t *w1 = w0 + second * window;
+            const int8_t *const end = x + window;
             int32_t acc00 = op->bias[channel], acc01 = acc00;
-            int32_t acc10 = op->bias[channel + 1], acc11 = acc10;
-            int32_t i = -window;
+            int32_t acc10 = op->bias[channel + second], acc11 = acc10;
 
-            do {
-                ONE_INDEX(i);
-                const int32_t value0 = x[i], value1 = x1[i];
-                const int32_t weight0 = w0[i], weight1 = w1[i];
+#ifdef CONV_TAP
+            int32_t value0 = (int32_t)(-(uint32_t)window % 4u) * CONV_TAP_BYTES;
+            int32_t value1, weight;
+
+            __asm__(
+                "add     pc, %[value0]\n\t"
+                "nop\n" /* pc was two instructions ahead */
+                "1:\n\t"
+                CONV_TAP CONV_TAP CONV_TAP CONV_TAP
+                "cmp     %[x0], %[end]\n\t"
+                "bne     1b\n"
+                : [acc00] "+&r"(acc00), [acc01] "+&r"(acc01), [acc10] "+&r"(acc10),
+                  [acc11] "+&r"(acc11), [x0] "+&r"(x0), [x1] "+&r"(x1), [w0] "+&r"(w0), [w1] "+&r"(w1),
+                  [value0] "+&r"(value0), [value1] "=&r"(value1), [weight] "=&r"(weight)
+                : [end] "r"(end)
+                : "cc", "memory");
+#else
+            while (x0 != end) {
+                const int32_t value0 = *x0++, value1 = *x1++;
+                const int32_t weight0 = *w0++, weight1 = *w1++;
+
                 acc00 += value0 * weight0;
                 acc01 += value1 * weight0;
                 acc10 += value0 * weight1;
                 acc11 += value1 * weight1;
-                i++;
-            } while (i != 0);
-            w0 = w1 + window;
-            *y++ = conv_output(op, channel, acc00);
-            *y++ = conv_output(op, channel + 1, acc10);
-            *y1++ = conv_output(op, channel, acc01);
-            *y1++ = conv_output(op, channel + 1, acc11);
-        }
-        if (channel < channels) {
-            int32_t acc0 = op->bias[channel], acc1 = acc0;
-            int32_t i = -window;
-
-            do {
-                ONE_INDEX(i);
-                acc0 += (int32_t)x[i] * w0[i];
-                acc1 += (int32_t)x1[i] * w0[i];
-                i++;
-            } while (i != 0);
-            *y++ = conv_output(op, channel, acc0);
-            *y1++ = conv_output(op, channel, acc1);
+            }
+#endif
+            conv_outputs(op, channel, acc00, acc01, y, y1);
+            conv_outputs(op, channel + second, acc10, acc11, y, y1);
         }
         x += 2 * op->step;
-        y = y1;
+        y = y1 + channels;
     }
 }
 #endif
@@ -221,11 +284,13 @@ static inline void avg_pool(const avg_pool_t *op, const int8_t *x, int8_t *y)
     for (int32_t row = 0; row < op->rows; row++) {
         for (int32_t channel = 0; channel < channels; channel++) {
             int32_t acc = op->offset;
+            int32_t i = last + channel;
 
-            for (int32_t i = last + channel; i >= 0; i -= channels) {
+            do {
                 ONE_INDEX(i);
                 acc += x[i];
-            }
+                i -= channels;
+            } while (i >= 0);
             acc = scale_int32(acc * op->factor, op->multiplier, op->shift);
             *y++ = clamp_int8(op->zero_point + acc, op->lower, op->upper);
         }

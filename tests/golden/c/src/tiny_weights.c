@@ -13,11 +13,11 @@ const float tiny_input_scale[TINY_INPUT_CHANNELS] = {
 
 /* stem */
 #if TINY_DSP
-/* [2 pairs of channels][2 words][2 channels] */
+/* pairs of channels: 2 x 2 x 2 */
 const uint32_t tiny_stem_words[8] = {
     4210686199, 16776957, 64763, 513, 16776957, 100992003, 513, 2055
 };
-/* [2]: two biases, two multipliers, shifts and step of y */
+/* [2]: 2 biases, 2 multipliers, shifts and step */
 const uint32_t tiny_stem_pairs[10] = {
     4294967184, 4294967281, 1073741824, 2147483647, 65792, 4294967281, 106, 2147483647,
     1234567890, 131585
@@ -43,11 +43,11 @@ const uint8_t tiny_stem_shift[3] = {
 
 /* classifier */
 #if TINY_DSP
-/* [1 pairs of channels][1 words][2 channels] */
+/* pairs of channels: 1 x 1 x 2 */
 const uint32_t tiny_classifier_words[2] = {
     16382199, 16579578
 };
-/* [1]: two biases, two multipliers, shifts and step of y */
+/* [1]: 2 biases, 2 multipliers, shifts and step */
 const uint32_t tiny_classifier_pairs[5] = {
     4294964224, 4294965377, 1073741824, 2147483647, 131328
 };
