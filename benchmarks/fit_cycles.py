@@ -1,9 +1,11 @@
 """Fits what the generated C executes and occupies, and says how well unseen networks are predicted.
 
-    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--save FILE | --load FILE]
+    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--cores CORE ...]
+                                    [--save FILE | --load FILE]
 
 Random chains, random cells and the zoo are quantized, compiled with -Os and run once per emulated
-core.  Seven networks in ten are fitted, the others judge.  Prints the table `INSTRUCTIONS` of
+core (of all, or of those named: name all cores of a back-end, whose code is fitted to the largest).
+Seven networks in ten are fitted, the others judge.  Prints the table `INSTRUCTIONS` of
 tinyml_nas/devices/instructions.py, the table `CODE_BYTES` of tinyml_nas/graph/cost.py, and the
 errors on the held-out networks.  About two seconds per network.
 """
@@ -29,6 +31,7 @@ from measured_networks import Measured, data_bytes, measure, random_cells, rando
 
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
+from tinyml_nas.export.targets import EMULATED_CORES  # noqa: E402
 from tinyml_nas.graph import Network, Shape, plan_memory  # noqa: E402
 from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
 from tinyml_nas.graph.latency import layer_trips  # noqa: E402
@@ -49,11 +52,11 @@ def networks(chains: int, cells: int) -> Iterator[Network]:
         yield from (model.build(shape, 4) for model in ZOO.values())
 
 
-def measure_all(chains: int, cells: int) -> list[Measured]:
-    """Every network, measured; one line each."""
+def measure_all(chains: int, cells: int, cores: Sequence[str]) -> list[Measured]:
+    """Every network, measured on ``cores``; one line each."""
     result = []
     for seed, network in enumerate(networks(chains, cells)):
-        result.append(measure(network, seed))
+        result.append(measure(network, seed, cores))
         flash, counts = result[-1].flash, result[-1].instructions
         print(f"{network.name}: flash {dict(flash)}, instructions {dict(counts)}", flush=True)
     return result
@@ -186,10 +189,13 @@ def main() -> None:
     )
     parser.add_argument("--chains", type=int, default=160)
     parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument(
+        "--cores", nargs="+", choices=EMULATED_CORES, default=list(EMULATED_CORES), metavar="CORE"
+    )
     parser.add_argument("--save", type=Path)
     parser.add_argument("--load", type=Path)
     args = parser.parse_args()
-    measured = load(args.load) if args.load else measure_all(args.chains, args.cells)
+    measured = load(args.load) if args.load else measure_all(args.chains, args.cells, args.cores)
     if args.save:
         save(measured, args.save)
     held = np.random.default_rng(0).random(len(measured)) < HELD_OUT_SHARE
@@ -200,7 +206,8 @@ def main() -> None:
     print(f"INSTRUCTIONS = {json.dumps(tables, indent=4)}")
     for core, table in tables.items():
         judge_instructions(unseen, core, table)
-    code = {backend: fit_code(fitted, backend) for backend in CODE_BYTES}
+    backends = {CORES[core].backend for core in tables}
+    code = {b: fit_code(fitted, b) for b in CODE_BYTES if b in backends}
     print(f"CODE_BYTES = {json.dumps(code, indent=4)}")
     for backend, sizes in code.items():
         judge_code(unseen, backend, sizes)

@@ -14,7 +14,7 @@ import torch
 from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.emulate import emulate
-from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.graph.cost import RECORD_BYTES, kernel_of
@@ -50,7 +50,7 @@ class Measured:
 
     def worst_flash(self, backend: Backend) -> int:
         """Linked flash on the core of ``backend`` where it is largest."""
-        return max(self.flash[core] for core in cores_of(backend))
+        return max(self.flash[core] for core in cores_of(backend) if core in self.flash)
 
 
 def random_chain(seed: int) -> Network:
@@ -108,7 +108,7 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     return net, x.numpy()
 
 
-def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> Measured:
+def measure(network: Network, seed: int, cores: Iterable[str] = EMULATED_CORES) -> Measured:
     """Compile and run ``network`` on each of ``cores``."""
     net, x = integer_model(network, seed)
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
@@ -127,7 +127,7 @@ def measure(network: Network, seed: int, cores: Iterable[str] = THUMB_CORES) -> 
 
 def cores_of(backend: Backend) -> list[str]:
     """The emulated cores of ``backend``."""
-    return [core for core in THUMB_CORES if CORES[core].backend == backend]
+    return [core for core in EMULATED_CORES if CORES[core].backend == backend]
 
 
 def data_bytes(network: Network, backend: Backend) -> int:

@@ -7,7 +7,7 @@ from measured_networks import Measured, data_bytes, measure, random_cells, rando
 
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
-from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.graph.cost import CODE_BYTES
 from tinyml_nas.graph.latency import HEADROOM, network_instructions
@@ -51,4 +51,4 @@ def test_instructions_are_within_five_per_cent(measured: Measured, core: str) ->
 
 
 def test_every_emulated_core_has_its_counts() -> None:
-    assert set(INSTRUCTIONS) == set(THUMB_CORES)
+    assert set(INSTRUCTIONS) == set(EMULATED_CORES)

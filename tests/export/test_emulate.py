@@ -12,8 +12,9 @@ from tinyml_nas.devices import CORES
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.emulate import emulate, linked_size
-from tinyml_nas.export.machine import Machine, thumb_instructions
-from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb
+from tinyml_nas.export.machine import Machine
+from tinyml_nas.export.targets import EMULATED_CORES, RISCV, THUMB
+from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import run_reference
@@ -24,11 +25,18 @@ pytestmark = pytest.mark.c
 @pytest.mark.fast
 def test_thumb_decoding_counts_16_and_32_bit_encodings() -> None:
     movs, ldr_w, bl = b"\x01\x20", b"\xd1\xf8\x04\x20", b"\x00\xf0\x01\xf8"
-    assert thumb_instructions(movs + ldr_w + bl + movs) == 4
-    assert thumb_instructions(b"") == 0
+    assert THUMB.count(movs + ldr_w + bl + movs) == 4
+    assert THUMB.count(b"") == 0
 
 
-@pytest.mark.parametrize("core", list(THUMB_CORES))
+@pytest.mark.fast
+def test_riscv_decoding_counts_16_and_32_bit_encodings() -> None:
+    c_li, addi, mul, c_ret = b"\x05\x45", b"\x13\x05\x15\x00", b"\x33\x85\xa5\x02", b"\x82\x80"
+    assert RISCV.count(c_li + addi + mul + c_ret) == 4
+    assert RISCV.count(b"") == 0
+
+
+@pytest.mark.parametrize("core", list(EMULATED_CORES))
 def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) -> None:
     export = emit(everything)
     windows = random_windows(everything, 2)
@@ -45,13 +53,13 @@ def test_the_figures_of_one_core(emit: Emit, everything: IntNetwork, core: str) 
     assert (first.linked.library_bytes > 0) == (core == "cortex-m0")
 
 
-@pytest.mark.parametrize("core", list(THUMB_CORES))
+@pytest.mark.parametrize("core", list(EMULATED_CORES))
 def test_nothing_is_read_behind_the_arena(emit: Emit, tmp_path: Path, core: str) -> None:
     for seed in range(4):
         net = random_int_network(seed)
         export = emit(net)
         keep = [f"model_{name}" for name in ("run", "input")]
-        program = build_thumb(core, export.sources, tmp_path / "model.elf", keep)
+        program = build_bare_metal(core, export.sources, tmp_path / "model.elf", keep)
         machine = Machine(program, core, export, extra_bytes=64)
         end, behind = machine.arena + export.arena_bytes, machine.extra + 64
         outside: list[int] = []
@@ -71,7 +79,7 @@ def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path)
     sizes = []
     for flag in ("-DMODEL_DSP=0", "-DMODEL_DSP=1"):
         program = tmp_path / "model.elf"
-        build_thumb("cortex-m4", export.sources, program, keep, flags=(flag,))
+        build_bare_metal("cortex-m4", export.sources, program, keep, flags=(flag,))
         machine = Machine(program, "cortex-m4", export)
         for window, expected in zip(time_major(windows), truth, strict=True):
             machine.infer(window)
@@ -95,6 +103,6 @@ def test_more_work_takes_more_instructions(emit: Emit) -> None:
 def test_variables_outside_the_arena_are_refused(tmp_path: Path) -> None:
     source = tmp_path / "state.c"
     source.write_text("static volatile int calls = 3;\nint f_run(void) { return calls++; }\n")
-    program = build_thumb("cortex-m0", [source], tmp_path / "state.elf", ["f_run"])
+    program = build_bare_metal("cortex-m0", [source], tmp_path / "state.elf", ["f_run"])
     with pytest.raises(ParityError, match="4 bytes of variables outside its arena"):
         linked_size(program)

@@ -15,10 +15,11 @@ from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
+from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
-from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
+from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.toolchain import Compiler
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
@@ -106,7 +107,7 @@ def test_host_c_matches_the_reference_under_sanitizers(emit: Emit, seed: int) ->
 def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
     net = random_int_network(seed, nodes=9)
     report = prove(net, random_samples(net, 2), c_carriers(net, emit(net)))
-    assert [r.name for r in report.carriers] == ["host C", *THUMB_CORES]
+    assert [r.name for r in report.carriers] == ["host C", *EMULATED_CORES]
     assert {r.status for r in report.carriers} == {"proven"}, report
     assert (
         report.carriers[0].detail
@@ -143,7 +144,8 @@ def test_zig_serves_as_host_compiler(emit: Emit, everything: IntNetwork) -> None
 
 @pytest.mark.c
 @pytest.mark.parametrize(
-    ("table", "cores"), [("weight", ("cortex-m0", "cortex-m3")), ("words", ("cortex-m4",))]
+    ("table", "cores"),
+    [("weight", ("cortex-m0", "cortex-m3", "riscv32imc")), ("words", ("cortex-m4",))],
 )
 def test_a_flipped_weight_in_the_c_names_its_layer(
     emit: Emit, everything: IntNetwork, table: str, cores: tuple[str, ...]
@@ -158,7 +160,7 @@ def test_a_flipped_weight_in_the_c_names_its_layer(
     start, weight = re.fullmatch(r"(.* )(-?\d+)", body, re.DOTALL).groups()
     changed = int(weight) ^ 0x55 if table == "words" else -int(weight) or 77
     path.write_text(f"{head}{start}{changed}{tail}")
-    carriers: list[Carrier] = [CortexM(everything, export, core) for core in cores]
+    carriers: list[Carrier] = [EmulatedC(everything, export, core) for core in cores]
     carriers += [HostC(everything, export)] if table == "weight" else []
     report = prove(everything, random_samples(everything, 4), carriers)
     assert {result.status for result in report.carriers} == {"failed"}
@@ -188,6 +190,9 @@ def test_a_crash_is_a_failure(emit: Emit, everything: IntNetwork) -> None:
 
 @pytest.mark.fast
 def test_every_core_has_a_name_for_the_compiler() -> None:
-    assert set(THUMB_CORES) == {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33"}
+    assert set(EMULATED_CORES) == {
+        *("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"),
+        "riscv32imc",
+    }
     with pytest.raises(ToolError, match="cannot be started"):
         toolchain.run_tool(["a compiler that is not here"])

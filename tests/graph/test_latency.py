@@ -40,7 +40,7 @@ def _trips(op: Op, shape: Shape, inputs: int = 1, backend: Backend = "one_row") 
     return dict(layer_trips(network, network.nodes[0], backend))
 
 
-@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
+@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5), ("two_steps", 5)])
 def test_a_convolution_runs_over_pairs_of_channels_and_a_single_one(
     backend: Backend, rows: int
 ) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Backend = Literal["one_row", "two_rows", "dsp"]
+Backend = Literal["one_row", "two_rows", "two_steps", "dsp"]
 """How the generated convolutions run: in C one row of the output at a time (eight registers are not
-enough for more) or two, or two rows in assembly with the DSP extension's dual multiplications."""
+enough for more) or two, or two rows and two steps of their windows (an address has no index), or
+two rows in assembly with the DSP extension's dual multiplications."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ CORES: Mapping[str, CycleModel] = {
     "cortex-m0plus": CycleModel(1.3, "cortex-m0", "one_row"),
     "cortex-m3": CycleModel(1.5, "cortex-m3"),
     "cortex-m4": CycleModel(1.4, "cortex-m4", "dsp"),
-    "cortex-m7": CycleModel(0.8, "cortex-m4", "dsp"),
+    "cortex-m7": CycleModel(0.8, "cortex-m7", "dsp"),
     "cortex-m33": CycleModel(1.3, "cortex-m33", "dsp"),
     "cortex-m55": CycleModel(1.0, None, "dsp"),
     "cortex-r5f": CycleModel(0.9),
     "c28x": CycleModel(1.3),
     "c29": CycleModel(0.6),
-    "riscv32imc": CycleModel(1.3),
+    "riscv32imc": CycleModel(1.3, "riscv32imc", "two_steps"),
 }

@@ -36,7 +36,7 @@ DSP: Instructions = {
     "lone_depthwise_conv": {"layer": 13.0, "row": 8.0, "value": 15.0, "tap": 6.0, "padding": 4.0},
     "max_pool": {"layer": 7.92, "row": 9.02, "value": 10.0},
 }
-"""The M33 executes what the M4 does, one for one."""
+"""The M33 executes what the M4 does, one for one, and the M7 next to it: 59 fewer of 295,827."""
 
 INSTRUCTIONS: Mapping[str, Instructions] = {
     "cortex-m0": {
@@ -96,5 +96,34 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "max_pool": {"layer": 7.92, "row": 9.02, "value": 10.0},
     },
     "cortex-m4": DSP,
+    "cortex-m7": DSP,
     "cortex-m33": DSP,
+    "riscv32imc": {
+        "network": {"run": 26},
+        "add": {"layer": 7.94, "value": 26.0},
+        "avg_pool": {"layer": 9.0, "value": 34.75, "padding": 4.0},
+        "clipped_max_pool": {"row": 16.23, "value": 21.32},
+        "concat": {"layer": 1.0, "input": 4.0, "row": 5.0, "narrow_row": 6.97, "value": 5.0},
+        "conv": {
+            "layer": 48.95,
+            "row": 30.59,
+            "pair": 101.26,
+            "pair_tap": 15.01,
+            "single": 38.54,
+            "single_tap": 11.18,
+            "padding": 4.0,
+        },
+        "depthwise_conv": {"layer": 12.89, "row": 7.99, "value": 29.51, "tap": 8.0, "padding": 4.0},
+        "global_avg_pool": {"layer": 4.56, "value": 22.18, "tap": 5.98},
+        "global_concat": {"layer": 4.0, "value": 4.0},
+        "global_max_pool": {"layer": 29.45, "value": 1.91, "tap": 4.49},
+        "lone_depthwise_conv": {
+            "layer": 28.0,
+            "row": 5.0,
+            "value": 26.0,
+            "tap": 9.0,
+            "padding": 4.0,
+        },
+        "max_pool": {"row": 5.81, "value": 8.41},
+    },
 }

@@ -1,4 +1,4 @@
-"""Runs the generated C as bare-metal Thumb code and counts what it costs.
+"""Runs the generated C as bare-metal machine code and counts what it costs.
 
 There is no start-up code and no harness in the measured image: the emulator calls the functions as
 a debugger would, with the arena, the stack and the input in its RAM.  Counts are exact executed
@@ -16,7 +16,7 @@ from pathlib import Path
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
 from tinyml_nas.export.machine import Machine, read_functions, read_sections
-from tinyml_nas.export.toolchain import build_thumb
+from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
 
 
@@ -55,7 +55,7 @@ def emulate(
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "model.elf"
-        build_thumb(core, export.sources, program, keep, optimize=optimize)
+        build_bare_metal(core, export.sources, program, keep, optimize=optimize)
         machine = Machine(program, core, export, count=True)
         totals, layers = [], Counter[str]()
         for window in time_major(inputs):

@@ -78,6 +78,7 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
         table_bytes={
             "one_row": model.table_bytes,
             "two_rows": model.table_bytes,
+            "two_steps": model.table_bytes,
             "dsp": model.dsp_table_bytes,
         },
         symbols=tuple(layer.symbol for layer in model.layers),

@@ -3,7 +3,7 @@
 A carrier is one file here with one class that answers :class:`Carrier`.
 """
 
-from tinyml_nas.export.carriers.cortex_m import CortexM
+from tinyml_nas.export.carriers.emulated_c import EmulatedC
 from tinyml_nas.export.carriers.host_c import HostC
 from tinyml_nas.export.carriers.onnx_runtime import OnnxRuntime
 from tinyml_nas.export.carriers.protocol import Carrier, NotAvailable, Quantizer
@@ -11,7 +11,7 @@ from tinyml_nas.export.carriers.torch_module import TorchModule
 
 __all__ = [
     "Carrier",
-    "CortexM",
+    "EmulatedC",
     "HostC",
     "NotAvailable",
     "OnnxRuntime",
