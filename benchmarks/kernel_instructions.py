@@ -21,8 +21,7 @@ from measured_networks import integer_model  # noqa: E402
 
 from tinyml_nas.devices import CORES  # noqa: E402
 from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import emulate  # noqa: E402
-from tinyml_nas.export.targets import EMULATED_CORES  # noqa: E402
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate  # noqa: E402
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape  # noqa: E402
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.quantize import quantize_input  # noqa: E402
@@ -33,6 +32,7 @@ PEERS = {
     "cortex-m4": ("CMSIS-NN", 537_312),
     "cortex-m7": ("CMSIS-NN", 537_312),
     "cortex-m33": ("CMSIS-NN", 537_312),
+    "cortex-m55": ("CMSIS-NN", 105_490),
     "riscv32imc": ("plain loops", 1_961_482),
 }
 
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
         export = emit_c(net, "model", Path(folder), x[:1])
         print(f"arena {export.arena_bytes} B, tables {dict(export.table_bytes)} B")
-        for core in EMULATED_CORES:
+        for core in COUNTED_CORES:
             peer, baseline = PEERS[core]
             for optimize in ("-O2", "-Os"):
                 run = emulate(net, export, core, windows, optimize)

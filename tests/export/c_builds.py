@@ -7,12 +7,20 @@ from collections.abc import Callable
 
 import pytest
 
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
 from tinyml_nas.quantize.integer import IntNetwork
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 Emit = Callable[[IntNetwork], CExport]
+
+
+def core_or_skip(core: str) -> str:
+    """``core``; the test is skipped where compiler or emulator of that core are not installed."""
+    if core == qemu.CORE and (missing := qemu.missing_tools()):
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    return core
 
 
 def compiler_or_skip(name: str) -> str:

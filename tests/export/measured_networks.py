@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from tinyml_nas.devices.cores import CORES, Backend
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import emulate
-from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.graph.cost import RECORD_BYTES, kernel_of
@@ -108,13 +108,18 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     return net, x.numpy()
 
 
-def measure(network: Network, seed: int, cores: Iterable[str] = EMULATED_CORES) -> Measured:
-    """Compile and run ``network`` on each of ``cores``."""
+def measurable_cores() -> list[str]:
+    """Cores whose compiler and emulator are installed."""
+    return [core for core in COUNTED_CORES if core != qemu.CORE or not qemu.missing_tools()]
+
+
+def measure(network: Network, seed: int, cores: Iterable[str] = ()) -> Measured:
+    """Compile and run ``network`` on each of ``cores``, or on all that can be measured."""
     net, x = integer_model(network, seed)
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
         export = emit_c(net, "model", Path(folder), x[:1])
         inputs = quantize_input(net, x[:1])
-        runs = {core: emulate(net, export, core, inputs) for core in cores}
+        runs = {core: emulate(net, export, core, inputs) for core in cores or measurable_cores()}
     return Measured(
         network=network,
         arena_bytes=export.arena_bytes,
@@ -127,7 +132,7 @@ def measure(network: Network, seed: int, cores: Iterable[str] = EMULATED_CORES) 
 
 def cores_of(backend: Backend) -> list[str]:
     """The emulated cores of ``backend``."""
-    return [core for core in EMULATED_CORES if CORES[core].backend == backend]
+    return [core for core in COUNTED_CORES if CORES[core].backend == backend]
 
 
 def data_bytes(network: Network, backend: Backend) -> int:

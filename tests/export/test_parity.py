@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_builds import Emit, compiler_or_skip
-from random_networks import KINDS, random_int_network, random_samples
+from c_builds import Emit, compiler_or_skip, core_or_skip
+from random_networks import KINDS, network_of_shifts, random_int_network, random_samples
 
 from tinyml_nas.errors import ParityError, ToolError
-from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, OnnxRuntime
+from tinyml_nas.export import qemu, toolchain
+from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.export.targets import EMULATED_CORES
@@ -83,10 +83,12 @@ def test_a_missing_compiler_leaves_a_carrier_unproven(
 ) -> None:
     monkeypatch.setattr(toolchain, "HOST_COMPILERS", ())
     monkeypatch.setattr(toolchain, "_zig_command", tuple)
+    monkeypatch.setattr(qemu, "COMPILER", "a compiler that is not here")
     report = prove(
         everything, random_samples(everything, 1), c_carriers(everything, emit(everything))
     )
     assert {result.status for result in report.carriers} == {"not proven"}
+    assert "apt-get install gcc-arm-none-eabi" in report.carriers[-1].detail
     assert "no C compiler was found" in report.carriers[0].detail
     assert "zig was not found" in report.carriers[1].detail
     report.require()  # not proven is no failure, and no success either
@@ -106,13 +108,34 @@ def test_host_c_matches_the_reference_under_sanitizers(emit: Emit, seed: int) ->
 @pytest.mark.parametrize("seed", range(200, 206))
 def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
     net = random_int_network(seed, nodes=9)
-    report = prove(net, random_samples(net, 2), c_carriers(net, emit(net)))
+    carriers = [c for c in c_carriers(net, emit(net)) if not isinstance(c, BoardC)]
+    report = prove(net, random_samples(net, 2), carriers)
     assert [r.name for r in report.carriers] == ["host C", *EMULATED_CORES]
     assert {r.status for r in report.carriers} == {"proven"}, report
     assert (
         report.carriers[0].detail
         == f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
     )
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_helium_matches_the_reference(emit: Emit, seed: int) -> None:
+    core_or_skip(qemu.CORE)
+    net = random_int_network(seed, nodes=9)
+    (result,) = prove(net, random_samples(net, 2), [BoardC(net, emit(net))]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
+
+
+@pytest.mark.c
+@pytest.mark.parametrize(
+    "shifts", [range(1, 63), range(33, 63)]
+)  # the rare ones have code of their own
+def test_helium_rounds_every_shift_as_the_reference(emit: Emit, shifts: Sequence[int]) -> None:
+    core_or_skip(qemu.CORE)
+    net = network_of_shifts(shifts)
+    (result,) = prove(net, random_samples(net, 2), [BoardC(net, emit(net))]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
 
 
 @pytest.mark.fast

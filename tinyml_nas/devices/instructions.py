@@ -1,8 +1,9 @@
 """Executed instructions of the generated C: per emulated core and kernel, how many each trip costs.
 
-Counted by running the C, compiled with -Os, of random networks; `python benchmarks/fit_cycles.py`
-prints this table and its error on networks that it has not seen.  What a trip is, `graph.latency`
-says: `pair_tap` is one pass of the innermost loop of a convolution, for two output channels.
+Counted by running the C of random networks, compiled with -Os (by GCC for the M55);
+`python benchmarks/fit_cycles.py` prints this table and its error on networks that it has not seen.
+What a trip is, `graph.latency` says: `pair_tap` is one pass of the innermost loop of a convolution,
+for two output channels.
 """
 
 from __future__ import annotations
@@ -154,5 +155,36 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
             "padding": 4.0,
         },
         "max_pool": {"row": 5.81, "value": 8.41},
+    },
+    "cortex-m55": {
+        "network": {"run": 0},
+        "add": {"layer": 12.86, "value": 28.0},
+        "avg_pool": {"layer": 52.2, "row": 11.72, "value": 46.0, "padding": 2.0},
+        "clipped_max_pool": {"row": 23.61, "value": 31.0},
+        "concat": {"layer": 5.0, "input": 10.0, "row": 12.0, "narrow_row": 24.0, "value": 6.0},
+        "conv": {"layer": 29.13, "row": 29.18, "block": 43.7, "pass": 17.99, "padding": 2.0},
+        "depthwise_conv": {
+            "layer": 17.52,
+            "row": 12.27,
+            "value": 31.99,
+            "tap": 7.0,
+            "padding": 2.0,
+        },
+        "global_avg_pool": {"layer": 29.0, "value": 34.0, "tap": 6.0},
+        "global_concat": {"layer": 49.0, "value": 6.0},
+        "global_max_pool": {"layer": 35.0, "value": 16.0, "tap": 8.0},
+        "lone_add": {"layer": 10.0, "value": 23.0},
+        "lone_clipped_max_pool": {"row": 4.55, "value": 29.36},
+        "lone_depthwise_conv": {
+            "layer": 7.78,
+            "row": 10.41,
+            "value": 22.97,
+            "tap": 6.0,
+            "padding": 2.0,
+        },
+        "lone_global_avg_pool": {"layer": 28.57, "value": 20.94, "tap": 3.98},
+        "lone_global_max_pool": {"value": 0.87, "tap": 5.21},
+        "lone_max_pool": {"layer": 14.58, "row": 5.85, "value": 7.0},
+        "max_pool": {"layer": 23.0, "row": 22.0, "value": 24.0},
     },
 }

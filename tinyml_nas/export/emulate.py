@@ -7,6 +7,8 @@ instructions from the first of ``<prefix>_run`` to its last; they are not cycles
 
 from __future__ import annotations
 
+import functools
+import operator
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -14,10 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyml_nas.errors import ParityError
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport, time_major
 from tinyml_nas.export.machine import Machine, read_functions, read_sections
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
+
+COUNTED_CORES = (*EMULATED_CORES, qemu.CORE)
 
 
 @dataclass(frozen=True)
@@ -55,24 +61,30 @@ def emulate(
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "model.elf"
-        build_bare_metal(core, export.sources, program, keep, optimize=optimize)
-        machine = Machine(program, core, export, count=True)
-        totals, layers = [], Counter[str]()
-        for window in time_major(inputs):
-            machine.infer(window)
-            counts = machine.instructions_by_layer()
-            totals.append(sum(counts.values()))
-            layers |= counts  # the maximum of each
+        if core == qemu.CORE:
+            counts, stack_bytes = qemu.count(export, Path(name), inputs, optimize)
+            qemu.link_model(export, program, keep, optimize)
+        else:
+            build_bare_metal(core, export.sources, program, keep, optimize=optimize)
+            machine = Machine(program, core, export, count=True)
+            counts = [_infer(machine, window) for window in time_major(inputs)]
+            stack_bytes = machine.stack_bytes()
+        layers = functools.reduce(operator.or_, counts)  # the maximum of each
         return Emulation(
             core=core,
-            instructions=max(totals),
+            instructions=max(sum(count.values()) for count in counts),
             layer_instructions={
                 layer.name: layers[symbol]
                 for layer, symbol in zip(net.layers, export.symbols, strict=True)
             },
-            stack_bytes=machine.stack_bytes(),
+            stack_bytes=stack_bytes,
             linked=linked_size(program),
         )
+
+
+def _infer(machine: Machine, window: Int8) -> Counter[str]:
+    machine.infer(window)
+    return machine.instructions_by_layer()
 
 
 def linked_size(program: Path) -> LinkedSize:

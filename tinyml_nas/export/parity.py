@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, Quantizer
+from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, Quantizer
 from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
@@ -70,7 +70,7 @@ class ParityReport:
 def c_carriers(net: IntNetwork, export: CExport) -> tuple[Carrier, ...]:
     """The generated C on this machine and on every emulated core."""
     cores = (EmulatedC(net, export, core) for core in EMULATED_CORES)
-    return (HostC(net, export), *cores)
+    return (HostC(net, export), *cores, BoardC(net, export))
 
 
 def prove(

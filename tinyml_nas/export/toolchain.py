@@ -112,8 +112,7 @@ def build_bare_metal(
     if not zig:
         raise ToolError("zig was not found", hint="run: pip install ziglang")
     script = program.with_suffix(".ld")
-    roots = "".join(f"EXTERN({name})\n" for name in keep)
-    script.write_text(f"ENTRY({keep[0]})\n{roots}{LINKER_SCRIPT}", encoding="ascii")
+    script.write_text(linker_script(keep), encoding="ascii")
     run_tool(
         [
             *(*zig, "build-exe", "-target", target.isa.target),
@@ -129,6 +128,12 @@ def build_bare_metal(
         timeout_s=BUILD_TIMEOUT_S,
     )
     return program
+
+
+def linker_script(keep: Sequence[str]) -> str:
+    """Script for an ELF with the functions ``keep`` and what they call; the first is its entry."""
+    roots = "".join(f"EXTERN({name})\n" for name in keep)
+    return f"ENTRY({keep[0]})\n{roots}{LINKER_SCRIPT}"
 
 
 def _zig_command() -> tuple[str, ...]:

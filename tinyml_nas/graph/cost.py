@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
+from tinyml_nas.graph.ops import (
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Op,
+)
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
@@ -94,6 +104,26 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "lone_conv": 122,
         "clamp": 39,
     },
+    "mve": {
+        "network": 418,
+        "depthwise_kernel": 178,
+        "conv": 23,
+        "depthwise_conv": 12,
+        "lone_depthwise_conv": 122,
+        "max_pool": 91,
+        "clipped_max_pool": 75,
+        "global_max_pool": 156,
+        "avg_pool": 88,
+        "global_avg_pool": 182,
+        "add": 124,
+        "concat": 35,
+        "padding": 26,
+        "lone_max_pool": 50,
+        "lone_clipped_max_pool": 96,
+        "lone_global_max_pool": 80,
+        "lone_global_avg_pool": 124,
+        "lone_add": 131,
+    },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
 concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
@@ -139,11 +169,22 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     if isinstance(op, DepthwiseConv):
         alone = sum(_is_depthwise(network, other) for other in network.nodes) == 1
         return "lone_depthwise_conv" if alone else op.kind
+    kernel = op.kind
     if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
-        return "clipped_max_pool"
-    if isinstance(op, MaxPool | Concat) and output.length == 1:
-        return f"global_{op.kind}"
-    return op.kind
+        kernel = "clipped_max_pool"
+    elif isinstance(op, MaxPool | Concat) and output.length == 1:
+        kernel = f"global_{op.kind}"
+    return f"lone_{kernel}" if backend == "mve" and _is_sole_call(network, op) else kernel
+
+
+def _is_sole_call(network: Network, op: Op) -> bool:
+    """Whether no other layer calls the kernel of ``op``: GCC folds its constants into it.
+
+    A single average pool that is not global is rare, and promised as one of several.
+    """
+    families = {MaxPool: MaxPool, Add: Add, GlobalAvgPool: AvgPool | GlobalAvgPool}
+    family = families.get(type(op), ())
+    return sum(isinstance(node.op, family) for node in network.nodes) == 1
 
 
 def _convolves(network: Network, node: Node) -> bool:

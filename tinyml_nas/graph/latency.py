@@ -18,6 +18,8 @@ from tinyml_nas.graph.network import Network, Node
 
 DSP_UNROLL = 8
 """Words that one pass of the DSP convolution's loop takes."""
+MVE_CHANNELS, MVE_BYTES = 4, 16
+"""What the Helium convolution takes at a time."""
 HEADROOM = 1.02
 """What a promise adds: of 158 random networks one ran 2.2 % more than counted, others up to 1.5."""
 
@@ -26,7 +28,8 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
-    two of them, where its loops take two at a time, and a ``pair`` is of output channels.
+    two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
+    ``block`` is four of them.
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
@@ -43,6 +46,12 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
+        case "conv" if backend == "mve":
+            strips = -(-rows // 2)
+            blocks = strips * -(-output.channels // MVE_CHANNELS)
+            window = node.op.weight_count(inputs) // output.channels
+            passes = -(-window // MVE_BYTES)
+            return trips | {"row": strips, "block": blocks, "pass": blocks * passes}
         case "conv" | "lone_conv":
             pairs, single = divmod(output.channels, 2)
             window = node.op.weight_count(inputs) // output.channels
@@ -64,7 +73,7 @@ def layer_trips(network: Network, node: Node, backend: Backend) -> Mapping[str, 
                 "narrow_row": rows * (len(inputs) - len(wide)),
                 "value": sum(shape.size for shape in wide),
             }
-        case "add":
+        case "add" | "lone_add":
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}

@@ -80,6 +80,7 @@ def describe(net: IntNetwork, prefix: str, folder: Path) -> CExport:
             "two_rows": model.table_bytes,
             "two_steps": model.table_bytes,
             "dsp": model.dsp_table_bytes,
+            "mve": model.table_bytes,
         },
         symbols=tuple(layer.symbol for layer in model.layers),
     )
