@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from c_builds import Emit, core_or_skip
+from c_builds import Emit, compiler_or_skip, core_or_skip
 from random_networks import random_int_network, random_windows
 
 from tinyml_nas.devices import CORES
@@ -14,12 +14,14 @@ from tinyml_nas.export.c import time_major
 from tinyml_nas.export.emulate import COUNTED_CORES, emulate, linked_size
 from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.targets import EMULATED_CORES, RISCV, THUMB
-from tinyml_nas.export.toolchain import build_bare_metal
+from tinyml_nas.export.toolchain import build_bare_metal, linker_script, run_tool
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c
+
+NO_LIBC = ("-nostdlib", "-fno-tree-loop-distribute-patterns")  # or GCC calls memset
 
 
 @pytest.mark.fast
@@ -87,6 +89,25 @@ def test_dsp_can_be_left_out(emit: Emit, everything: IntNetwork, tmp_path: Path)
             assert scores == expected.tobytes()
         sizes.append(linked_size(program).text_bytes)
     assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
+@pytest.mark.parametrize("optimize", ["-O2", "-Os"])
+def test_gcc_gives_the_same_bits(
+    emit: Emit, everything: IntNetwork, tmp_path: Path, core: str, optimize: str
+) -> None:
+    export, windows = emit(everything), random_windows(everything, 4)
+    truth = time_major(run_reference(everything, windows)[everything.network.output])
+    script, program = tmp_path / "model.ld", tmp_path / "model.elf"
+    script.write_text(linker_script([f"model_{name}" for name in ("run", "input", "scores")]))
+    gcc = [compiler_or_skip("arm-none-eabi-gcc"), "-std=c99", "-ffreestanding", *NO_LIBC]
+    target = [f"-mcpu={core}", "-mthumb", optimize, "-T", script]
+    run_tool([*gcc, *target, *export.sources, "-lgcc", "-o", program])
+    machine = Machine(program, core, export)
+    for window, expected in zip(time_major(windows), truth, strict=True):
+        machine.infer(window)
+        scores = machine.read(machine.call("model_scores", machine.arena), expected.size)
+        assert scores == expected.tobytes()
 
 
 def test_more_work_takes_more_instructions(emit: Emit) -> None:
