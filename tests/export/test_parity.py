@@ -138,6 +138,20 @@ def test_helium_rounds_every_shift_as_the_reference(emit: Emit, shifts: Sequence
     assert (result.status, result.mismatches) == ("proven", 0), result.detail
 
 
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(4))
+def test_one_byte_behind_the_arena_is_a_fault_of_the_board(emit: Emit, seed: int) -> None:
+    core_or_skip(qemu.CORE)
+    net = random_int_network(seed)
+    export = emit(net)
+    source, text = export.files["source"], export.files["source"].read_text()
+    for behind, status in ((-1, "proven"), (0, "failed")):
+        read = f"(void)((volatile int8_t *)base)[MODEL_ARENA_BYTES + {behind}];"
+        source.write_text(text.replace("return MODEL_OK;", f"{read}\n    return MODEL_OK;"))
+        (result,) = prove(net, random_samples(net, 1), [BoardC(net, export)]).carriers
+        assert result.status == status, result.detail
+
+
 @pytest.mark.fast
 @pytest.mark.parametrize(
     ("seed", "kinds"),

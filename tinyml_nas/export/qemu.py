@@ -73,7 +73,7 @@ class Board:
         try:
             run_tool([*command, *options, "-kernel", self._program], folder=self._folder)
         except ToolError as error:
-            raise ParityError(f"{CORE}: {error.message}") from error
+            raise ParityError(f"{CORE}: the firmware did not end well: {error.message}") from error
         finally:
             file.unlink()
         return (self._folder / "output").read_bytes()

@@ -30,7 +30,7 @@ enum { LAPS = 1 + @P@_LAYERS + 1 };
 
 extern uint32_t stack_start[], stack_end[]; /* of the linker script */
 
-static int8_t arena[@P@_ARENA_BYTES] __attribute__((section(".arena")));
+static int8_t arena[@P@_ARENA_BYTES] __attribute__((section(".arena"), aligned(1)));
 static float samples[@P@_INPUT_BYTES];
 static int8_t quantized[@P@_INPUT_BYTES];
 static uint32_t ticks[LAPS];
