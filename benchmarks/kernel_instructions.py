@@ -4,8 +4,9 @@
 
 The network of 211k MACs (128 x 6 samples, convolutions 5/2 to 16, 5/2 to 32, 3 to 32 channels,
 mean pool, dense 6) with random int8 weights.  The peers' code is not here: their figures were
-measured on the same network with gcc 12 -O2, CMSIS-NN in its exact build (one rounding).
-A second network, of the other kernels, has no peers.
+measured on the same network with gcc 12 -O2: CMSIS-NN in its exact build (one rounding), and where
+it does not run, the plain loops that a textbook has.  A second network, of the other kernels, has
+no peers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -26,8 +27,9 @@ from measured_networks import integer_model  # noqa: E402
 from tinyml_nas.config.delivery import Optimize  # noqa: E402
 from tinyml_nas.devices import CORES  # noqa: E402
 from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import ThumbBuild, emulate  # noqa: E402
-from tinyml_nas.export.toolchain import THUMB_CORES, build_thumb  # noqa: E402
+from tinyml_nas.export.emulate import COUNTED_CORES, BareMetalBuild, emulate  # noqa: E402
+from tinyml_nas.export.targets import EMULATED_CORES, THUMB  # noqa: E402
+from tinyml_nas.export.toolchain import build_bare_metal  # noqa: E402
 from tinyml_nas.graph import (  # noqa: E402
     INPUT,
     Add,
@@ -45,11 +47,15 @@ from tinyml_nas.graph import (  # noqa: E402
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.quantize import quantize_input  # noqa: E402
 
-CMSIS_NN = {
-    "cortex-m0": 1_694_154,
-    "cortex-m3": 728_000,
-    "cortex-m4": 537_312,
-    "cortex-m33": 537_312,
+THUMB_CORES = [core for core, emulated in EMULATED_CORES.items() if emulated.isa is THUMB]
+PEERS = {
+    "cortex-m0": ("CMSIS-NN", 1_694_154),
+    "cortex-m3": ("CMSIS-NN", 728_000),
+    "cortex-m4": ("CMSIS-NN", 537_312),
+    "cortex-m7": ("CMSIS-NN", 537_312),
+    "cortex-m33": ("CMSIS-NN", 537_312),
+    "cortex-m55": ("CMSIS-NN", 103_400),
+    "riscv32imc": ("plain loops", 1_638_000),
 }
 
 
@@ -84,9 +90,10 @@ def other_kernels() -> Network:
 
 def show(
     network: Network,
-    build: ThumbBuild,
+    build: BareMetalBuild,
+    cores: Sequence[str],
     made_for: Optimize,
-    peers: Mapping[str, int],
+    peers: Mapping[str, tuple[str, int]],
     layers: bool,
 ) -> None:
     """Print a line for each core and optimization."""
@@ -96,12 +103,12 @@ def show(
         export = emit_c(net, "model", Path(folder), x[:1], made_for)
         tables = dict(export.table_bytes)
         print(f"{network.name}: arena {export.arena_bytes} B, tables {tables} B")
-        for core in THUMB_CORES:
+        for core in cores:
             for optimize in ("-O2", "-Os"):
                 run = emulate(net, export, core, windows, optimize, build)
                 rest = run.linked.flash_bytes - export.table_bytes[CORES[core].backend]
-                peer = peers.get(core)
-                ratio = f", {run.instructions / peer:.3f} of CMSIS-NN's {peer:,}" if peer else ""
+                peer, count = peers.get(core, ("", 0))
+                ratio = f", {run.instructions / count:.3f} of {peer}: {count:,}" if peer else ""
                 print(
                     f"{core} {optimize}: {run.instructions:,} instructions{ratio}; "
                     f"code and records {rest} B, stack {run.stack_bytes} B"
@@ -120,9 +127,10 @@ def main() -> None:
     parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
     parser.add_argument("--layers", action="store_true", help="instructions of each layer as well")
     args = parser.parse_args()
-    build = gcc_build(args.compiler) if args.compiler else build_thumb
-    show(workload(), build, args.optimize, CMSIS_NN, args.layers)
-    show(other_kernels(), build, args.optimize, {}, args.layers)
+    build = gcc_build(args.compiler) if args.compiler else build_bare_metal
+    cores = THUMB_CORES if args.compiler else COUNTED_CORES
+    show(workload(), build, cores, args.optimize, PEERS, args.layers)
+    show(other_kernels(), build, cores, args.optimize, {}, args.layers)
 
 
 if __name__ == "__main__":

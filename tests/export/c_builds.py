@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.emulate import ThumbBuild
+from tinyml_nas.export.emulate import BareMetalBuild
 from tinyml_nas.export.toolchain import LINKER_SCRIPT, run_tool
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 Emit = Callable[..., CExport]
+
+
+def core_or_skip(core: str) -> str:
+    """``core``; the test is skipped where compiler or emulator of that core are not installed."""
+    if core == qemu.CORE and (missing := qemu.missing_tools()):
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    return core
 
 
 def compiler_or_skip(name: str) -> str:
@@ -25,7 +33,7 @@ def compiler_or_skip(name: str) -> str:
     return path
 
 
-def gcc_build(compiler: str) -> ThumbBuild:
+def gcc_build(compiler: str) -> BareMetalBuild:
     """A build with a cross-compiling gcc instead of zig."""
 
     def build(

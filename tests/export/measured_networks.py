@@ -13,9 +13,9 @@ import torch
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import CORES, Backend
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import emulate
-from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
 from tinyml_nas.graph.cost import RECORD_BYTES, kernel_of
@@ -51,7 +51,7 @@ class Measured:
 
     def worst_flash(self, backend: Backend) -> int:
         """Linked flash on the core of ``backend`` where it is largest."""
-        return max(self.flash[core] for core in cores_of(backend))
+        return max(self.flash[core] for core in cores_of(backend) if core in self.flash)
 
 
 def random_chain(seed: int) -> Network:
@@ -109,18 +109,23 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     return net, x.numpy()
 
 
+def measurable_cores() -> list[str]:
+    """Cores whose compiler and emulator are installed."""
+    return [core for core in COUNTED_CORES if core != qemu.CORE or not qemu.missing_tools()]
+
+
 def measure(
     network: Network,
     seed: int,
-    cores: Iterable[str] = THUMB_CORES,
+    cores: Iterable[str] = (),
     optimize: Optimize = "balanced",
 ) -> Measured:
-    """Compile and run ``network`` on each of ``cores``."""
+    """Compile and run ``network`` on each of ``cores``, or on all that can be measured."""
     net, x = integer_model(network, seed)
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
         export = emit_c(net, "model", Path(folder), x[:1], optimize)
         inputs = quantize_input(net, x[:1])
-        runs = {core: emulate(net, export, core, inputs) for core in cores}
+        runs = {core: emulate(net, export, core, inputs) for core in cores or measurable_cores()}
     return Measured(
         network=network,
         arena_bytes=export.arena_bytes,
@@ -133,7 +138,7 @@ def measure(
 
 def cores_of(backend: Backend) -> list[str]:
     """The emulated cores of ``backend``."""
-    return [core for core in THUMB_CORES if CORES[core].backend == backend]
+    return [core for core in COUNTED_CORES if CORES[core].backend == backend]
 
 
 def data_bytes(network: Network, backend: Backend) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -67,7 +68,34 @@ def random_int_network(
     The same arguments give the same network.
     """
     rng = np.random.default_rng(seed)
-    network = _random_network(rng, nodes, kinds, shape or _random_shape(rng))
+    return _integer(rng, _random_network(rng, nodes, kinds, shape or _random_shape(rng)))
+
+
+def network_of_shifts(shifts: Sequence[int]) -> IntNetwork:
+    """A convolution with two channels for each shift, whose results lie in int8 and on its ties."""
+    rng = np.random.default_rng(0)
+    shift = np.repeat(np.array(shifts), 2)
+    nodes = (
+        Node("conv", Conv(len(shift), 2, 1, (0, 0)), (INPUT,)),
+        Node("classifier", Linear(2), ("conv",)),
+    )
+    net = _integer(rng, Network("shifts", Shape(3, 64), nodes))
+    conv, classifier = net.layers
+    assert isinstance(conv.op, IntConv)
+    reach = 2.0 ** np.clip(shift - 31 + 7, 0, 29)  # accumulators that become int8
+    largest = np.clip(reach / (6 * 128), 1, 127)[:, None, None]
+    multiplier = np.where(np.arange(len(shift)) % 2, 1 << 30, rng.integers(1 << 30, 1 << 31))
+    op = dataclasses.replace(
+        conv.op,
+        weight=np.rint(rng.uniform(-largest, largest, conv.op.weight.shape)).astype(np.int8),
+        bias=np.rint(rng.uniform(-reach, reach)).astype(np.int32),
+        requantize=Requantize(multiplier.astype(np.int32), shift.astype(np.int8), -128, 127),
+    )
+    return dataclasses.replace(net, layers=(dataclasses.replace(conv, op=op), classifier))
+
+
+def _integer(rng: np.random.Generator, network: Network) -> IntNetwork:
+    """``network`` with random weights, scales, multipliers and shifts."""
     scales = _random_scales(rng, network)
     layers = tuple(
         IntLayer(node.name, node.op.kind, node.inputs, int_op(rng, network, node, scales))

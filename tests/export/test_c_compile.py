@@ -161,6 +161,18 @@ def test_errors_nan_and_the_highest_score(
     run(program)
 
 
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+def test_gcc_for_arm_has_nothing_to_warn_of(
+    emit: Emit, everything: IntNetwork, core: str, level: str
+) -> None:
+    export, gcc = emit(everything), compiler_or_skip("arm-none-eabi-gcc")
+    abi = "hard" if core == "cortex-m55" else "soft"
+    flags = ("-ffreestanding", f"-mcpu={core}", "-mthumb", f"-mfloat-abi={abi}")
+    for source in export.sources:
+        run(gcc, "-std=c99", *WARNINGS, *flags, level, "-c", source, "-o", source.with_suffix(".o"))
+
+
 def test_the_objects_have_no_variables_and_no_outside_calls(
     emit: Emit, everything: IntNetwork
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from c_builds import Emit
 
-from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime, TorchModule
+from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import prove
 from tinyml_nas.features import Normalization
@@ -138,7 +138,7 @@ def test_emulated_cores_give_the_bits_of_the_reference(
 ) -> None:
     seed = smallest_seed(operation)
     case = chain(seed)
-    case.prove([CortexM(case.net, emit(case.net), core)])
+    case.prove([EmulatedC(case.net, emit(case.net), core)])
 
 
 def smallest_seed(operation: type) -> int:

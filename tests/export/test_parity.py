@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_builds import Emit, compiler_or_skip
+from c_builds import Emit, compiler_or_skip, core_or_skip
 from measured_networks import integer_model
-from random_networks import KINDS, random_int_network, random_samples
+from random_networks import KINDS, network_of_shifts, random_int_network, random_samples
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.errors import ParityError, ToolError
-from tinyml_nas.export import toolchain
-from tinyml_nas.export.carriers import Carrier, CortexM, HostC, OnnxRuntime
+from tinyml_nas.export import qemu, toolchain
+from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model as onnx_model
 from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
-from tinyml_nas.export.toolchain import THUMB_CORES, Compiler
+from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.toolchain import Compiler
 from tinyml_nas.graph import INPUT, Conv, Linear, Network, Node, Shape
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
@@ -61,15 +62,15 @@ def test_code_made_for_speed_or_size_gives_the_same_bits(
 ) -> None:
     export = emit(everything, optimize=optimize)
     samples = random_samples(everything, 2)
-    prove(everything, samples, [CortexM(everything, export, core)]).require()
+    prove(everything, samples, [EmulatedC(everything, export, core)]).require()
 
 
 @pytest.mark.c
-@pytest.mark.parametrize("core", list(THUMB_CORES))
+@pytest.mark.parametrize("core", list(EMULATED_CORES))
 def test_the_second_window_may_start_where_the_first_one_ends(emit: Emit, core: str) -> None:
     nodes = (Node("conv", Conv(1, 1), (INPUT,)), Node("classifier", Linear(3), ("conv",)))
     net, x = integer_model(Network("pointwise", Shape(2, 16), nodes), 1)
-    prove(net, x[:2], [CortexM(net, emit(net), core)]).require()
+    prove(net, x[:2], [EmulatedC(net, emit(net), core)]).require()
 
 
 @pytest.mark.fast
@@ -104,10 +105,12 @@ def test_a_missing_compiler_leaves_a_carrier_unproven(
 ) -> None:
     monkeypatch.setattr(toolchain, "HOST_COMPILERS", ())
     monkeypatch.setattr(toolchain, "_zig_command", tuple)
+    monkeypatch.setattr(qemu, "COMPILER", "a compiler that is not here")
     report = prove(
         everything, random_samples(everything, 1), c_carriers(everything, emit(everything))
     )
     assert {result.status for result in report.carriers} == {"not proven"}
+    assert "apt-get install gcc-arm-none-eabi" in report.carriers[-1].detail
     assert "no C compiler was found" in report.carriers[0].detail
     assert "zig was not found" in report.carriers[1].detail
     report.require()  # not proven is no failure, and no success either
@@ -150,13 +153,48 @@ def test_it_matters_not_what_the_arena_held(emit: Emit, tmp_path: Path, seed: in
 @pytest.mark.parametrize("seed", range(200, 206))
 def test_all_carriers_match_the_reference(emit: Emit, seed: int) -> None:
     net = random_int_network(seed, nodes=9)
-    report = prove(net, random_samples(net, 2), c_carriers(net, emit(net)))
-    assert [r.name for r in report.carriers] == ["host C", *THUMB_CORES]
+    carriers = [c for c in c_carriers(net, emit(net)) if not isinstance(c, BoardC)]
+    report = prove(net, random_samples(net, 2), carriers)
+    assert [r.name for r in report.carriers] == ["host C", *EMULATED_CORES]
     assert {r.status for r in report.carriers} == {"proven"}, report
     assert (
         report.carriers[0].detail
         == f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
     )
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_helium_matches_the_reference(emit: Emit, seed: int) -> None:
+    core_or_skip(qemu.CORE)
+    net = random_int_network(seed, nodes=9)
+    (result,) = prove(net, random_samples(net, 2), [BoardC(net, emit(net))]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
+
+
+@pytest.mark.c
+@pytest.mark.parametrize(
+    "shifts", [range(1, 63), range(33, 63)]
+)  # the rare ones have code of their own
+def test_helium_rounds_every_shift_as_the_reference(emit: Emit, shifts: Sequence[int]) -> None:
+    core_or_skip(qemu.CORE)
+    net = network_of_shifts(shifts)
+    (result,) = prove(net, random_samples(net, 2), [BoardC(net, emit(net))]).carriers
+    assert (result.status, result.mismatches) == ("proven", 0), result.detail
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("seed", range(4))
+def test_one_byte_behind_the_arena_is_a_fault_of_the_board(emit: Emit, seed: int) -> None:
+    core_or_skip(qemu.CORE)
+    net = random_int_network(seed)
+    export = emit(net)
+    source, text = export.files["source"], export.files["source"].read_text()
+    for behind, status in ((-1, "proven"), (0, "failed")):
+        read = f"(void)((volatile int8_t *)base)[MODEL_ARENA_BYTES + {behind}];"
+        source.write_text(text.replace("return MODEL_OK;", f"{read}\n    return MODEL_OK;"))
+        (result,) = prove(net, random_samples(net, 1), [BoardC(net, export)]).carriers
+        assert result.status == status, result.detail
 
 
 @pytest.mark.fast
@@ -188,7 +226,8 @@ def test_zig_serves_as_host_compiler(emit: Emit, everything: IntNetwork) -> None
 
 @pytest.mark.c
 @pytest.mark.parametrize(
-    ("table", "cores"), [("weight", ("cortex-m0", "cortex-m3")), ("words", ("cortex-m4",))]
+    ("table", "cores"),
+    [("weight", ("cortex-m0", "cortex-m3", "riscv32imc")), ("words", ("cortex-m4",))],
 )
 def test_a_flipped_weight_in_the_c_names_its_layer(
     emit: Emit, everything: IntNetwork, table: str, cores: tuple[str, ...]
@@ -203,7 +242,7 @@ def test_a_flipped_weight_in_the_c_names_its_layer(
     start, weight = re.fullmatch(r"(.* )(-?\d+)", body, re.DOTALL).groups()
     changed = int(weight) ^ 0x55 if table == "words" else -int(weight) or 77
     path.write_text(f"{head}{start}{changed}{tail}")
-    carriers: list[Carrier] = [CortexM(everything, export, core) for core in cores]
+    carriers: list[Carrier] = [EmulatedC(everything, export, core) for core in cores]
     carriers += [HostC(everything, export)] if table == "weight" else []
     report = prove(everything, random_samples(everything, 4), carriers)
     assert {result.status for result in report.carriers} == {"failed"}
@@ -233,6 +272,9 @@ def test_a_crash_is_a_failure(emit: Emit, everything: IntNetwork) -> None:
 
 @pytest.mark.fast
 def test_every_core_has_a_name_for_the_compiler() -> None:
-    assert set(THUMB_CORES) == {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33"}
+    assert set(EMULATED_CORES) == {
+        *("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"),
+        "riscv32imc",
+    }
     with pytest.raises(ToolError, match="cannot be started"):
         toolchain.run_tool(["a compiler that is not here"])

@@ -11,7 +11,8 @@ from tests.export.random_networks import random_samples as random_windows
 from tests.export.random_streams import CHAINS, random_stream
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_difference
-from tinyml_nas.export.toolchain import THUMB_CORES, Compiler, run_tool
+from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.toolchain import Compiler, run_tool
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream, Voting
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -40,7 +41,7 @@ def test_host_gives_the_bits_of_the_definition(
         assert first_difference(host.run(samples, rows), truth) is None
 
 
-@pytest.mark.parametrize("core", THUMB_CORES)
+@pytest.mark.parametrize("core", EMULATED_CORES)
 @pytest.mark.parametrize("names", CHAINS[-4:], ids=name_of)
 def test_cores_give_the_bits_of_the_definition(
     names: tuple[str, ...], core: str, tmp_path: Path

@@ -64,7 +64,7 @@ def test_speed_takes_fewer_passes_and_more_code(backend: Backend) -> None:
     assert flash[0] > flash[1] > flash[2]
 
 
-@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5)])
+@pytest.mark.parametrize(("backend", "rows"), [("one_row", 9), ("two_rows", 5), ("two_steps", 5)])
 def test_a_depthwise_convolution_runs_over_channels(backend: Backend, rows: int) -> None:
     assert _trips(DepthwiseConv(3, 2, (1, 1)), Shape(4, 18), backend=backend) == {
         "layer": 1,

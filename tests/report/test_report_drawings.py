@@ -156,10 +156,11 @@ def test_numbers_read_well() -> None:
         "3.00 ms",
         "123 ms",
     ]
-    assert [fmt.core_title(c) for c in ("cortex-m4", "cortex-m0plus", "c28x")] == [
+    assert [fmt.core_title(c) for c in ("cortex-m4", "cortex-m0plus", "c28x", "riscv32imc")] == [
         "Cortex-M4",
         "Cortex-M0+",
         "C28x",
+        "RV32IMC",
     ]
 
 

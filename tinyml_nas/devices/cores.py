@@ -3,7 +3,8 @@
 Instructions are counted exactly on emulated cores; a core that runs the same machine code shares
 the count.  Cycles per instruction are an estimate: loads, taken branches and multiplies weighted by
 class on generated C for M0 and M4 (1.36-1.46 and 1.24-1.58 cycles per instruction) and M55
-(0.85-1.2), with neighbours interpolated.  Flash wait states, caches and dual issue are left out.
+(0.85-1.2; 1.3 with Helium, at 1.5 for a vector instruction and none for the end of a loop), with
+neighbours interpolated.  Flash wait states, caches and dual issue are left out.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Backend = Literal["one_row", "two_rows", "dsp"]
+Backend = Literal["one_row", "two_rows", "two_steps", "dsp", "mve"]
 """How the generated convolutions run: in C one row of the output at a time (eight registers are not
-enough for more) or two, or two rows in assembly with the DSP extension's dual multiplications."""
+enough for more) or two, or two rows and two steps of their windows (an address has no index), or
+two rows in assembly with the DSP extension's dual multiplications or Helium's sixteen-fold ones."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ CORES: Mapping[str, CycleModel] = {
     "cortex-m0plus": CycleModel(1.3, "cortex-m0", "one_row"),
     "cortex-m3": CycleModel(1.5, "cortex-m3"),
     "cortex-m4": CycleModel(1.4, "cortex-m4", "dsp"),
-    "cortex-m7": CycleModel(0.8, "cortex-m4", "dsp"),
+    "cortex-m7": CycleModel(0.8, "cortex-m7", "dsp"),
     "cortex-m33": CycleModel(1.3, "cortex-m33", "dsp"),
-    "cortex-m55": CycleModel(1.0, None, "dsp"),
+    "cortex-m55": CycleModel(1.3, "cortex-m55", "mve"),
     "cortex-r5f": CycleModel(0.9),
     "c28x": CycleModel(1.3),
     "c29": CycleModel(0.6),
-    "riscv32imc": CycleModel(1.3),
+    "riscv32imc": CycleModel(1.3, "riscv32imc", "two_steps"),
 }

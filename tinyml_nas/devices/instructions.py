@@ -1,8 +1,9 @@
 """Executed instructions of the generated C: per emulated core and kernel, how many each trip costs.
 
-Counted by running the C, compiled with -Os, of random networks; `python benchmarks/fit_cycles.py`
-prints this table and its error on networks that it has not seen.  What a trip is, `graph.latency`
-says: `pair_tap` is one pass of the innermost loop of a convolution, for two output channels.
+Counted by running the C of random networks, compiled with -Os (by GCC for the M55);
+`python benchmarks/fit_cycles.py` prints this table and its error on networks that it has not seen.
+What a trip is, `graph.latency` says: `pair_tap` is one pass of the innermost loop of a convolution,
+for two output channels.
 """
 
 from __future__ import annotations
@@ -96,5 +97,94 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "max_pool": {"layer": 7.92, "row": 9.02, "value": 10.0},
     },
     "cortex-m4": DSP,
+    "cortex-m7": {
+        "network": {"run": 31},
+        "add": {"layer": 11.0, "value": 15.0},
+        "avg_pool": {"layer": 12.19, "row": 3.73, "value": 34.24, "padding": 4.0},
+        "clipped_max_pool": {"layer": 20.42, "row": 9.12, "value": 26.77},
+        "concat": {"layer": 2.19, "input": 4.96, "row": 9.01, "narrow_row": 6.49, "value": 5.0},
+        "conv": {"layer": 24.34, "row": 67.88, "single_tap": 7.02, "padding": 4.0},
+        "conv_dsp": {
+            "layer": 18.0,
+            "row": 25.0,
+            "pair": 38.0,
+            "pass": 3.0,
+            "word": 19.0,
+            "clamped": 8.05,
+            "padding": 4.0,
+        },
+        "depthwise_conv": {"layer": 16.0, "row": 12.0, "value": 28.0, "tap": 6.0, "padding": 4.0},
+        "global_avg_pool": {"layer": 9.0, "value": 15.1, "tap": 4.99},
+        "global_concat": {"layer": 8.0, "value": 5.5},
+        "global_max_pool": {"layer": 26.04, "value": 1.53, "tap": 8.24},
+        "lone_conv": {"layer": 23.0, "row": 20.0, "single_tap": 8.0, "padding": 4.0},
+        "lone_depthwise_conv": {
+            "layer": 16.0,
+            "row": 8.0,
+            "value": 15.0,
+            "tap": 6.0,
+            "padding": 4.0,
+        },
+        "max_pool": {"layer": 13.1, "row": 8.99, "value": 10.0},
+    },
     "cortex-m33": DSP,
+    "riscv32imc": {
+        "network": {"run": 26},
+        "add": {"layer": 7.94, "value": 26.0},
+        "avg_pool": {"layer": 9.0, "value": 34.75, "padding": 4.0},
+        "clipped_max_pool": {"row": 16.23, "value": 21.32},
+        "concat": {"layer": 1.0, "input": 4.0, "row": 5.0, "narrow_row": 6.97, "value": 5.0},
+        "conv": {
+            "layer": 48.95,
+            "row": 30.59,
+            "pair": 101.26,
+            "pair_tap": 15.01,
+            "single": 38.54,
+            "single_tap": 11.18,
+            "padding": 4.0,
+        },
+        "depthwise_conv": {"layer": 12.89, "row": 7.99, "value": 29.51, "tap": 8.0, "padding": 4.0},
+        "global_avg_pool": {"layer": 4.56, "value": 22.18, "tap": 5.98},
+        "global_concat": {"layer": 4.0, "value": 4.0},
+        "global_max_pool": {"layer": 29.45, "value": 1.91, "tap": 4.49},
+        "lone_depthwise_conv": {
+            "layer": 28.0,
+            "row": 5.0,
+            "value": 26.0,
+            "tap": 9.0,
+            "padding": 4.0,
+        },
+        "max_pool": {"row": 5.81, "value": 8.41},
+    },
+    "cortex-m55": {
+        "network": {"run": 0},
+        "add": {"layer": 12.86, "value": 28.0},
+        "avg_pool": {"layer": 52.2, "row": 11.72, "value": 46.0, "padding": 2.0},
+        "clipped_max_pool": {"row": 23.61, "value": 31.0},
+        "concat": {"layer": 5.0, "input": 10.0, "row": 12.0, "narrow_row": 24.0, "value": 6.0},
+        "conv": {"layer": 29.13, "row": 29.18, "block": 43.7, "pass": 17.99, "padding": 2.0},
+        "depthwise_conv": {
+            "layer": 17.52,
+            "row": 12.27,
+            "value": 31.99,
+            "tap": 7.0,
+            "padding": 2.0,
+        },
+        "global_avg_pool": {"layer": 29.0, "value": 34.0, "tap": 6.0},
+        "global_concat": {"layer": 49.0, "value": 6.0},
+        "global_max_pool": {"layer": 35.0, "value": 16.0, "tap": 8.0},
+        "lone_add": {"layer": 10.0, "value": 23.0},
+        "lone_clipped_max_pool": {"row": 4.55, "value": 29.36},
+        "lone_depthwise_conv": {
+            "layer": 7.78,
+            "row": 10.41,
+            "value": 22.97,
+            "tap": 6.0,
+            "padding": 2.0,
+        },
+        "lone_global_avg_pool": {"layer": 28.57, "value": 20.94, "tap": 3.98},
+        "lone_global_max_pool": {"value": 0.87, "tap": 5.21},
+        "lone_max_pool": {"layer": 14.58, "row": 5.85, "value": 7.0},
+        "max_pool": {"layer": 23.0, "row": 22.0, "value": 24.0},
+    },
 }

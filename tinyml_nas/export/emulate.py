@@ -1,4 +1,4 @@
-"""Runs the generated C as bare-metal Thumb code and counts what it costs.
+"""Runs the generated C as bare-metal machine code and counts what it costs.
 
 There is no start-up code and no harness in the measured image: the emulator calls the functions as
 a debugger would, with the arena, the stack and the input in its RAM.  Counts are exact executed
@@ -7,6 +7,8 @@ instructions from the first of ``<prefix>_run`` to its last; they are not cycles
 
 from __future__ import annotations
 
+import functools
+import operator
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,12 +17,16 @@ from pathlib import Path
 from typing import Protocol
 
 from tinyml_nas.errors import ParityError
+from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport, time_major
 from tinyml_nas.export.flash import Symbol, flash_symbols
 from tinyml_nas.export.machine import Machine, read_functions, read_sections
 from tinyml_nas.export.stack import StackWatch
-from tinyml_nas.export.toolchain import build_thumb
+from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
+
+COUNTED_CORES = (*EMULATED_CORES, qemu.CORE)
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,15 @@ class Emulation:
     layer_instructions: Mapping[str, int]
     stack_bytes: int
     stack_frames: Mapping[str, int]
-    """Bytes of the functions that hold the stack where it is deepest, the caller first."""
+    """Bytes of the functions that hold the stack where it is deepest, the caller first; empty where
+    the emulator cannot be watched."""
     linked: LinkedSize
     flash: tuple[Symbol, ...]
     """All bytes of ``linked.flash_bytes``, by symbol."""
 
 
-class ThumbBuild(Protocol):
-    """Makes a bare-metal ELF as ``build_thumb`` does."""
+class BareMetalBuild(Protocol):
+    """Makes a bare-metal ELF as ``build_bare_metal`` does."""
 
     def __call__(
         self,
@@ -72,7 +79,7 @@ def emulate(
     core: str,
     inputs: Int8,
     optimize: str = "-Os",
-    build: ThumbBuild = build_thumb,
+    build: BareMetalBuild = build_bare_metal,
 ) -> Emulation:
     """Instructions, stack and linked flash of ``export`` on ``core``, over windows (N, C, L).
 
@@ -81,27 +88,34 @@ def emulate(
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "model.elf"
-        build(core, export.sources, program, keep, optimize=optimize)
-        machine = Machine(program, core, export, count=True)
-        stack = StackWatch(machine)
-        totals, layers = [], Counter[str]()
-        for window in time_major(inputs):
-            machine.infer(window)
-            counts = machine.instructions_by_layer()
-            totals.append(sum(counts.values()))
-            layers |= counts  # the maximum of each
+        if core == qemu.CORE:
+            counts, stack_bytes = qemu.count(export, Path(name), inputs, optimize)
+            stack_frames: Mapping[str, int] = {}
+            qemu.link_model(export, program, keep, optimize)
+        else:
+            build(core, export.sources, program, keep, optimize=optimize)
+            machine = Machine(program, core, export, count=True)
+            stack = StackWatch(machine)
+            counts = [_infer(machine, window) for window in time_major(inputs)]
+            stack_bytes, stack_frames = machine.stack_bytes(), stack.frames()
+        layers = functools.reduce(operator.or_, counts)  # the maximum of each
         return Emulation(
             core=core,
-            instructions=max(totals),
+            instructions=max(sum(count.values()) for count in counts),
             layer_instructions={
                 layer.name: layers[symbol]
                 for layer, symbol in zip(net.layers, export.symbols, strict=True)
             },
-            stack_bytes=machine.stack_bytes(),
-            stack_frames=stack.frames(),
+            stack_bytes=stack_bytes,
+            stack_frames=stack_frames,
             linked=linked_size(program),
             flash=flash_symbols(program, export.prefix),
         )
+
+
+def _infer(machine: Machine, window: Int8) -> Counter[str]:
+    machine.infer(window)
+    return machine.instructions_by_layer()
 
 
 def linked_size(program: Path) -> LinkedSize:

@@ -1,7 +1,8 @@
-"""A Cortex-M in a box: loads an ELF into an emulator and calls its functions like a debugger."""
+"""A core in a box: loads an ELF into an emulator and calls its functions like a debugger."""
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.quantize.integer import Int8
 
 RAM = 0x20000000
@@ -38,7 +40,7 @@ class Function:
 
 
 class Machine:
-    """A Cortex-M with a program in its memory, whose functions can be called.
+    """A core with a program in its memory, whose functions can be called.
 
     RAM holds the arena, then ``extra_bytes`` for the caller, then the painted stack.
     """
@@ -52,17 +54,18 @@ class Machine:
         extra_bytes: int = 0,
         count: bool = False,
     ) -> None:
-        self._unicorn, self._arm = _load_unicorn()
-        self._core = core
+        self._core, self._isa = core, EMULATED_CORES[core].isa
+        self._unicorn, self._constants = _load_unicorn(self._isa.architecture)
         sections = read_sections(program)
         functions = read_functions(program)
         self.symbols = {name: function.address for name, function in functions.items()}
         self._uc = self._unicorn.Uc(
-            self._unicorn.UC_ARCH_ARM, self._unicorn.UC_MODE_THUMB | self._unicorn.UC_MODE_MCLASS
+            getattr(self._unicorn, f"UC_ARCH_{self._isa.architecture}"),
+            sum(getattr(self._unicorn, f"UC_MODE_{mode}") for mode in self._isa.mode),
         )
-        self._uc.ctl_set_cpu_model(
-            getattr(self._arm, "UC_CPU_ARM_" + core.upper().replace("-", "_"))
-        )
+        model = getattr(self._constants, f"UC_CPU_{EMULATED_CORES[core].emulated_as}")
+        self._uc.ctl_set_cpu_model(model)
+        self._arguments = tuple(map(self._register, self._isa.arguments))
         self._export = export
         self.arena = RAM
         self.extra = _round_up(RAM + export.arena_bytes, 8)
@@ -86,13 +89,13 @@ class Machine:
 
     def call(self, function: str, *arguments: int) -> int:
         """Value that ``function`` returns; raises ``ParityError`` when the code faults."""
-        registers = (f"UC_ARM_REG_R{i}" for i in range(4))
-        for register, value in zip(registers, arguments, strict=False):
-            self._uc.reg_write(getattr(self._arm, register), value)
-        self._uc.reg_write(self._arm.UC_ARM_REG_SP, self._stack_end)
-        self._uc.reg_write(self._arm.UC_ARM_REG_LR, STOP | 1)
+        for register, value in zip(self._arguments, arguments, strict=False):
+            self._uc.reg_write(register, value)
+        code_bit = self._isa.code_bit
+        self._uc.reg_write(self._register("SP"), self._stack_end)
+        self._uc.reg_write(self._register(self._isa.return_address), STOP | code_bit)
         try:
-            self._uc.emu_start(self.symbols[function] | 1, STOP, timeout=CALL_TIMEOUT_US)
+            self._uc.emu_start(self.symbols[function] | code_bit, STOP, timeout=CALL_TIMEOUT_US)
         except self._unicorn.UcError as error:
             raise ParityError(
                 f"{self._core}: {function} faulted at {self._pc():#x}: {error}"
@@ -101,7 +104,7 @@ class Machine:
             raise ParityError(
                 f"{self._core}: {function} did not return; it stands at {self._pc():#x}"
             )
-        return int(self._uc.reg_read(self._arm.UC_ARM_REG_R0))
+        return int(self._uc.reg_read(self._arguments[0]))
 
     def infer(self, window: Int8) -> None:
         """One inference over a time-major window; its instructions alone remain counted."""
@@ -118,11 +121,10 @@ class Machine:
             counter.clear()
 
     def on_call(self, function: str, handler: Callable[..., Any]) -> None:
-        """Call ``handler`` with R0 to R3 whenever ``function`` is entered."""
-        registers = [getattr(self._arm, f"UC_ARM_REG_R{i}") for i in range(4)]
+        """Call ``handler`` with the first four arguments whenever ``function`` is entered."""
 
         def hook(uc: Any, *_: object) -> None:
-            handler(*(uc.reg_read(register) for register in registers))
+            handler(*map(uc.reg_read, self._arguments))
 
         address = self.symbols[function]
         self._uc.hook_add(self._unicorn.UC_HOOK_CODE, hook, begin=address, end=address)
@@ -146,7 +148,7 @@ class Machine:
 
     def stack_depth(self) -> int:
         """Bytes between the stack pointer and the end of the stack."""
-        return self._stack_end - int(self._uc.reg_read(self._arm.UC_ARM_REG_SP))
+        return self._stack_end - int(self._uc.reg_read(self._register("SP")))
 
     def read(self, address: int, size: int) -> bytes:
         """Memory from ``address`` on."""
@@ -191,22 +193,15 @@ class Machine:
 
     def _instructions(self, blocks: Counter[tuple[int, int]]) -> int:
         return sum(
-            times * thumb_instructions(self.read(address, size))
+            times * self._isa.count(self.read(address, size))
             for (address, size), times in blocks.items()
         )
 
     def _pc(self) -> int:
-        return int(self._uc.reg_read(self._arm.UC_ARM_REG_PC)) & ~1
+        return int(self._uc.reg_read(self._register("PC"))) & ~1
 
-
-def thumb_instructions(code: bytes) -> int:
-    """Number of instructions in ``code``: 32-bit encodings start 0b11101, 0b11110 or 0b11111."""
-    count = position = 0
-    while position < len(code):
-        first = code[position + 1] >> 3
-        position += 4 if first in (0x1D, 0x1E, 0x1F) else 2
-        count += 1
-    return count
+    def _register(self, name: str) -> int:
+        return int(getattr(self._constants, f"UC_{self._isa.architecture}_REG_{name}"))
 
 
 def read_sections(program: Path) -> list[Section]:
@@ -254,13 +249,15 @@ def _elf(file: Any) -> Any:
     return ELFFile(file)
 
 
-def _load_unicorn() -> tuple[Any, Any]:
+def _load_unicorn(architecture: str) -> tuple[Any, Any]:
+    """The emulator, and its constants for one architecture."""
     try:
         import unicorn
-        from unicorn import arm_const
+
+        constants = importlib.import_module(f"unicorn.{architecture.lower()}_const")
     except ImportError:
         raise ToolError("the emulator is missing", hint="run: pip install unicorn") from None
-    return unicorn, arm_const
+    return unicorn, constants
 
 
 def _round_up(value: int, step: int) -> int:

@@ -14,8 +14,8 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.carriers import Carrier, CortexM, HostC, Quantizer
-from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, Quantizer
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
@@ -69,8 +69,8 @@ class ParityReport:
 
 def c_carriers(net: IntNetwork, export: CExport) -> tuple[Carrier, ...]:
     """The generated C on this machine and on every emulated core."""
-    cores = (CortexM(net, export, core) for core in THUMB_CORES)
-    return (HostC(net, export), *cores)
+    cores = (EmulatedC(net, export, core) for core in EMULATED_CORES)
+    return (HostC(net, export), *cores, BoardC(net, export))
 
 
 def prove(

@@ -16,12 +16,12 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
-from tinyml_nas.export.emulate import Emulation, emulate
+from tinyml_nas.export.emulate import COUNTED_CORES, Emulation, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
 from tinyml_nas.export.streaming import measure_stream, prove_stream, stream_carriers
-from tinyml_nas.export.toolchain import THUMB_CORES
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.frontend import Int16
 from tinyml_nas.quantize import Quantized, quantize_input, run_reference
@@ -124,8 +124,8 @@ def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> 
     """Exact instruction counts, linked flash and stack on every core that can be emulated."""
     inputs = quantize_input(net, x[:COUNTED_WINDOWS])
     measured: list[Emulation] = []
-    with console.track("count instructions", len(THUMB_CORES)) as task:
-        for core in THUMB_CORES:
+    with console.track("count instructions", len(COUNTED_CORES)) as task:
+        for core in COUNTED_CORES:
             try:
                 measured.append(emulate(net, export, core, inputs))
             except ToolError as error:
@@ -156,8 +156,8 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
         f"{near.labels_equal:.1%} of {near.windows} windows"
     )
     costs = []
-    with console.track("measure the stream", len(THUMB_CORES)) as task:
-        for core in THUMB_CORES:
+    with console.track("measure the stream", len(EMULATED_CORES)) as task:
+        for core in EMULATED_CORES:
             try:
                 costs.append(measure_stream(export, core, proven.samples[0], chain.hop))
             except ToolError as error:

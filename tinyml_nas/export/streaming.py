@@ -20,11 +20,11 @@ from tinyml_nas.export.c import CExport
 from tinyml_nas.export.emulate import linked_size
 from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.parity import CarrierResult
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.export.toolchain import (
-    THUMB_CORES,
     Compiler,
+    build_bare_metal,
     build_host,
-    build_thumb,
     host_compiler,
     run_tool,
 )
@@ -161,7 +161,7 @@ class CoreStream:
         include = ("-include", str(_trace_header(self.export.prefix, folder)))
         keep = [f"{self.export.prefix}_{function}" for function in FUNCTIONS]
         sources = [*self.export.stream_sources, stub]
-        return build_thumb(self.core, sources, folder / "stream.elf", keep, flags=include)
+        return build_bare_metal(self.core, sources, folder / "stream.elf", keep, flags=include)
 
 
 class _Player:
@@ -209,7 +209,7 @@ class StreamCost:
 
 def stream_carriers(export: CExport) -> tuple[StreamCarrier, ...]:
     """The C of a stream on this machine and on every emulated core."""
-    return (HostStream(export), *(CoreStream(export, core) for core in THUMB_CORES))
+    return (HostStream(export), *(CoreStream(export, core) for core in EMULATED_CORES))
 
 
 def expected(stream: IntStream, samples: Int16) -> list[tuple[str, bytes]]:
@@ -276,7 +276,7 @@ def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> Stre
     prefix = export.prefix
     with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
         program = Path(name) / "stream.elf"
-        build_thumb(core, export.stream_sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
+        build_bare_metal(core, export.stream_sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
         player = _Player(program, core, export, hop * samples.shape[1], count=True)
         most = 0
         for start in range(0, len(samples), hop):

@@ -1,7 +1,7 @@
-"""Compilers: whatever builds C for this machine, and ``zig`` for bare-metal Cortex-M.
+"""Compilers: whatever builds C for this machine, and ``zig`` for the bare metal of other cores.
 
-``ziglang`` comes with pip and builds for Cortex-M from any desktop; it also stands in as host
-compiler where there is none.  A missing compiler or a failed build is a ``ToolError``.
+``ziglang`` comes with pip and builds for microcontrollers from any desktop; it also stands in as
+host compiler where there is none.  A missing compiler or a failed build is a ``ToolError``.
 """
 
 from __future__ import annotations
@@ -15,29 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyml_nas.errors import ToolError
+from tinyml_nas.export.targets import EMULATED_CORES
 
 HOST_COMPILERS = ("gcc", "clang", "cc")
 BUILD_TIMEOUT_S = 600.0  # zig builds its runtime library once, which is slow on a loaded machine
 RUN_TIMEOUT_S = 120.0
 MESSAGE_LINES = 12
 
-THUMB_CORES = {
-    "cortex-m0": "cortex_m0",
-    "cortex-m3": "cortex_m3",
-    "cortex-m4": "cortex_m4",
-    "cortex-m33": "cortex_m33+dsp",
-}
-"""Cores that we build for and emulate, with zig's name of each."""
-
 LINKER_SCRIPT = """\
 SECTIONS
 {
     . = 0x00010000;
     .text : { *(.text .text.*) }
-    .rodata : { *(.rodata .rodata.*) }
+    .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }
     . = 0x20000000;
-    .data : { *(.data .data.*) }
-    .bss : { *(.bss .bss.* COMMON) }
+    .data : { *(.data .data.* .sdata .sdata.*) }
+    .bss : { *(.bss .bss.* .sbss .sbss.* COMMON) }
     /DISCARD/ : { *(.ARM.exidx*) *(.comment) }
 }
 """
@@ -106,7 +99,7 @@ def build_host(
     return program
 
 
-def build_thumb(
+def build_bare_metal(
     core: str,
     sources: Sequence[Path],
     program: Path,
@@ -115,16 +108,15 @@ def build_thumb(
     optimize: str = "-Os",
 ) -> Path:
     """A bare-metal ELF for ``core`` with the functions ``keep`` and what they call."""
-    zig = _zig_command()
+    target, zig = EMULATED_CORES[core], _zig_command()
     if not zig:
         raise ToolError("zig was not found", hint="run: pip install ziglang")
     script = program.with_suffix(".ld")
-    roots = "".join(f"EXTERN({name})\n" for name in keep)
-    script.write_text(f"ENTRY({keep[0]})\n{roots}{LINKER_SCRIPT}", encoding="ascii")
+    script.write_text(linker_script(keep), encoding="ascii")
     run_tool(
         [
-            *(*zig, "build-exe", "-target", "thumb-freestanding-eabi"),
-            *("-mcpu=" + THUMB_CORES[core], "-O", "ReleaseFast", "-fcompiler-rt"),
+            *(*zig, "build-exe", "-target", target.isa.target),
+            *("-mcpu=" + target.compiled_as, "-O", "ReleaseFast", "-fcompiler-rt"),
             *("-fno-unwind-tables", "-fno-strip", "--gc-sections", f"-fentry={keep[0]}"),
             *("--script", str(script), "-cflags", "-std=c99", optimize, "-ffreestanding"),
             *("-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections"),
@@ -136,6 +128,12 @@ def build_thumb(
         timeout_s=BUILD_TIMEOUT_S,
     )
     return program
+
+
+def linker_script(keep: Sequence[str]) -> str:
+    """Script for an ELF with the functions ``keep`` and what they call; the first is its entry."""
+    roots = "".join(f"EXTERN({name})\n" for name in keep)
+    return f"ENTRY({keep[0]})\n{roots}{LINKER_SCRIPT}"
 
 
 def _zig_command() -> tuple[str, ...]:

@@ -17,7 +17,17 @@ from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.unroll import code_bytes
 from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import AvgPool, Concat, Conv, DepthwiseConv, Linear, MaxPool, Op
+from tinyml_nas.graph.ops import (
+    Add,
+    AvgPool,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Op,
+)
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
@@ -67,6 +77,21 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 38,
         "padding": 20,
     },
+    "two_steps": {
+        "network": 960,
+        "depthwise_kernel": 167,
+        "conv": 31,
+        "depthwise_conv": 37,
+        "lone_depthwise_conv": 183,
+        "max_pool": 70,
+        "clipped_max_pool": 131,
+        "global_max_pool": 38,
+        "avg_pool": 115,
+        "global_avg_pool": 82,
+        "add": 160,
+        "concat": 40,
+        "padding": 33,
+    },
     "dsp": {
         "network": 943,
         "depthwise_kernel": 155,
@@ -87,6 +112,26 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "conv_kernel": 620,
         "lone_conv": 124,
         "clamp": 37,
+    },
+    "mve": {
+        "network": 418,
+        "depthwise_kernel": 178,
+        "conv": 23,
+        "depthwise_conv": 12,
+        "lone_depthwise_conv": 122,
+        "max_pool": 91,
+        "clipped_max_pool": 75,
+        "global_max_pool": 156,
+        "avg_pool": 88,
+        "global_avg_pool": 182,
+        "add": 124,
+        "concat": 35,
+        "padding": 26,
+        "lone_max_pool": 50,
+        "lone_clipped_max_pool": 96,
+        "lone_global_max_pool": 80,
+        "lone_global_avg_pool": 124,
+        "lone_add": 131,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
@@ -135,11 +180,22 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
             return "depthwise_dsp"
         alone = _depthwise_in_c(network, backend) == 1
         return "lone_depthwise_conv" if alone else op.kind
+    kernel = op.kind
     if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
-        return "clipped_max_pool"
-    if isinstance(op, MaxPool | Concat) and output.length == 1:
-        return f"global_{op.kind}"
-    return op.kind
+        kernel = "clipped_max_pool"
+    elif isinstance(op, MaxPool | Concat) and output.length == 1:
+        kernel = f"global_{op.kind}"
+    return f"lone_{kernel}" if backend == "mve" and _is_sole_call(network, op) else kernel
+
+
+def _is_sole_call(network: Network, op: Op) -> bool:
+    """Whether no other layer calls the kernel of ``op``: GCC folds its constants into it.
+
+    A single average pool that is not global is rare, and promised as one of several.
+    """
+    families = {MaxPool: MaxPool, Add: Add, GlobalAvgPool: AvgPool | GlobalAvgPool}
+    family = families.get(type(op), ())
+    return sum(isinstance(node.op, family) for node in network.nodes) == 1
 
 
 def _convolves(network: Network, node: Node) -> bool:

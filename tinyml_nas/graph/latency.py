@@ -18,6 +18,8 @@ from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.graph.cost import channel_pairs, channel_quads, dsp_words, kernel_of, padding_of
 from tinyml_nas.graph.network import Network, Node
 
+MVE_CHANNELS, MVE_BYTES = 4, 16
+"""What the Helium convolution takes at a time."""
 HEADROOM = 1.02
 """What a promise adds: of 158 random networks one ran 2.2 % more than counted, others up to 1.5."""
 
@@ -29,7 +31,7 @@ def layer_trips(
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
     two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
-    ``pass`` is one of its unrolled inner loop.
+    ``block`` is four of them.  A ``pass`` is one of its unrolled inner loop.
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
@@ -46,6 +48,12 @@ def layer_trips(
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
             }
+        case "conv" if backend == "mve":
+            strips = -(-rows // 2)
+            blocks = strips * -(-output.channels // MVE_CHANNELS)
+            window = node.op.weight_count(inputs) // output.channels
+            passes = -(-window // MVE_BYTES)
+            return trips | {"row": strips, "block": blocks, "pass": blocks * passes}
         case "conv" | "lone_conv":
             window = node.op.weight_count(inputs) // output.channels
             strips = row_strips(rows, backend)
@@ -79,7 +87,7 @@ def layer_trips(
                 "narrow_row": rows * (len(inputs) - len(wide)),
                 "value": sum(shape.size for shape in wide),
             }
-        case "add":
+        case "add" | "lone_add":
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}

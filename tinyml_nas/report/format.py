@@ -114,14 +114,16 @@ def shape(channels_length: tuple[int, int] | None) -> str:
 
 
 def core_title(core: str) -> str:
-    """``Cortex-M4`` for ``cortex-m4``."""
+    """``Cortex-M4`` for ``cortex-m4``, ``RV32IMC`` for ``riscv32imc``."""
+    if core.startswith("riscv"):
+        return core.replace("riscv", "rv").upper()
     return "-".join(part.capitalize() for part in core.split("-")).replace("plus", "+")
 
 
-def core_order(core: str) -> tuple[int, str]:
-    """A sort key that puts M4 before M33."""
+def core_order(core: str) -> tuple[bool, int, str]:
+    """A sort key that puts M4 before M33, and RISC-V behind Cortex."""
     digits = "".join(c for c in core if c.isdigit())
-    return int(digits or 0), core
+    return core.startswith("riscv"), int(digits or 0), core
 
 
 def code_core(core: str) -> str:

@@ -140,7 +140,9 @@ def describe(net: IntNetwork, prefix: str, folder: Path, *, stream: bool) -> CEx
         table_bytes={
             "one_row": model.table_bytes,
             "two_rows": model.table_bytes,
+            "two_steps": model.table_bytes,
             "dsp": model.dsp_table_bytes,
+            "mve": model.table_bytes,
         },
         symbols=tuple(layer.symbol for layer in model.layers),
     )

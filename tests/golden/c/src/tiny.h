@@ -47,11 +47,23 @@ extern "C" {
 #define TINY_ARENA_BYTES 28
 
 /*
- * Cortex-M with the DSP extension (M4, M7, M33, M55) runs convolutions in assembly, with weights laid
+ * Cortex-M with Helium (M55, M85) multiplies sixteen pairs of bytes at once; the bits are the same.
+ * Compile all files with -DTINY_MVE=0 to do without.
+ */
+#ifndef TINY_MVE
+#if defined(__GNUC__) && defined(__ARM_FEATURE_MVE) && defined(__ARMEL__)
+#define TINY_MVE 1
+#else
+#define TINY_MVE 0
+#endif
+#endif
+
+/*
+ * Cortex-M with the DSP extension (M4, M7, M33) runs convolutions in assembly, with weights laid
  * out for it; the bits are the same. Compile all files with -DTINY_DSP=0 to do without.
  */
 #ifndef TINY_DSP
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__ARMEL__)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__ARMEL__) && !TINY_MVE
 #define TINY_DSP 1
 #else
 #define TINY_DSP 0

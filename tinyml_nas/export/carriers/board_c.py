@@ -1,0 +1,51 @@
+"""The generated C as the firmware of an emulated board with a Cortex-M55."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyml_nas.errors import ToolError
+from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.export.carriers.protocol import NotAvailable
+from tinyml_nas.export.qemu import CORE, Board
+from tinyml_nas.export.trace import split_trace, write_trace_header
+from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+
+
+@dataclass(frozen=True)
+class BoardC:
+    """The Cortex-M55 with Helium, which wants compiler and emulator from the system's packages."""
+
+    net: IntNetwork
+    export: CExport
+    name: str = CORE
+
+    def run(self, inputs: Int8) -> Mapping[str, Int8]:
+        """Every layer of the traced firmware."""
+        with self._board() as board:
+            data = board.run("windows", time_major(inputs).tobytes())
+        return split_trace(self.net, data, len(inputs))
+
+    def quantize(self, x: Float32) -> Int8:
+        """What ``<prefix>_quantize`` makes of ``x``."""
+        with self._board() as board:
+            data = board.run("samples", time_major(x).astype("<f4").tobytes())
+        channels, length = self.net.network.input_shape
+        rows = np.frombuffer(data, np.int8).reshape(len(x), length, channels)
+        return rows.transpose(0, 2, 1)
+
+    @contextmanager
+    def _board(self) -> Iterator[Board]:
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            folder = Path(name)
+            try:
+                board = Board(self.export, folder, write_trace_header(self.export, folder))
+            except ToolError as error:
+                raise NotAvailable(error.message, hint=error.hint) from error
+            yield board
