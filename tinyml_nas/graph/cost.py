@@ -27,6 +27,8 @@ DSP_QUAD = 4
 """Channels that a depthwise convolution takes at a time with DSP."""
 QUAD_BYTES = DSP_QUAD * (4 + 4) + 2 * 4
 """Four biases, four multipliers, a word with the shifts and one with the step to the next four."""
+NARROW_CHANNELS = 2
+"""Up to so many, the compiler copies the channels of a concat's input one by one."""
 RECORD_BYTES = {
     "conv": 44,
     "depthwise_conv": 44,
@@ -38,55 +40,58 @@ RECORD_BYTES = {
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
     "one_row": {
-        "network": 571,
-        "depthwise_kernel": 195,
+        "network": 577,
+        "depthwise_kernel": 198,
         "conv": 22,
-        "depthwise_conv": 26,
-        "lone_depthwise_conv": 144,
-        "max_pool": 62,
-        "clipped_max_pool": 109,
-        "global_max_pool": 3,
-        "avg_pool": 124,
-        "global_avg_pool": 67,
-        "add": 128,
-        "concat": 36,
-        "padding": 32,
+        "depthwise_conv": 31,
+        "lone_depthwise_conv": 155,
+        "max_pool": 59,
+        "clipped_max_pool": 117,
+        "global_max_pool": -17,
+        "avg_pool": 125,
+        "global_avg_pool": 46,
+        "add": 127,
+        "narrow_concat": 24,
+        "concat": 43,
+        "padding": 35,
     },
     "two_rows": {
-        "network": 641,
-        "depthwise_kernel": 241,
-        "conv": 24,
+        "network": 659,
+        "depthwise_kernel": 251,
+        "conv": 23,
         "depthwise_conv": 28,
-        "lone_depthwise_conv": 163,
-        "max_pool": 67,
-        "clipped_max_pool": 105,
-        "global_max_pool": 34,
-        "avg_pool": 96,
-        "global_avg_pool": 50,
-        "add": 111,
-        "concat": 39,
-        "padding": 21,
+        "lone_depthwise_conv": 172,
+        "max_pool": 65,
+        "clipped_max_pool": 117,
+        "global_max_pool": 11,
+        "avg_pool": 97,
+        "global_avg_pool": 21,
+        "add": 109,
+        "narrow_concat": 18,
+        "concat": 49,
+        "padding": 25,
     },
     "dsp": {
-        "network": 943,
-        "depthwise_kernel": 0,
-        "conv": -13,
-        "depthwise_conv": 0,
+        "network": 968,
+        "depthwise_kernel": 217,
+        "conv": 26,
+        "depthwise_conv": 28,
         "lone_depthwise_conv": 178,
-        "max_pool": 67,
-        "clipped_max_pool": 110,
-        "global_max_pool": 34,
-        "avg_pool": 103,
-        "global_avg_pool": 49,
+        "max_pool": 66,
+        "clipped_max_pool": 118,
+        "global_max_pool": 16,
+        "avg_pool": 101,
+        "global_avg_pool": 25,
         "add": 108,
-        "concat": 37,
+        "narrow_concat": 21,
+        "concat": 47,
         "padding": 25,
-        "conv_dsp": 25,
-        "depthwise_dsp": 25,
-        "quad_kernel": 368,
-        "conv_kernel": 524,
-        "lone_conv": 255,
-        "clamp": 34,
+        "conv_dsp": 24,
+        "depthwise_dsp": 28,
+        "quad_kernel": 367,
+        "conv_kernel": 494,
+        "lone_conv": 256,
+        "clamp": 27,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
@@ -222,8 +227,9 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
     if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
         causes["clamp"] = 1
     match node.op:
-        case Concat():  # one loop per input
-            return {node.op.kind: len(node.inputs)}
+        case Concat():  # one loop per input, or none where its channels are few
+            narrow = sum(shape.channels <= NARROW_CHANNELS for shape in network.input_shapes(node))
+            return {"concat": len(node.inputs) - narrow, "narrow_concat": narrow}
         case _ if any(padding_of(node.op)):
             causes["padding"] = 1
     return causes
