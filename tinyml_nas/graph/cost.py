@@ -37,6 +37,8 @@ DSP_QUAD = 4
 """Channels that a depthwise convolution takes at a time with DSP."""
 QUAD_BYTES = DSP_QUAD * (4 + 4) + 2 * 4
 """Four biases, four multipliers, a word with the shifts and one with the step to the next four."""
+NARROW_CHANNELS = 2
+"""Up to so many, the compiler copies the channels of a concat's input one by one."""
 RECORD_BYTES = {
     "conv": 44,
     "depthwise_conv": 44,
@@ -48,34 +50,36 @@ RECORD_BYTES = {
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
     "one_row": {
-        "network": 604,
-        "depthwise_kernel": 176,
+        "network": 577,
+        "depthwise_kernel": 198,
         "conv": 22,
-        "depthwise_conv": 29,
-        "lone_depthwise_conv": 121,
-        "max_pool": 62,
-        "clipped_max_pool": 110,
-        "global_max_pool": 2,
-        "avg_pool": 124,
-        "global_avg_pool": 70,
-        "add": 171,
-        "concat": 36,
-        "padding": 32,
+        "depthwise_conv": 31,
+        "lone_depthwise_conv": 155,
+        "max_pool": 59,
+        "clipped_max_pool": 117,
+        "global_max_pool": -17,
+        "avg_pool": 125,
+        "global_avg_pool": 46,
+        "add": 127,
+        "narrow_concat": 24,
+        "concat": 43,
+        "padding": 35,
     },
     "two_rows": {
-        "network": 721,
-        "depthwise_kernel": 144,
-        "conv": 25,
+        "network": 659,
+        "depthwise_kernel": 251,
+        "conv": 23,
         "depthwise_conv": 28,
-        "lone_depthwise_conv": 95,
-        "max_pool": 68,
-        "clipped_max_pool": 107,
-        "global_max_pool": 34,
-        "avg_pool": 98,
-        "global_avg_pool": 51,
-        "add": 100,
-        "concat": 38,
-        "padding": 20,
+        "lone_depthwise_conv": 172,
+        "max_pool": 65,
+        "clipped_max_pool": 117,
+        "global_max_pool": 11,
+        "avg_pool": 97,
+        "global_avg_pool": 21,
+        "add": 109,
+        "narrow_concat": 18,
+        "concat": 49,
+        "padding": 25,
     },
     "two_steps": {
         "network": 960,
@@ -93,25 +97,26 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 33,
     },
     "dsp": {
-        "network": 943,
-        "depthwise_kernel": 155,
-        "conv": -16,
-        "depthwise_conv": 25,
-        "lone_depthwise_conv": 100,
-        "max_pool": 67,
-        "clipped_max_pool": 111,
-        "global_max_pool": 39,
-        "avg_pool": 104,
-        "global_avg_pool": 53,
-        "add": 97,
-        "concat": 36,
-        "padding": 24,
-        "conv_dsp": 26,
-        "depthwise_dsp": 26,
-        "quad_kernel": 300,
-        "conv_kernel": 620,
-        "lone_conv": 124,
-        "clamp": 37,
+        "network": 968,
+        "depthwise_kernel": 217,
+        "conv": 26,
+        "depthwise_conv": 28,
+        "lone_depthwise_conv": 178,
+        "max_pool": 66,
+        "clipped_max_pool": 118,
+        "global_max_pool": 16,
+        "avg_pool": 101,
+        "global_avg_pool": 25,
+        "add": 108,
+        "narrow_concat": 21,
+        "concat": 47,
+        "padding": 25,
+        "conv_dsp": 24,
+        "depthwise_dsp": 28,
+        "quad_kernel": 367,
+        "conv_kernel": 494,
+        "lone_conv": 256,
+        "clamp": 27,
     },
     "mve": {
         "network": 418,
@@ -278,8 +283,9 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
     if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
         causes["clamp"] = 1
     match node.op:
-        case Concat():  # one loop per input
-            return {node.op.kind: len(node.inputs)}
+        case Concat():  # one loop per input, or none where its channels are few
+            narrow = sum(shape.channels <= NARROW_CHANNELS for shape in network.input_shapes(node))
+            return {"concat": len(node.inputs) - narrow, "narrow_concat": narrow}
         case _ if any(padding_of(node.op)):
             causes["padding"] = 1
     return causes
