@@ -57,7 +57,7 @@ FILL_TRIPS = {core: 2.0 if core == "cortex-m55" else 4.0 for core in COUNTED_COR
 
 
 def narrow_depthwise(seed: int) -> Network:
-    """Depthwise layers of two or three channels, too few for the DSP kernel and rare in the rest."""
+    """Depthwise layers of two or three channels: too few for the DSP kernel, rare in the rest."""
     kernels = (3, 5, 4, 9)[: 2 + seed % 3]
     sources = (INPUT, *(f"layer{i}" for i in range(len(kernels))))
     layers = (
