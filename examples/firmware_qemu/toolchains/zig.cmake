@@ -1,0 +1,24 @@
+# Clang as zig brings it: "pip install ziglang" on Linux, Windows and macOS, with nothing else to install.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # before there is a linker script
+
+find_program(PYTHON NAMES python python3)
+execute_process(
+  COMMAND ${PYTHON} -c "import os, ziglang; print(os.path.dirname(ziglang.__file__).replace(os.sep, '/'))"
+  OUTPUT_VARIABLE ZIGLANG OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+find_program(ZIG zig HINTS ${ZIGLANG} REQUIRED)
+set(CMAKE_C_COMPILER ${ZIG} cc)
+set(CMAKE_C_ARCHIVE_CREATE "${ZIG} ar qc <TARGET> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_APPEND "${ZIG} ar q <TARGET> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_FINISH "${ZIG} ranlib <TARGET>")
+
+set(CORE cortex-m4 CACHE STRING "cortex-m0plus, cortex-m3 or cortex-m4")
+string(REPLACE - _ ZIG_CORE ${CORE})
+if(CORE STREQUAL cortex-m4)
+  set(CORE_OPTIONS -target thumb-freestanding-eabihf -mcpu=${ZIG_CORE}+vfp4d16sp) # zig's M4 has no FPU
+else()
+  set(CORE_OPTIONS -target thumb-freestanding-eabi -mcpu=${ZIG_CORE})
+endif()
+list(APPEND CORE_OPTIONS -fno-sanitize=undefined -fno-unwind-tables)
+set(CORE_LINK_OPTIONS -Wl,--entry=Reset_Handler) # zig asks for _start otherwise
