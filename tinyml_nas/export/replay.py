@@ -21,8 +21,8 @@ DIGITS = ".9g"
 def write_replay(stream: IntStream, samples: Sequence[Int16], folder: Path) -> dict[str, Path]:
     """Write ``samples`` [T, C], one after the other as one stream, and the labels it gives.
 
-    ``samples.csv`` is in the unit of the data, a column for each channel.  ``labels.csv`` has a line
-    for each window: how many rows were read when it ended, and the name of its class, unquoted.
+    ``samples.csv`` is in the unit of the data, a column for each channel.  ``labels.csv`` has a
+    line for each window: how many rows it took until it ended, and the name of its class, unquoted.
     """
     joined = np.concatenate(samples)
     folder.mkdir(parents=True, exist_ok=True)

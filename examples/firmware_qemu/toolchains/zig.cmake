@@ -3,11 +3,12 @@ set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR arm)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # before there is a linker script
 
-find_program(PYTHON NAMES python python3)
+set(venv ${CMAKE_CURRENT_LIST_DIR}/../../../.venv) # of run_modelzoo: it has ziglang
+find_program(PYTHON NAMES python python3 HINTS ${venv}/bin ${venv}/Scripts)
 execute_process(
-  COMMAND ${PYTHON} -c "import os, ziglang; print(os.path.dirname(ziglang.__file__).replace(os.sep, '/'))"
-  OUTPUT_VARIABLE ZIGLANG OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-find_program(ZIG zig HINTS ${ZIGLANG} REQUIRED)
+  COMMAND ${PYTHON} -c "import pathlib, ziglang; print(pathlib.Path(ziglang.__file__).parent.as_posix())"
+  OUTPUT_VARIABLE ziglang OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+find_program(ZIG zig HINTS ${ziglang} REQUIRED)
 set(CMAKE_C_COMPILER ${ZIG} cc)
 set(CMAKE_C_ARCHIVE_CREATE "${ZIG} ar qc <TARGET> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_APPEND "${ZIG} ar q <TARGET> <OBJECTS>")
