@@ -58,7 +58,7 @@ int main(void)
     static char name[512];
     int16_t samples[EXERCISE_SAMPLE_CHANNELS];
     uint32_t row = 0;
-    int read;
+    int status;
 
     console = semihosting_open(":tt", SEMIHOSTING_WRITE);
     if (semihosting_command_line(name, sizeof name) != 0 || csv_open(name) != 0) {
@@ -66,7 +66,7 @@ int main(void)
     }
     (void)exercise_stream_init(&stream);
     print("row,label\n");
-    while ((read = csv_read_row(lsb, EXERCISE_SAMPLE_CHANNELS, samples)) == CSV_ROW) {
+    while ((status = csv_read_row(lsb, EXERCISE_SAMPLE_CHANNELS, samples)) == CSV_ROW) {
         /* one row, as of an interrupt; a DMA buffer of up to EXERCISE_HOP rows works as well */
         const int label = exercise_push(&stream, samples, 1);
 
@@ -82,5 +82,8 @@ int main(void)
         print(label < 0 ? "undecided" : class_names[label]);
         print("\n");
     }
-    return read == CSV_END ? EXIT_DONE : fail(EXIT_FILE, "there must be a number for each channel", row + 1);
+    if (status == CSV_ERROR) {
+        return fail(EXIT_FILE, "there must be a number for each channel", row + 1);
+    }
+    return EXIT_DONE;
 }

@@ -154,6 +154,43 @@ def test_other_labels_are_a_failure(root: Path, firmware: Path, package: Path) -
     assert "has other labels" in done.stdout
 
 
+def test_a_recording_of_the_users_own_is_replayed(
+    root: Path, firmware: Path, package: Path, tmp_path: Path
+) -> None:
+    rows = 200
+    samples = (package / "replay" / "samples.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "samples.csv").write_text("".join(samples[: rows + 1]))
+    header, *lines = (package / "replay" / "labels.csv").read_text().splitlines(keepends=True)
+    ended = [line for line in lines if int(line.split(",")[0]) <= rows]
+    (tmp_path / "labels.csv").write_text("".join([header, *ended]))
+    options = [f"-DSAMPLES={tmp_path}/samples.csv", f"-DLABELS={tmp_path}/labels.csv"]
+    build = root / "build" / "own samples"
+    for step in (
+        ("cmake", "--preset", "gcc", "-B", build, f"-DMODEL={package}", *options),
+        ("cmake", "--build", build),
+        ("ctest", "--test-dir", build, "--no-tests=error", "-V"),
+    ):
+        done = run(*step, folder=root / EXAMPLE)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert f"as in {tmp_path}/labels.csv" in done.stdout
+
+
+def test_the_newest_run_is_found_where_links_are_not_allowed(
+    root: Path, firmware: Path, package: Path
+) -> None:
+    latest = package.parents[1]
+    name = latest.readlink()
+    latest.unlink()
+    latest.write_text(str(name))
+    try:
+        done = run("cmake", "--workflow", "--preset", "gcc", folder=root / EXAMPLE)
+    finally:
+        latest.unlink()
+        latest.symlink_to(name, target_is_directory=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"as in {root / EXAMPLE}/../../runs/firmware_qemu/{name}/export/c" in done.stdout
+
+
 def test_numbers_as_other_programs_write_them(
     firmware: Path, stream: tuple[IntStream, np.ndarray], tmp_path: Path
 ) -> None:
@@ -210,7 +247,13 @@ def workflow() -> dict[str, Any]:
 @pytest.mark.fast
 def test_the_ci_template_names_what_exists() -> None:
     template = workflow()
-    assert set(template) == {"name", True, "env", "jobs"}  # YAML 1.1 reads "on" as a truth value
+    assert set(template) == {
+        "name",
+        True,
+        "permissions",
+        "env",
+        "jobs",
+    }  # YAML 1.1 reads "on" as a truth value
     assert Path(template["env"]["FIRMWARE"]) == EXAMPLE
     assert (REPOSITORY / template["env"]["TINYML_NAS"] / "pyproject.toml").is_file()
     run_name = yaml.safe_load((REPOSITORY / EXAMPLE / "config.yaml").read_text())["common"]
