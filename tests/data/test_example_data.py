@@ -1,4 +1,4 @@
-"""The data of the two examples, and the script that cut the recordings."""
+"""The data of the examples, and the script that cut the recordings."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_arc_fault_example_gives_spectra() -> None:
     assert mean[0] > mean[1] + 3  # an arc is louder at low frequencies
 
 
-@pytest.mark.parametrize("name", ["watch_exercise", "hello_arc_fault"])
+@pytest.mark.parametrize("name", ["watch_exercise", "hello_arc_fault", "firmware_qemu"])
 def test_an_editor_finds_the_schema(name: str) -> None:
     first = (EXAMPLES / name / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=../../configs/schema.json"

@@ -20,6 +20,7 @@ from tinyml_nas.export.emulate import COUNTED_CORES, Emulation, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.export.replay import write_replay
 from tinyml_nas.export.streaming import measure_stream, prove_stream, stream_carriers
 from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.features import FeatureSet
@@ -90,6 +91,7 @@ def export_model(
         record |= _measure(net, export, windows, console)
     report = prove_carriers(net, windows, carriers, console)
     if stream is not None and config.compilation.enable:
+        files |= write_replay(stream.stream, stream.samples, folder / "c" / "replay")
         results = prove_streams(stream.stream, stream.samples, export, console)
         report = replace(report, carriers=(*report.carriers, *results))
         record["stream"] = _stream_record(stream, export, console)

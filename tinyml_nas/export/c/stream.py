@@ -26,8 +26,8 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
         "features": features,
         "channels_of_samples": channels,
         "samples_of": [
-            (c_comment(name), format(lsb, ".9g"))
-            for name, lsb in zip(_sample_names(stream), chain.lsb, strict=True)
+            (c_comment(name), lsb)
+            for name, lsb in zip(sample_names(stream), chain.lsb, strict=True)
         ],
         "voting": stream.voting,
         "undecided": UNDECIDED,
@@ -41,7 +41,7 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
     }
 
 
-def _sample_names(stream: IntStream) -> list[str]:
+def sample_names(stream: IntStream) -> list[str]:
     """Names of the channels of the samples, which a stacked input has joined by plus signs."""
     names = [part for name in stream.net.channel_names for part in name.split("+")]
     count = stream.frontend.channels
