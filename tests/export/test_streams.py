@@ -37,8 +37,9 @@ def test_host_gives_the_bits_of_the_definition(
     host = HostStream(export, compiler, ("-O1", "-g", *WARNINGS, *SANITIZERS))
     truth = expected(stream, samples)
     assert any(name.startswith("label") for name, _ in truth)
-    for rows in {min(5, stream.frontend.chain.hop), stream.frontend.chain.hop}:
-        assert first_difference(host.run(samples, rows), truth) is None
+    hop = stream.frontend.chain.hop
+    for given in host.run([(samples, rows) for rows in (1, min(5, hop), hop)]):
+        assert first_difference(given, truth) is None
 
 
 @pytest.mark.parametrize("core", EMULATED_CORES)
@@ -48,8 +49,7 @@ def test_cores_give_the_bits_of_the_definition(
 ) -> None:
     stream, samples = random_stream(7, names)
     export = emit(stream, tmp_path)
-    rows = stream.frontend.chain.hop
-    given = CoreStream(export, core).run(samples, rows)
+    (given,) = CoreStream(export, core).run([(samples, stream.frontend.chain.hop)])
     assert first_difference(given, expected(stream, samples)) is None
 
 

@@ -21,7 +21,13 @@ from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
 from tinyml_nas.export.replay import write_replay
-from tinyml_nas.export.streaming import measure_stream, prove_stream, stream_carriers
+from tinyml_nas.export.streaming import (
+    cut,
+    expected,
+    measure_stream,
+    prove_stream,
+    stream_carriers,
+)
 from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.frontend import Int16
@@ -181,11 +187,12 @@ def prove_streams(
     stream: IntStream, samples: Sequence[Int16], export: CExport, console: Console
 ) -> tuple[CarrierResult, ...]:
     """Run the C of a stream on this machine and every core, and say how each one fared."""
-    carriers = stream_carriers(export)
+    carriers, pushes = stream_carriers(export), cut(stream, samples)
+    truth = [expected(stream, part) for part in samples]
     with console.track("prove the stream", len(carriers)) as task:
         results = []
         for carrier in carriers:
-            results.append(prove_stream(stream, samples, carrier))
+            results.append(prove_stream(truth, pushes, carrier))
             task.advance(f"{carrier.name}: {results[-1].status}")
     for result in results:
         _say(result, console)

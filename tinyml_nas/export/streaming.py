@@ -39,6 +39,11 @@ PROTOTYPE = f"void {TRACE}(const void *data, int32_t bytes)"
 SHORT_PUSH = 7
 """Rows: another way to cut the same samples, which must not change a byte."""
 
+Pushes = tuple[Int16, int]
+"""Samples [T, C], and how many rows of them are pushed at a time."""
+Piece = tuple[str, bytes]
+"""Something that a stream gives, and its name."""
+
 HARNESS = """\
 #include <stdint.h>
 #include <stdio.h>
@@ -97,8 +102,11 @@ class StreamCarrier(Protocol):
     def name(self) -> str:
         """Name in reports."""
 
-    def run(self, samples: Int16, rows: int) -> bytes:
-        """What samples [T, C] give when ``rows`` of them are pushed at a time."""
+    def run(self, pushes: Sequence[Pushes]) -> list[bytes]:
+        """What each stream of samples gives, from an empty stream on.
+
+        Raises ``ToolError`` when the carrier cannot run here.
+        """
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class HostStream:
     flags: Sequence[str] = ("-O2",)
     name: str = "host C"
 
-    def run(self, samples: Int16, rows: int) -> bytes:
+    def run(self, pushes: Sequence[Pushes]) -> list[bytes]:
         """Steps, features, labels and scores in the order in which they come about."""
         prefix = self.export.prefix
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
@@ -124,7 +132,10 @@ class HostStream:
             compiler = self.compiler or host_compiler()
             program = build_host(compiler, sources, folder / "stream", flags)
             try:
-                return run_tool([program, str(rows)], stdin=samples.astype("=i2").tobytes())
+                return [
+                    run_tool([program, str(rows)], stdin=samples.astype("=i2").tobytes())
+                    for samples, rows in pushes
+                ]
             except ToolError as error:
                 raise ParityError(f"{self.name}: {error.message}") from error
 
@@ -141,18 +152,20 @@ class CoreStream:
         """The core."""
         return self.core
 
-    def run(self, samples: Int16, rows: int) -> bytes:
+    def run(self, pushes: Sequence[Pushes]) -> list[bytes]:
         """Steps, features, labels and scores in the order in which they come about."""
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
             program = self._build(Path(name))
-            player = _Player(program, self.core, self.export, rows * samples.shape[1])
-            out = bytearray()
-            machine = player.machine
-            machine.on_call(TRACE, lambda data, size, *_: out.extend(machine.read(data, size)))
-            for start in range(0, len(samples), rows):
-                label = player.push(samples[start : start + rows])
-                if label != PENDING:
-                    out += struct.pack("<i", label) + player.scores()
+            return [self._play(program, samples, rows) for samples, rows in pushes]
+
+    def _play(self, program: Path, samples: Int16, rows: int) -> bytes:
+        player = _Player(program, self.core, self.export, rows * samples.shape[1])
+        out, machine = bytearray(), player.machine
+        machine.on_call(TRACE, lambda data, size, *_: out.extend(machine.read(data, size)))
+        for start in range(0, len(samples), rows):
+            label = player.push(samples[start : start + rows])
+            if label != PENDING:
+                out += struct.pack("<i", label) + player.scores()
         return bytes(out)
 
     def _build(self, folder: Path) -> Path:
@@ -212,7 +225,13 @@ def stream_carriers(export: CExport) -> tuple[StreamCarrier, ...]:
     return (HostStream(export), *(CoreStream(export, core) for core in EMULATED_CORES))
 
 
-def expected(stream: IntStream, samples: Int16) -> list[tuple[str, bytes]]:
+def cut(stream: IntStream, samples: Sequence[Int16]) -> list[Pushes]:
+    """Pushes as long as they may be, and short for the first: how samples come changes nothing."""
+    hop = stream.frontend.chain.hop
+    return [(part, hop if i else min(hop, SHORT_PUSH)) for i, part in enumerate(samples)]
+
+
+def expected(stream: IntStream, samples: Int16) -> list[Piece]:
     """What a carrier must give for ``samples`` [T, C], piece by piece with the name of each."""
     truth, operations = run_stream(stream, samples), stream.frontend.chain.operations
     window_of = {int(frame): window for window, frame in enumerate(truth.last)}
@@ -232,18 +251,12 @@ def expected(stream: IntStream, samples: Int16) -> list[tuple[str, bytes]]:
 
 
 def prove_stream(
-    stream: IntStream, samples: Sequence[Int16], carrier: StreamCarrier
+    truth: Sequence[Sequence[Piece]], pushes: Sequence[Pushes], carrier: StreamCarrier
 ) -> CarrierResult:
-    """Compare ``carrier`` with the definition over streams of ``samples`` [T, C].
-
-    Pushes are as long as they may be, and once short: how samples come must change nothing.
-    """
-    name, hop = f"{carrier.name}, stream", stream.frontend.chain.hop
-    truth = [expected(stream, part) for part in samples]
-    cuts = [hop] * len(samples)
-    cuts[0] = min(hop, SHORT_PUSH)
+    """Compare ``carrier`` with the pieces that :func:`expected` names for the samples of each."""
+    name = f"{carrier.name}, stream"
     try:
-        got = [carrier.run(part, rows) for part, rows in zip(samples, cuts, strict=True)]
+        got = carrier.run(pushes)
     except ToolError as error:
         return CarrierResult(name, "not proven", 0, 0, error.message)
     except ParityError as error:
@@ -252,11 +265,11 @@ def prove_stream(
     for number, (given, pieces) in enumerate(zip(got, truth, strict=True)):
         if difference := first_difference(given, pieces):
             return CarrierResult(name, "failed", values, 1, f"stream {number}: {difference}")
-    detail = f"steps, features, scores and labels of {len(samples)} streams of samples"
+    detail = f"steps, features, scores and labels of {len(pushes)} streams of samples"
     return CarrierResult(name, "proven", values, 0, detail)
 
 
-def first_difference(given: bytes, pieces: Sequence[tuple[str, bytes]]) -> str | None:
+def first_difference(given: bytes, pieces: Sequence[Piece]) -> str | None:
     """The first piece that is not as it must be, None where all are."""
     start = 0
     for name, piece in pieces:
