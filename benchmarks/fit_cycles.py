@@ -2,8 +2,8 @@
 
     python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--save FILE | --load FILE]
 
-Random chains, random cells, a few others and the zoo are quantized, compiled with -Os and run once per emulated
-core.  Seven networks in ten are fitted and the others judge; what is printed is then fitted on all.
+Random chains, random cells, a few others and the zoo are quantized, compiled with -Os and run once
+per emulated core.  Seven networks in ten are fitted and the others judge; what is printed is then fitted on all.
 Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table `CODE_BYTES` of
 tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Three seconds per network.
 """
@@ -53,7 +53,7 @@ FILL_TRIPS = 4.0
 
 
 def narrow_depthwise(seed: int) -> Network:
-    """Depthwise layers of two or three channels, too few for the DSP kernel and rare in the rest."""
+    """Depthwise layers of two or three channels: too few for the DSP kernel, and rare elsewhere."""
     kernels = (3, 5, 4, 9)[: 2 + seed % 3]
     sources = (INPUT, *(f"layer{i}" for i in range(len(kernels))))
     layers = (

@@ -18,7 +18,7 @@ RESOURCES: Mapping[str, str] = {
 """What a budget can limit: field and what people call it."""
 
 CODE_HEADROOM_BYTES = 110
-"""Added to the predicted code, which was at most 106 B too small for a network that it was fitted on,
+"""Added to the predicted code, which was at most 106 B too small for a network it was fitted on,
 and up to 147 B for one left out of the fit (networks of cells; chains 66 B)."""
 
 
