@@ -3,9 +3,10 @@
     python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--save FILE | --load FILE]
 
 Random chains, random cells, a few others and the zoo are quantized, compiled with -Os and run once
-per emulated core.  Seven networks in ten are fitted and the others judge; what is printed is then fitted on all.
-Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table `CODE_BYTES` of
-tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Three seconds per network.
+per emulated core.  Seven networks in ten are fitted and the others judge; what is printed is then
+fitted on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table
+`CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Three seconds
+per network.
 """
 
 from __future__ import annotations
