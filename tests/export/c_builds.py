@@ -11,7 +11,7 @@ import pytest
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.emulate import BareMetalBuild
-from tinyml_nas.export.toolchain import LINKER_SCRIPT, run_tool
+from tinyml_nas.export.toolchain import LINKER_SCRIPT, Compiler, run_tool
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 
@@ -31,6 +31,12 @@ def compiler_or_skip(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def host_compiler_or_skip() -> Compiler:
+    """clang, which sees most, or gcc; the test is skipped where neither is installed."""
+    name = "clang" if shutil.which("clang") else "gcc"
+    return Compiler(name, (compiler_or_skip(name),))
 
 
 def gcc_build(compiler: str) -> BareMetalBuild:

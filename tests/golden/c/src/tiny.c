@@ -128,7 +128,8 @@ static inline void conv_outputs(const conv_t *op, int32_t channel, int32_t acc0,
 /*
  * The inner loops of Arm cores are assembly: compilers that save space spill what only these loops
  * need, and so take up to twice the time. Each pass takes several bytes of the window; the first
- * one is entered late, so that the passes come out even.
+ * one is entered late, so that the passes come out even. The & keeps what a loop changes out of the
+ * registers of what it only reads: x1 may start where x0 ends.
  */
 #if TINY_MVE
 /*

@@ -1,0 +1,73 @@
+"""Random networks, weights and windows through every carrier: the same bits, on all of them.
+
+Thirty networks with every run of the tests, five hundred with ``-m nightly``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from c_builds import Emit, host_compiler_or_skip
+from random_networks import random_int_network, random_samples
+
+from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.export import qemu
+from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
+from tinyml_nas.export.onnx import integer_model
+from tinyml_nas.export.parity import prove
+from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.graph import INPUT
+from tinyml_nas.quantize.integer import IntConv, IntMaxPool, IntNetwork
+
+SEEDS, NIGHTLY_SEEDS = 30, 500
+NODES = 9
+SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+STYLES: tuple[Optimize, ...] = get_args(Optimize)
+
+
+def network(seed: int) -> IntNetwork:
+    return random_int_network(seed, nodes=NODES)
+
+
+@pytest.mark.c
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *range(SEEDS),
+        *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(SEEDS, NIGHTLY_SEEDS)),
+    ],
+)
+def test_all_carriers_give_the_bits_of_the_reference(emit: Emit, tmp_path: Path, seed: int) -> None:
+    net = network(seed)
+    file = tmp_path / "model_int8.onnx"
+    file.write_bytes(integer_model(net).SerializeToString())
+    export = emit(net, optimize=STYLES[seed % len(STYLES)])
+    carriers: list[Carrier] = [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
+    carriers.append(HostC(net, export, host_compiler_or_skip(), SANITIZE))
+    carriers += (EmulatedC(net, export, core) for core in EMULATED_CORES)
+    if not qemu.missing_tools():
+        carriers.append(BoardC(net, export))
+    report = prove(net, random_samples(net, 2), carriers)
+    assert {(r.status, r.mismatches) for r in report.carriers} == {("proven", 0)}, report
+    everything = f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
+    assert {r.detail for r in report.carriers} == {everything}
+
+
+@pytest.mark.fast
+def test_the_networks_reach_the_extremes() -> None:
+    nets = [network(seed) for seed in range(SEEDS)]
+    shapes = [shape for net in nets for shape in net.network.shapes.values()]
+    assert any(net.network.shapes[INPUT].channels == 1 for net in nets)
+    assert any(shape.length == 1 for shape in shapes)
+    assert any(shape.channels == 1 and shape.length > 1 for shape in shapes)
+    convolutions = [x.op for net in nets for x in net.layers if isinstance(x.op, IntConv)]
+    pools = [x.op for net in nets for x in net.layers if isinstance(x.op, IntMaxPool)]
+    assert any(op.stride > op.weight.shape[1] for op in convolutions)
+    assert any(op.stride > op.kernel for op in pools)
+    assert any(op.pad[0] >= op.weight.shape[1] - 1 > 0 for op in convolutions)
+    assert any(op.groups > 1 for op in convolutions)
+    shifts = np.concatenate([op.requantize.shift for op in convolutions])
+    assert {1, 2, 32, 33, 62} <= set(shifts.tolist())
