@@ -7,7 +7,7 @@ Random chains, random cells, a few others and the zoo are quantized, compiled wi
 per emulated core (of all, or of those named: name all cores of a back-end, whose code is fitted to
 the largest).  Seven networks in ten are fitted and the others judge; what is printed is then fitted
 on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table
-`CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Five seconds per
+`CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four seconds per
 network.
 """
 
@@ -131,8 +131,7 @@ def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
             padded.update([kernel] if trips.pop("padding") else [])
             count = m.layers[core][node.name] - FILL_TRIPS[core] * filled[node.name]
             rows[kernel].append((trips, count))
-        inside = sum(m.layers[core].values()) + FILL_TRIPS[core] * filled["input"]
-        rest.append(m.instructions[core] - inside)
+        rest.append(m.instructions[core] - sum(m.layers[core].values()))
     outside = max(0, round(float(np.median(rest))))  # on the M55 the first layer contains it
     table: dict[str, dict[str, float]] = {"network": {"run": outside}}
     for kernel, samples in sorted(rows.items()):

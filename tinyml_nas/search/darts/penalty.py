@@ -54,6 +54,8 @@ OBJECTIVES = {"Memory": "flash_bytes", "Compute": "macs"}
 """Metric that each ``nas_optimization_mode`` charges for."""
 SMOOTHING = 0.02
 """Temperature of the smooth maximum, as a share of the largest step."""
+ROUNDING = 1e-12
+"""By which two sums of the same costs may differ, added up in another order."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def cost_model(space: SearchSpace, device: Device) -> CostModel:
     fixed, live = exact(pools)[:-1] - variable, liveness(space)
     nodes = (tables[:, :, start:stop] for start, stop in _node_rows(space.nodes))
     dearest = fixed + torch.stack([node.amax((2, 3)).sum(1) for node in nodes]).sum(0)
-    largest = torch.cat([dearest, live.bound()[None]])
+    largest = torch.cat([dearest, live.bound()[None]]) * (1 + ROUNDING)
     return CostModel(space, tables, fixed, largest, live, lru_cache(maxsize=256)(exact))
 
 
