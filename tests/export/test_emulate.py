@@ -143,7 +143,7 @@ def _unrolled(core: str) -> bool:
     return len({style[CORES[core].backend] for style in UNROLL.values()}) > 1
 
 
-@pytest.mark.parametrize("core", filter(_unrolled, EMULATED_CORES))
+@pytest.mark.parametrize("core", list(filter(_unrolled, EMULATED_CORES)))
 def test_speed_takes_less_time_and_size_less_code(
     emit: Emit, everything: IntNetwork, core: str
 ) -> None:
