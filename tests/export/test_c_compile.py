@@ -49,6 +49,21 @@ def test_random_networks_are_free_of_undefined_behaviour(emit: Emit, seed: int) 
     assert "bit for bit" in selftest(export, compiler_or_skip("clang"), "-O1", *SANITIZE)
 
 
+@pytest.mark.parametrize("level", ["-O0", "-Os", "-O3"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("left_out", [(), ("MVE",), ("DSP",), ("MVE", "DSP")])
+def test_arm_gcc_compiles_every_choice_of_kernels(
+    emit: Emit, everything: IntNetwork, left_out: tuple[str, ...], core: str, level: str
+) -> None:
+    export, gcc = emit(everything), compiler_or_skip("arm-none-eabi-gcc")
+    macros = [f"-DMODEL_{kernels}=0" for kernels in left_out]
+    abi = "hard" if core == "cortex-m55" else "soft"
+    target = (f"-mcpu={core}", "-mthumb", f"-mfloat-abi={abi}", "-std=c99", "-ffreestanding")
+    for frame in ("-fomit-frame-pointer", "-fno-omit-frame-pointer"):
+        for source in export.sources:
+            run(gcc, *target, *WARNINGS, level, frame, *macros, "-c", source, "-o", "/dev/null")
+
+
 def test_gcc_at_o2_keeps_two_concat_inputs_apart(emit: Emit) -> None:
     # with restrict pointers GCC 12 vectorizes this network's concat into wrong results
     export = emit(random_int_network(23, kinds=KINDS))

@@ -327,7 +327,7 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
     }
 }
 #else
-#if defined(__GNUC__) && defined(__thumb__)
+#if defined(__GNUC__) && defined(__thumb__) && !defined(__ARM_FEATURE_MVE) /* where GCC has no register to spare */
 #define CONV_TAP \
     "ldrsb   %[value0], [%[x0]], #1\n\t" \
     "ldrsb   %[value1], [%[x1]], #1\n\t" \
