@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
@@ -157,10 +157,10 @@ def margin_bytes(network: Network) -> dict[str, int]:
 
 
 def fit_code(measured: Sequence[Measured], backend: Backend) -> dict[str, int]:
-    """Bytes of code by cause, by least relative squares over the largest core of each network."""
+    """Bytes of code by cause, none negative: least relative squares over the largest core."""
     a = np.array([causes(m.network, backend) for m in measured], float)
     y = np.array([code_bytes(m, backend) for m in measured], float)
-    found, *_ = np.linalg.lstsq(a / y[:, None], np.ones(len(y)), rcond=None)
+    found, _ = nnls(a / y[:, None], np.ones(len(y)))
     return {n: round(c) for n, c in zip(CODE_BYTES[backend], found.tolist(), strict=True)}
 
 

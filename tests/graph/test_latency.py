@@ -24,7 +24,7 @@ from tinyml_nas.graph import (
     Shape,
     network_cost,
 )
-from tinyml_nas.graph.cost import kernel_of, shared_code
+from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, shared_code
 from tinyml_nas.graph.latency import (
     HEADROOM,
     latency_seconds,
@@ -176,3 +176,7 @@ def test_a_device_whose_core_was_never_counted_promises_nothing(every_op: Networ
     device = load_device("F28P55")
     assert latency_seconds(every_op, device) is None
     assert layer_seconds(every_op, every_op.nodes[0], device) is None
+
+
+def test_no_code_has_less_than_no_bytes() -> None:
+    assert all(size >= 0 for sizes in CODE_BYTES.values() for size in sizes.values())
