@@ -124,12 +124,12 @@ class Agreement:
 
 
 def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreement:
-    """``windows`` through the integer chain against ``floats``, their float features."""
+    """The first of ``windows`` through the integer chain against ``floats``, their features."""
     chain, net = stream.frontend.chain, stream.net
-    features = stream.frontend.run(chain.samples(windows.x))
-    last = last_frames(windows.recording, chain.joined, chain.skip)
-    got = stream.frontend.joined(features, last)[:AGREEMENT_WINDOWS]
-    wanted = quantize_input(net, floats.x[:AGREEMENT_WINDOWS])
+    last = last_frames(windows.recording, chain.joined, chain.skip)[:AGREEMENT_WINDOWS]
+    features = stream.frontend.run(chain.samples(windows.x[: last.max() + 1]))
+    got = stream.frontend.joined(features, last)
+    wanted = quantize_input(net, floats.x[: len(got)])
     labels = [run_reference(net, q)[net.network.output].argmax(axis=1) for q in (got, wanted)]
     difference = np.abs(got.astype(np.int16) - wanted)
     return Agreement(
