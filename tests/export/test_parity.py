@@ -139,6 +139,15 @@ def test_it_matters_not_what_the_arena_held(emit: Emit, tmp_path: Path, seed: in
 
 
 @pytest.mark.c
+def test_a_layer_without_code_is_proven_too(emit: Emit) -> None:
+    net = random_int_network(42, nodes=9)  # a pool of one value that lies where its output does
+    carrier = EmulatedC(net, emit(net), "cortex-m3")
+    (result,) = prove(net, random_samples(net, 2), [carrier]).carriers
+    assert result.status == "proven", result.detail
+    assert result.detail == f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
+
+
+@pytest.mark.c
 @pytest.mark.parametrize("shifts", [range(1, 63), range(33, 63)])  # the rare have their own code
 def test_helium_rounds_every_shift_as_the_reference(emit: Emit, shifts: Sequence[int]) -> None:
     core_or_skip(qemu.CORE)

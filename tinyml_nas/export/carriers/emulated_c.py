@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,16 +42,21 @@ class EmulatedC:
         buffers = plan_memory(self.net.network).buffers
         with self._machine() as machine:
 
-            def record(layer: str) -> None:
-                b = buffers[layer]
-                trace.extend(machine.read(machine.arena + b.data_offset, b.rows * b.row_bytes))
+            def record(layers: Iterable[str]) -> None:
+                for b in map(buffers.__getitem__, layers):
+                    trace.extend(machine.read(machine.arena + b.data_offset, b.rows * b.row_bytes))
 
-            names = [layer.name for layer in self.net.layers]
-            for done, following in zip(names, self.export.symbols[1:], strict=False):
-                machine.on_call(f"layer_{following}", lambda *_, done=done: record(done))
+            done: list[str] = []
+            for layer, following in zip(self.net.layers, self.export.symbols[1:], strict=False):
+                done.append(layer.name)
+                # a layer that leaves everything where it is may have no code at all
+                if f"layer_{following}" in machine.symbols:
+                    machine.on_call(f"layer_{following}", lambda *_, done=done: record(done))
+                    done = []
+            done.append(self.net.layers[-1].name)
             for window in time_major(inputs):
                 machine.infer(window)
-                record(names[-1])
+                record(done)
         return split_trace(self.net, bytes(trace), len(inputs))
 
     def quantize(self, x: Float32) -> Int8:
