@@ -15,6 +15,7 @@ common: {{task_type: arc_fault}}
 dataset: {{{dataset}}}
 data_processing_feature_extraction: {{{features}}}
 training: {{{training}}}
+compilation: {{{compilation}}}
 """
 
 
@@ -22,8 +23,11 @@ def text(
     dataset: str = "generator: arc_fault",
     features: str = "frame_size: 64",
     training: str = "model_name: CLS_1k",
+    compilation: str = "enable: true",
 ) -> str:
-    return BASE.format(dataset=dataset, features=features, training=training)
+    return BASE.format(
+        dataset=dataset, features=features, training=training, compilation=compilation
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,7 @@ def test_contradictions_are_errors(
         ("dataset", "input_data_path: 'https://example.org/a.zip'", "is a URL"),
         ("dataset", "input_data_path: nowhere.zip", "there is no 'nowhere.zip'"),
         ("dataset", "generator: arc_fault, group_by: (x)", "no effect without split_type"),
+        ("compilation", "vote_share: 0.6", "no effect on a single window"),
         (
             "features",
             "feature_extraction_name: Input128_RAW_128Feature_1Frame_3InputChannel_removeDC_2D1, "

@@ -7,6 +7,7 @@ from pathlib import Path
 from tinyml_nas.config import names
 from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
+from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
@@ -36,6 +37,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     check_search(draft, folder)
     _check_quantization(draft)
     _check_rotation(draft)
+    _check_voting(draft)
 
 
 def _check_device(draft: Draft) -> None:
@@ -227,4 +229,12 @@ def _check_rotation(draft: Draft) -> None:
             f"training.augmentation: channel {highest} does not exist: there are {count}, "
             "counted from 0.",
             also=[f"{FEATURES}.variables"],
+        )
+
+
+def _check_voting(draft: Draft) -> None:
+    voting, share = draft.get("compilation", Compilation), "compilation.vote_share"
+    if voting.vote_share and voting.vote_windows == 1:
+        draft.warn(
+            f"{share} has no effect on a single window: set vote_windows{draft.where(share)}."
         )
