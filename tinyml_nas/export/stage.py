@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -16,7 +16,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
-from tinyml_nas.export.emulate import COUNTED_CORES, Emulation, emulate
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
@@ -38,6 +38,7 @@ from tinyml_nas.quantize.qat import folded_parameters
 from tinyml_nas.quantize.stream import Agreement, IntStream
 from tinyml_nas.train.builder import NetworkModule
 
+T = TypeVar("T")
 COUNTED_WINDOWS = 4
 """Windows whose instructions are counted; the C has next to no data-dependent branches."""
 
@@ -96,7 +97,7 @@ def export_model(
         carriers += c_carriers(net, export)
         record |= _measure(net, export, windows, console)
     report = prove_carriers(net, windows, carriers, console)
-    if stream is not None and config.compilation.enable:
+    if stream is not None:
         files |= write_replay(stream.stream, stream.samples, folder / "c" / "replay")
         results = prove_streams(stream.stream, stream.samples, export, console)
         report = replace(report, carriers=(*report.carriers, *results))
@@ -131,27 +132,38 @@ def _qdq_agreement(net: IntNetwork, file: Path, x: Float32) -> float:
 def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> dict[str, Any]:
     """Exact instruction counts, linked flash and stack on every core that can be emulated."""
     inputs = quantize_input(net, x[:COUNTED_WINDOWS])
-    measured: list[Emulation] = []
-    with console.track("count instructions", len(COUNTED_CORES)) as task:
-        for core in COUNTED_CORES:
+    measured = _on_each(
+        COUNTED_CORES,
+        "count instructions",
+        lambda core: emulate(net, export, core, inputs),
+        console,
+    )
+    return {
+        "linked": {core: vars(m.linked) for core, m in measured.items()},
+        "instructions": {core: m.instructions for core, m in measured.items()},
+        "layer_instructions": {core: dict(m.layer_instructions) for core, m in measured.items()},
+        "stack_bytes": {core: m.stack_bytes for core, m in measured.items()},
+        "stack_frames": {
+            core: [{"function": name, "size_bytes": size} for name, size in m.stack_frames.items()]
+            for core, m in measured.items()
+        },
+        "flash_symbols": {core: [vars(s) for s in m.flash] for core, m in measured.items()},
+    }
+
+
+def _on_each(
+    cores: Sequence[str], title: str, measure: Callable[[str], T], console: Console
+) -> dict[str, T]:
+    """What ``measure`` says of each core; those whose tools are missing are warned of."""
+    measured = {}
+    with console.track(title, len(cores)) as task:
+        for core in cores:
             try:
-                measured.append(emulate(net, export, core, inputs))
+                measured[core] = measure(core)
             except ToolError as error:
                 console.warning(f"{core} was not measured: {error.message}")
             task.advance(core)
-    return {
-        "linked": {m.core: vars(m.linked) for m in measured},
-        "instructions": {m.core: m.instructions for m in measured},
-        "layer_instructions": {m.core: dict(m.layer_instructions) for m in measured},
-        "stack_bytes": {m.core: m.stack_bytes for m in measured},
-        "stack_frames": {
-            m.core: [
-                {"function": name, "size_bytes": size} for name, size in m.stack_frames.items()
-            ]
-            for m in measured
-        },
-        "flash_symbols": {m.core: [vars(symbol) for symbol in m.flash] for m in measured},
-    }
+    return measured
 
 
 def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> dict[str, Any]:
@@ -163,14 +175,12 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
         f"features, {near.mean_difference:.2f} steps apart on average; the same label for "
         f"{near.labels_equal:.1%} of {near.windows} windows"
     )
-    costs = []
-    with console.track("measure the stream", len(EMULATED_CORES)) as task:
-        for core in EMULATED_CORES:
-            try:
-                costs.append(measure_stream(export, core, proven.samples[0], chain.hop))
-            except ToolError as error:
-                console.warning(f"{core} was not measured: {error.message}")
-            task.advance(core)
+    costs = _on_each(
+        tuple(EMULATED_CORES),
+        "measure the stream",
+        lambda core: measure_stream(export, core, proven.samples[0], chain.hop),
+        console,
+    )
     return {
         "operations": [operation.kernel for operation in chain.operations],
         "lsb": chain.lsb.tolist(),
@@ -179,7 +189,7 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
         "joined": chain.joined,
         "voting": vars(voting),
         "agreement": vars(near),
-        "cost": {cost.core: vars(cost) for cost in costs},
+        "cost": {core: vars(cost) for core, cost in costs.items()},
     }
 
 

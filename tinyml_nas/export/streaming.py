@@ -213,7 +213,6 @@ class StreamCost:
     network's; ``ram_bytes`` are all that a stream needs, the arena of the network included.
     """
 
-    core: str
     flash_bytes: int
     ram_bytes: int
     stack_bytes: int
@@ -297,7 +296,6 @@ def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> Stre
             player.push(samples[start : start + hop])
             most = max(most, player.machine.instructions_by_layer()[""])
         return StreamCost(
-            core,
             linked_size(program).flash_bytes,
             player.ram_bytes,
             player.machine.stack_bytes(),

@@ -75,7 +75,7 @@ def finish_model(
 def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | None:
     """The way from samples to labels around the integer model, and test samples to prove it on."""
     chain, compilation = context.features.fixed, context.config.compilation
-    if quantized is None or chain is None:
+    if quantized is None or chain is None or not compilation.enable:
         return None
     voting = Voting.of(compilation.vote_windows, compilation.vote_share)
     try:

@@ -229,7 +229,6 @@ class Parity(Record):
 class StreamCost(Record):
     """What a stream takes on one core, its network included; instructions without the network's."""
 
-    core: str
     flash_bytes: Count
     ram_bytes: Count
     stack_bytes: Count
