@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from tinyml_nas.config.base import Ignored, Section
 
-TaskType = Literal[
-    "generic_timeseries_classification",
-    "motor_fault",
-    "blower_imbalance",
-    "arc_fault",
-    "ecg_classification",
-    "pir_detection",
-]
+Task = Literal["classification", "regression", "forecasting", "anomaly"]
+
+TASK_OF: dict[str, Task] = {
+    "generic_timeseries_classification": "classification",
+    "generic_timeseries_regression": "regression",
+    "generic_timeseries_forecasting": "forecasting",
+    "generic_timeseries_anomalydetection": "anomaly",
+    "motor_fault": "classification",
+    "blower_imbalance": "classification",
+    "arc_fault": "classification",
+    "ecg_classification": "classification",
+    "pir_detection": "classification",
+    "audio_classification": "classification",
+}
+"""Every ``task_type`` and what it comes down to."""
+
+if TYPE_CHECKING:
+    TaskType = str
+else:
+    TaskType = Literal[tuple(TASK_OF)]
 
 
 class Common(Section):
@@ -28,8 +40,8 @@ class Common(Section):
         default="cortex-m4",
         description="Name of the microcontroller; `info devices` lists them.",
     )
-    target_module: Literal["timeseries"] = Field(
-        default="timeseries", description="Kind of signal; this release has time series."
+    target_module: Literal["timeseries", "audio"] = Field(
+        default="timeseries", description="Kind of signal; sound comes as wav files."
     )
     run_name: str | None = Field(
         default=None,
@@ -47,3 +59,8 @@ class Common(Section):
     project_run_path: Ignored = None
     task_category: Ignored = None
     generic_model: Ignored = None
+
+    @property
+    def task(self) -> Task:
+        """What ``task_type`` comes down to."""
+        return TASK_OF[self.task_type]

@@ -71,14 +71,9 @@ LATER_MODELS = {
 """How the names of models begin that belong to tasks of a later release."""
 
 LATER_TASKS = {
-    "generic_timeseries_regression": "regression",
-    "generic_timeseries_forecasting": "forecasting",
-    "generic_timeseries_anomalydetection": "anomaly detection",
     "image_classification": "images",
-    "audio_classification": "audio",
     "radar_classification": "radar",
     "vision": "images",
-    "audio": "audio",
     "radar": "radar",
 }
 """Tasks and modules of a later release."""
