@@ -64,5 +64,5 @@ def test_a_spoiled_test_side_changes_no_choice(
     assert files == spoiled_files
     for before, after in zip(results["models"], spoiled["models"], strict=True):
         assert before["name"] == after["name"]
-        assert before["accuracy"]["int8"]["validation"] == after["accuracy"]["int8"]["validation"]
-        assert before["accuracy"]["int8"]["test"] != after["accuracy"]["int8"]["test"]
+        assert before["score"]["int8"]["validation"] == after["score"]["int8"]["validation"]
+        assert before["score"]["int8"]["test"] != after["score"]["int8"]["test"]

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.fast
 
 
 def _model(
-    role: str, accuracies: list[float | None], flash: int = 1000, **more: Any
+    role: str, scores: list[float | None], flash: int = 1000, **more: Any
 ) -> dict[str, Any]:
     return {
         "role": role,
         "name": f"net_{role}",
         "cost": {"parameters": 10, "macs": 20, "flash_bytes": flash, "ram_bytes": 30},
         "quantization": {"method": "PTQ"},
-        "seeds": [{"int8_test": a, "float_test": 0.1} for a in accuracies],
+        "seeds": [{"int8_test": a, "float_test": 0.1} for a in scores],
         **more,
     }
 
@@ -42,7 +42,7 @@ def test_a_difference_and_its_error() -> None:
     assert zoo["beaten"] is True
     assert record["sentences"] == []
     assert record["searched"]["cpu_seconds"] == 200
-    assert (record["seeds"], record["metric"]) == (3, "int8 test accuracy")
+    assert (record["seeds"], record["metric"]) == (3, "int8 test score")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def _run(output: Path, *changes: str) -> tuple[Path, dict[str, Any]]:
 def test_float_only(tmp_path: Path) -> None:
     final, results = _run(tmp_path, "training.quantization=0")
     (model,) = results["models"]
-    assert "int8" not in model["accuracy"]
+    assert "int8" not in model["score"]
     assert model["parity"]["carriers"] == []
     assert [path.name for path in final.glob("export/*")] == ["model_float.onnx"]
     assert main(["prove", str(final), "--quiet"]) == 0
@@ -51,7 +51,7 @@ def test_calibration_without_fine_tuning(tmp_path: Path, calibration: str) -> No
     (model,) = results["models"]
     assert model["quantization"]["method"] == "PTQ"
     assert model["quantization"]["calibration"] == calibration
-    assert model["accuracy"]["int8"]["validation"] > 0.5
+    assert model["score"]["int8"]["validation"] > 0.5
 
 
 def test_no_c(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_no_c(tmp_path: Path) -> None:
 def test_the_test_split_stays_closed(tmp_path: Path) -> None:
     _, results = _run(tmp_path, "testing.enable=false", "compilation.enable=false")
     (model,) = results["models"]
-    assert set(model["accuracy"]["float"]) == {"validation"}
+    assert set(model["score"]["float"]) == {"validation"}
     assert model["confusion"] == {}
 
 
@@ -120,8 +120,8 @@ def test_seeds_controls_and_a_refit(tmp_path: Path) -> None:
         assert {seed["int8_validation"] for seed in model["seeds"]} == {None}
         assert model["training"]["best_epoch"] == 1
         tests = [seed["int8_test"] for seed in model["seeds"]]
-        assert model["accuracy"]["int8"] == {"validation": None, "test": tests[0]}
-        assert model["accuracy_sd"]["int8"] == pytest.approx(statistics.stdev(tests))
+        assert model["score"]["int8"] == {"validation": None, "test": tests[0]}
+        assert model["score_sd"]["int8"] == pytest.approx(statistics.stdev(tests))
     comparison = results["comparison"]
     assert comparison["seeds"] == 2
     assert [other["kind"] for other in comparison["others"]] == ["random", "zoo"]

@@ -68,7 +68,7 @@ def test_a_point_is_taken_and_another_one_after_it(output: Path) -> None:
         assert model["name"].endswith(f"_{point['id']}")
         assert model["cost"]["macs"] == point["macs"]
         assert model["cost"]["parameters"] == point["parameters"]
-        assert model["accuracy"]["int8"]["test"] > 0
+        assert model["score"]["int8"]["test"] > 0
 
 
 def test_the_chosen_point_taken_again_gives_the_same_model(output: Path) -> None:

@@ -28,12 +28,12 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
         _model("searched", "watch_exercise_s", 0.955, (8, 12, 16), rng),
         _model("baseline", "CLS_1k", 0.921, (8, 16), rng),
     ]
-    accuracies = {
+    scores = {
         "searched": [0.948, 0.951, 0.945],
         "random": [0.939, 0.950, 0.936],
         "zoo": [0.921, 0.925, 0.919],
     }
-    costs = dict(zip(accuracies, (models[0]["cost"], *[models[1]["cost"]] * 2), strict=True))
+    costs = dict(zip(scores, (models[0]["cost"], *[models[1]["cost"]] * 2), strict=True))
     return {
         "schema_version": 2,
         "product": {"name": "tinyml_nas", "version": "0.1.0"},
@@ -70,7 +70,7 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
             "std": [3.1, 2.9, 4.4, 0.92, 1.13, 0.87],
         },
         "search": chain_search(rng),
-        "comparison": comparison(accuracies, costs),
+        "comparison": comparison(scores, costs),
         "models": models,
     }
 
@@ -81,7 +81,7 @@ def sample_cell_results(seed: int = 7) -> dict[str, Any]:
     return {**sample_results(seed), "search": search, "comparison": None}
 
 
-def with_seeds(model: dict[str, Any], accuracies: list[float]) -> dict[str, Any]:
+def with_seeds(model: dict[str, Any], scores: list[float]) -> dict[str, Any]:
     """``model`` trained over several seeds; the first one is shipped."""
     model["seeds"] = [
         {
@@ -92,10 +92,10 @@ def with_seeds(model: dict[str, Any], accuracies: list[float]) -> dict[str, Any]
             "int8_test": value,
             "shipped": seed == 0,
         }
-        for seed, value in enumerate(accuracies)
+        for seed, value in enumerate(scores)
     ]
-    sd = statistics.stdev(accuracies)
-    model["accuracy_sd"] = {"float": sd, "int8": sd}
+    sd = statistics.stdev(scores)
+    model["score_sd"] = {"float": sd, "int8": sd}
     return model
 
 
@@ -123,7 +123,7 @@ def _data() -> dict[str, Any]:
 
 
 def _model(
-    role: str, name: str, accuracy: float, channels: tuple[int, ...], rng: random.Random
+    role: str, name: str, score: float, channels: tuple[int, ...], rng: random.Random
 ) -> dict[str, Any]:
     layers, memory = _network(channels)
     cost = {
@@ -131,7 +131,7 @@ def _model(
     }
     cost["flash_bytes"] += 600
     cost["ram_bytes"] = max(b["offset"] + b["size_bytes"] for b in memory)
-    confusion = {"float": _confusion(accuracy + 0.005, rng), "int8": _confusion(accuracy, rng)}
+    confusion = {"float": _confusion(score + 0.005, rng), "int8": _confusion(score, rng)}
     linked = {
         c: {
             "flash_bytes": cost["flash_bytes"] + 140 + 60 * i,
@@ -146,13 +146,13 @@ def _model(
         "name": name,
         "network": {"name": name, "input_shape": [6, 128], "nodes": []},
         "cost": {**cost, "layers": layers},
-        "training": _training(accuracy, rng),
+        "training": _training(score, rng),
         "quantization": {"method": "QAT", "calibration": "min_max"},
-        "accuracy": {
-            kind: {"validation": accuracy + 0.01, "test": _accuracy(matrix)}
+        "score": {
+            kind: {"validation": score + 0.01, "test": _score(matrix)}
             for kind, matrix in confusion.items()
         },
-        "f1": {kind: _accuracy(matrix) - 0.004 for kind, matrix in confusion.items()},
+        "f1": {kind: _score(matrix) - 0.004 for kind, matrix in confusion.items()},
         "confusion": confusion,
         "memory": memory,
         "linked": linked,
@@ -229,22 +229,22 @@ def _flash_symbols(linked: dict[str, int], layers: list[dict[str, Any]]) -> list
     ]
 
 
-def _confusion(accuracy: float, rng: random.Random) -> list[list[int]]:
+def _confusion(score: float, rng: random.Random) -> list[list[int]]:
     matrix = []
     for true, total in enumerate(_data()["class_counts"]["test"]):
         row = [0] * len(CLASSES)
         for _ in range(total):
-            hit = rng.random() < accuracy
+            hit = rng.random() < score
             row[true if hit else (true + rng.choice((1, 1, 2, 6))) % len(CLASSES)] += 1
         matrix.append(row)
     return matrix
 
 
-def _accuracy(matrix: list[list[int]]) -> float:
+def _score(matrix: list[list[int]]) -> float:
     return sum(matrix[i][i] for i in range(len(matrix))) / sum(map(sum, matrix))
 
 
-def _training(accuracy: float, rng: random.Random) -> dict[str, Any]:
+def _training(score: float, rng: random.Random) -> dict[str, Any]:
     epochs = 40
     return {
         "epochs": epochs,
@@ -255,8 +255,8 @@ def _training(accuracy: float, rng: random.Random) -> dict[str, Any]:
                 "epoch": epoch,
                 "train_loss": 0.05 + 1.8 * math.exp(-epoch / 8) + rng.uniform(-0.01, 0.01),
                 "validation_loss": 0.16 + 1.7 * math.exp(-epoch / 8) + rng.uniform(-0.03, 0.03),
-                "validation_accuracy": min(
-                    1.0, accuracy - 0.7 * math.exp(-epoch / 7) + rng.uniform(-0.01, 0.01)
+                "validation_score": min(
+                    1.0, score - 0.7 * math.exp(-epoch / 7) + rng.uniform(-0.01, 0.01)
                 ),
                 "learning_rate": 0.02 * (1 + math.cos(math.pi * epoch / epochs)),
             }

@@ -36,7 +36,7 @@ def chain_search(rng: random.Random, candidates: int = 90) -> dict[str, Any]:
     """A search through chains: three rungs, a front, the chosen one on it."""
     points = [_point(f"c{i}", rng) for i in range(candidates)]
     front = pareto_front(points)
-    chosen = max(front, key=lambda point: point["accuracy"])
+    chosen = max(front, key=lambda point: point["score"])
     return {
         "strategy": "auto",
         "space": "chain",
@@ -77,8 +77,8 @@ def pareto_front(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _dominates(a: dict[str, Any], b: dict[str, Any]) -> bool:
     costs = [name for name in COSTS if a[name] is not None]
-    no_worse = a["accuracy"] >= b["accuracy"] and all(a[c] <= b[c] for c in costs)
-    return no_worse and (a["accuracy"] > b["accuracy"] or any(a[c] < b[c] for c in costs))
+    no_worse = a["score"] >= b["score"] and all(a[c] <= b[c] for c in costs)
+    return no_worse and (a["score"] > b["score"] or any(a[c] < b[c] for c in costs))
 
 
 def _point(name: str, rng: random.Random) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def _point(name: str, rng: random.Random) -> dict[str, Any]:
     limit = 0.965 - 0.5 * math.exp(-flash / 1500) - 0.35 * math.exp(-epochs / 5)
     return {
         "id": name,
-        "accuracy": max(0.2, limit - abs(rng.gauss(0, 0.03))),
-        "accuracy_sd": rng.uniform(0.002, 0.02) if epochs > 3 else None,
+        "score": max(0.2, limit - abs(rng.gauss(0, 0.03))),
+        "score_sd": rng.uniform(0.002, 0.02) if epochs > 3 else None,
         "trials": {3: 1, 9: 2, 27: 3}[epochs],
         "epochs": epochs,
         "folds": {3: 1, 9: 2, 27: 3}[epochs],
@@ -118,7 +118,7 @@ def _genome(rng: random.Random) -> dict[str, Any]:
 
 
 def _rung(points: list[dict[str, Any]], epochs: int) -> dict[str, Any]:
-    at = [p["accuracy"] for p in points if p["epochs"] == epochs]
+    at = [p["score"] for p in points if p["epochs"] == epochs]
     count = sum(p["epochs"] >= epochs for p in points)
     return {
         "epochs": epochs,
@@ -162,7 +162,7 @@ def _epoch(epoch: int, epochs: int, rng: random.Random) -> dict[str, Any]:
         "epoch": epoch,
         "train_loss": 0.25 + 1.7 * math.exp(-epoch / 5) + rng.uniform(-0.03, 0.03),
         "validation_loss": 0.38 + 1.6 * math.exp(-epoch / 5) + rng.uniform(-0.06, 0.06),
-        "validation_accuracy": 0.92 - 0.75 * math.exp(-epoch / 5) + rng.uniform(-0.02, 0.02),
+        "validation_score": 0.92 - 0.75 * math.exp(-epoch / 5) + rng.uniform(-0.02, 0.02),
         "penalty": 0.1,
         "excess": 0.0,
         "skip_share": 0.14 + 0.002 * epoch,
@@ -194,37 +194,37 @@ def _softmax(values: list[float]) -> list[float]:
     return [p / sum(powers) for p in powers]
 
 
-def comparison(accuracies: dict[str, list[float]], costs: dict[str, Any]) -> dict[str, Any]:
+def comparison(scores: dict[str, list[float]], costs: dict[str, Any]) -> dict[str, Any]:
     """Contenders by kind, the searched one first; differences as the pipeline records them."""
     searched, *others = (
-        _contender(kind, values, costs[kind]) for kind, values in accuracies.items()
+        _contender(kind, values, costs[kind]) for kind, values in scores.items()
     )
     for other in others:
         difference = searched["mean"] - other["mean"]
-        error = math.sqrt(sum(c["sd"] ** 2 / len(c["accuracies"]) for c in (searched, other)))
+        error = math.sqrt(sum(c["sd"] ** 2 / len(c["scores"]) for c in (searched, other)))
         other |= {
             "difference": difference,
             "standard_error": error,
             "beaten": difference > error,
         }
     return {
-        "seeds": len(searched["accuracies"]),
-        "metric": "int8 test accuracy",
+        "seeds": len(searched["scores"]),
+        "metric": "int8 test score",
         "searched": searched,
         "others": others,
         "sentences": [f"Searched against {o['name']}: {o['difference']:+.3f}." for o in others],
     }
 
 
-def _contender(kind: str, accuracies: list[float], cost: dict[str, int]) -> dict[str, Any]:
-    mean = sum(accuracies) / len(accuracies)
-    squares = sum((a - mean) ** 2 for a in accuracies)
+def _contender(kind: str, scores: list[float], cost: dict[str, int]) -> dict[str, Any]:
+    mean = sum(scores) / len(scores)
+    squares = sum((a - mean) ** 2 for a in scores)
     return {
         "name": {"searched": "auto", "random": "random", "zoo": "CLS_1k"}[kind],
         "kind": kind,
-        "accuracies": accuracies,
+        "scores": scores,
         "mean": mean,
-        "sd": math.sqrt(squares / (len(accuracies) - 1)),
+        "sd": math.sqrt(squares / (len(scores) - 1)),
         "cpu_seconds": None if kind == "zoo" else 231.9,
         **{name: cost[name] for name in ("parameters", "macs", "flash_bytes", "ram_bytes")},
         "difference": None,

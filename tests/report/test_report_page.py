@@ -126,8 +126,8 @@ def test_the_search_is_told(tmp_path: Path) -> None:
         "5,312 drawn, 3,852 refused before training, 90 trained in 270 trials",
         f"{search['chosen']} by best",
         "RAM over the budget 2,211",
-        "Accuracy against flash",
-        "Accuracy against latency",
+        "Score against flash",
+        "Score against latency",
         *(f"--take {p['id']}" for p in search["front"] if p["id"] != search["chosen"]),
         f"{search['chosen']} in words",
         "the test split plays no part",
@@ -235,11 +235,11 @@ def drop_baseline(record: dict[str, Any]) -> None:
 
 def drop_optional(record: dict[str, Any]) -> None:
     for model in record["models"]:
-        for key in set(model) - {"role", "name", "cost", "training", "accuracy"}:
+        for key in set(model) - {"role", "name", "cost", "training", "score"}:
             del model[key]
         del model["cost"]["layers"]
         model["training"] = {"epochs": 0}
-        model["accuracy"] = {"float": {}, "int8": {}}
+        model["score"] = {"float": {}, "int8": {}}
 
 
 def drop_models(record: dict[str, Any]) -> None:
@@ -248,7 +248,7 @@ def drop_models(record: dict[str, Any]) -> None:
 
 def drop_int8(record: dict[str, Any]) -> None:
     for model in record["models"]:
-        for key in ("accuracy", "f1", "confusion"):
+        for key in ("score", "f1", "confusion"):
             del model[key]["int8"]
         del model["quantization"]
 
@@ -256,7 +256,7 @@ def drop_int8(record: dict[str, Any]) -> None:
 def drop_test(record: dict[str, Any]) -> None:
     for model in record["models"]:
         model.update(f1={}, confusion={})
-        for precision in model["accuracy"].values():
+        for precision in model["score"].values():
             del precision["test"]
 
 
@@ -279,7 +279,7 @@ def drop_latency(record: dict[str, Any]) -> None:
 
 def single_seed(record: dict[str, Any]) -> None:
     for side in (record["comparison"]["searched"], *record["comparison"]["others"]):
-        side.update(accuracies=side["accuracies"][:1], sd=None, standard_error=None)
+        side.update(scores=side["scores"][:1], sd=None, standard_error=None)
 
 
 def many_models(record: dict[str, Any]) -> None:
@@ -328,7 +328,7 @@ def zeros(record: dict[str, Any]) -> None:
         (drop_search_details, "random"),
         (drop_points, "5,312 drawn"),
         (drop_cells, "in words"),
-        (drop_latency, "Accuracy against MACs"),
+        (drop_latency, "Score against MACs"),
         (single_seed, "One seed cannot tell the search from"),
         (many_models, "3 seeds; shipped"),
         (drop_data_details, "raw samples"),

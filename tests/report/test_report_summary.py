@@ -17,11 +17,11 @@ def without_controls() -> dict[str, Any]:
     return {**sample_results(), "comparison": None}
 
 
-def with_accuracy(searched: int, baseline: int, windows: int = 1000) -> dict[str, Any]:
+def with_score(searched: int, baseline: int, windows: int = 1000) -> dict[str, Any]:
     """A record whose models got so many of ``windows`` test windows right in int8."""
     record = without_controls()
     for model, right in zip(record["models"], (searched, baseline), strict=True):
-        model["accuracy"]["int8"]["test"] = right / windows
+        model["score"]["int8"]["test"] = right / windows
         matrix = [[0] * 7 for _ in range(7)]
         matrix[0][:2] = [right, windows - right]
         model["confusion"]["int8"] = matrix
@@ -29,11 +29,11 @@ def with_accuracy(searched: int, baseline: int, windows: int = 1000) -> dict[str
 
 
 def test_rows_are_metrics_and_columns_models() -> None:
-    rows = summary_rows(with_accuracy(952, 931))
+    rows = summary_rows(with_score(952, 931))
     assert rows[0] == ["", "watch_exercise_s (searched)", "CLS_1k (baseline)"]
     assert {len(row) for row in rows} == {3}
     cells = {row[0]: row[1:] for row in rows[1:]}
-    assert cells["Accuracy int8 (test)"] == ["95.2 %", "93.1 %"]
+    assert cells["Score int8 (test)"] == ["95.2 %", "93.1 %"]
     assert cells["MACs"] == ["46,192", "35,952"]
     assert cells["Flash (linked for Cortex-M0)"] == ["3.2 kB", "2.3 kB"]
     assert cells["Bit-exact carriers"] == ["4 of 5, 1 not proven"] * 2
@@ -68,11 +68,11 @@ def test_a_failed_carrier_is_never_hidden() -> None:
     ],
 )
 def test_the_verdict_follows_the_noise(searched: int, baseline: int, words: str) -> None:
-    assert words in verdict(with_accuracy(searched, baseline))
+    assert words in verdict(with_score(searched, baseline))
 
 
 def test_the_verdict_gives_the_standard_error() -> None:
-    sentence = verdict(with_accuracy(950, 900))
+    sentence = verdict(with_score(950, 900))
     # sqrt((0.95 * 0.05 + 0.9 * 0.1) / 1000) = 0.01173
     assert "+5.0 points with a standard error of 1.2" in sentence
     assert "on 1,000 test windows" in sentence
@@ -80,13 +80,13 @@ def test_the_verdict_gives_the_standard_error() -> None:
 
 
 def test_few_windows_prove_nothing() -> None:
-    assert "do not differ beyond noise" in verdict(with_accuracy(19, 18, windows=20))
+    assert "do not differ beyond noise" in verdict(with_score(19, 18, windows=20))
 
 
 def test_without_quantization_the_float_models_are_compared() -> None:
     record = without_controls()
     for model, test in zip(record["models"], (0.964, 0.923), strict=True):
-        model["accuracy"] = {"float": {"test": test}}
+        model["score"] = {"float": {"test": test}}
         del model["confusion"]["int8"]
     assert "96.4 % against 92.3 % in float on 611 test windows" in verdict(record)
 
@@ -95,14 +95,14 @@ def test_seeds_are_shown_as_mean_and_spread() -> None:
     record = without_controls()
     with_seeds(record["models"][0], [0.948, 0.951, 0.945])
     cells = {row[0]: row[1:] for row in summary_rows(record)}
-    assert cells["Accuracy int8 (test)"][0] == "94.8 ± 0.3 % (3 seeds)"
-    assert "seeds" not in cells["Accuracy int8 (test)"][1]
-    shipped = record["models"][0]["accuracy"]["int8"]["test"]
+    assert cells["Score int8 (test)"][0] == "94.8 ± 0.3 % (3 seeds)"
+    assert "seeds" not in cells["Score int8 (test)"][1]
+    shipped = record["models"][0]["score"]["int8"]["test"]
     assert cells["  of the shipped seed"][0] == f"{100 * shipped:.1f} %"
 
 
 def test_the_verdict_on_seeds_compares_their_means() -> None:
-    record = with_accuracy(990, 900)
+    record = with_score(990, 900)
     with_seeds(record["models"][0], [0.95, 0.97, 0.93])
     # sqrt((0.95 * 0.05 + 0.9 * 0.1) / 1000 + 0.02 ** 2 / 3) = 0.01646
     assert "95.0 % against 90.0 % in int8" in verdict(record)
@@ -154,5 +154,5 @@ def test_no_baseline_no_verdict() -> None:
 
 def test_no_test_windows_no_verdict() -> None:
     record = without_controls()
-    record["models"][1]["accuracy"] = {"float": {"validation": 0.9}}
+    record["models"][1]["score"] = {"float": {"validation": 0.9}}
     assert "cannot be compared" in verdict(record)

@@ -98,7 +98,7 @@ def test_larger_dots_mean_more_ram() -> None:
 def test_poor_candidates_stand_on_the_edge_and_are_counted() -> None:
     record = chain_search(random.Random(4))
     for point in record["points"][:2]:
-        point.update(accuracy=0.01, epochs=3)
+        point.update(score=0.01, epochs=3)
     chart = front_charts(checked(record))[0]
     low = [dot for dot in chart.dots if dot.tone == "low"]
     number = int(chart.note.split()[0])
@@ -110,11 +110,11 @@ def test_the_staircase_rises_and_nothing_of_the_front_is_above_it() -> None:
     search = searched(200)
     for resource in ("flash_bytes", "macs"):
         stairs = staircase(search.front, resource)
-        assert all(a.accuracy < b.accuracy for a, b in pairwise(stairs))
+        assert all(a.score < b.score for a, b in pairwise(stairs))
         assert all(getattr(a, resource) < getattr(b, resource) for a, b in pairwise(stairs))
         for point in search.front:
             cheaper = [s for s in stairs if getattr(s, resource) <= getattr(point, resource)]
-            assert cheaper[-1].accuracy >= point.accuracy
+            assert cheaper[-1].score >= point.score
 
 
 def test_without_latency_the_second_picture_is_about_macs() -> None:
@@ -242,15 +242,15 @@ def test_contenders_share_one_scale() -> None:
     assert rows[1].difference == "+0.6 ± 0.5"
     for row in rows:
         assert row.low < row.mean < row.high
-        by_accuracy = sorted(zip(row.contender.accuracies, row.seeds, strict=True))
-        assert [x for _, x in by_accuracy] == sorted(row.seeds)
+        by_score = sorted(zip(row.contender.scores, row.seeds, strict=True))
+        assert [x for _, x in by_score] == sorted(row.seeds)
     assert rows[0].mean > rows[1].mean > rows[2].mean
 
 
 def test_one_seed_beats_nobody() -> None:
     record = sample_results()
     for side in (record["comparison"]["searched"], *record["comparison"]["others"]):
-        side.update(accuracies=side["accuracies"][:1], sd=None, standard_error=None)
+        side.update(scores=side["scores"][:1], sd=None, standard_error=None)
     comparison = Results.model_validate(record).comparison
     assert comparison is not None
     rows = versus(comparison).rows
@@ -262,7 +262,7 @@ def test_the_budget_is_a_line_in_the_charts_of_expected_cost() -> None:
     charts = {chart.title: chart for chart in cell_charts(sample_cell_results())}
     costs = ["Parameters", "RAM", "MACs"]  # the latency is 0 throughout: not known
     others = ["Entropy", "Skip connections", "Score"]
-    assert list(charts) == ["Loss", "Validation accuracy", *costs, *others]
+    assert list(charts) == ["Loss", "Validation score", *costs, *others]
     assert [line.label for line in charts["RAM"].lines][-1] == "budget"
     assert [line.label for line in charts["MACs"].lines] == [
         "expected in the supernet",

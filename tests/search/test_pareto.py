@@ -19,7 +19,7 @@ pytestmark = pytest.mark.fast
 
 def line(
     name: str,
-    accuracy: float,
+    score: float,
     *,
     epochs: int = 4,
     fold: int = 0,
@@ -39,17 +39,17 @@ def line(
         "resources": cost | resources,
         "epochs": epochs,
         "fold": fold,
-        "accuracy": accuracy,
+        "score": score,
         "loss": loss,
         "windows": 100,
     }
 
 
 def points(*rows: tuple[str, float, int]) -> list[Point]:
-    """Points from (name, accuracy, flash); what else they cost follows the flash."""
+    """Points from (name, score, flash); what else they cost follows the flash."""
     return pareto.points(
-        line(name, accuracy, flash_bytes=flash, ram_bytes=flash, latency_seconds=flash * 1e-6)
-        for name, accuracy, flash in rows
+        line(name, score, flash_bytes=flash, ram_bytes=flash, latency_seconds=flash * 1e-6)
+        for name, score, flash in rows
     )
 
 
@@ -58,14 +58,14 @@ def test_a_point_is_the_mean_of_its_longest_trials():
         [line("c0", 0.1, epochs=2), line("c0", 0.6, fold=0), line("c0", 0.8, fold=1)]
     )
     assert (point.epochs, point.trials, point.folds) == (4, 2, 2)
-    assert point.accuracy == pytest.approx(0.7)
-    assert point.accuracy_sd == pytest.approx(math.sqrt(0.02))
+    assert point.score == pytest.approx(0.7)
+    assert point.score_sd == pytest.approx(math.sqrt(0.02))
     assert point.standard_error == pytest.approx(0.1)
 
 
 def test_the_error_of_one_trial_is_binomial():
     (point,) = pareto.points([line("c0", 0.9)])
-    assert point.accuracy_sd is None
+    assert point.score_sd is None
     assert point.standard_error == pytest.approx(0.03)
 
 
@@ -153,16 +153,16 @@ def test_the_knee_is_where_more_flash_stops_paying():
 def test_the_table_has_a_line_per_point():
     found = points(("c0", 0.5, 1000), ("c1", 0.9, 2000))
     rows = list(csv.DictReader(io.StringIO(pareto.to_csv(found))))
-    assert [(row["id"], float(row["accuracy"]), int(row["flash_bytes"])) for row in rows] == [
+    assert [(row["id"], float(row["score"]), int(row["flash_bytes"])) for row in rows] == [
         ("c0", 0.5, 1000),
         ("c1", 0.9, 2000),
     ]
 
 
 def test_best_trusts_the_loss_where_accuracies_are_within_one_standard_error():
-    def point(name: str, accuracy: float, loss: float, flash: int) -> list[dict]:
+    def point(name: str, score: float, loss: float, flash: int) -> list[dict]:
         return [
-            line(name, accuracy + shift, fold=fold, loss=loss, flash_bytes=flash)
+            line(name, score + shift, fold=fold, loss=loss, flash_bytes=flash)
             for fold, shift in enumerate((-0.02, 0.0, 0.02))
         ]
 

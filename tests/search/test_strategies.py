@@ -68,12 +68,12 @@ def test_epochs_are_few_enough_for_two_dozen_trials(tmp_path, name):
     assert rung["trials"] >= 18
 
 
-def judged(tmp_path, accuracies: list[float]) -> Judged:
-    """Candidates with these accuracies on folds 0, 1, 2, 0, ..."""
+def judged(tmp_path, scores: list[float]) -> Judged:
+    """Candidates with these scores on folds 0, 1, 2, 0, ..."""
     problem = runs.start(tmp_path).problem
     found = Judged(None, Plan(1, 3, 12.0, 0.0, 0.0))  # type: ignore[arg-type]
-    candidates = problem.sample(random.Random(1), len(accuracies))
-    found.scores += [(c, i % 3, a) for i, (c, a) in enumerate(zip(candidates, accuracies))]  # noqa: B905
+    candidates = problem.sample(random.Random(1), len(scores))
+    found.scores += [(c, i % 3, a) for i, (c, a) in enumerate(zip(candidates, scores))]  # noqa: B905
     return found
 
 

@@ -28,7 +28,7 @@ def lines(*rams: int) -> list[dict]:
             },
             "epochs": 2,
             "fold": 0,
-            "accuracy": 0.5 + ram / 2000,
+            "score": 0.5 + ram / 2000,
             "loss": 0.5,
             "windows": 100,
         }

@@ -82,8 +82,8 @@ def _same(a: FitResult, b: FitResult) -> bool:
 
 def test_it_learns_and_keeps_the_best_epoch(features: FeatureSet, tmp_path: Path) -> None:
     result = _fit(features, tmp_path / "c.npz", dataclasses.replace(RECIPE, epochs=15))
-    accuracies = [record["validation_accuracy"] for record in result.history]
-    assert accuracies[result.best_epoch] == max(accuracies) > 0.8
+    scores = [record["validation_score"] for record in result.history]
+    assert scores[result.best_epoch] == max(scores) > 0.8
 
 
 def test_without_validation_the_last_epoch_is_kept(features: FeatureSet, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_without_validation_the_last_epoch_is_kept(features: FeatureSet, tmp_pat
     blind = dataclasses.replace(features, validation=none)
     result = _fit(blind, tmp_path / "c.npz", recipe, module=module)
     assert result.best_epoch == RECIPE.epochs - 1
-    assert result.validation_accuracy is None
+    assert result.validation_score is None
     assert all(torch.equal(result.state[k], v) for k, v in module.state_dict().items())
     assert _same(_fit(blind, tmp_path / "c.npz", recipe, resume=True), result)
 

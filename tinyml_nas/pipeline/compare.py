@@ -31,12 +31,12 @@ def comparison(
         _contender(model, precision, cpu_seconds.get(model["role"]))
         for model in (by_role["searched"], *controls)
     )
-    if not searched["accuracies"]:
+    if not searched["scores"]:
         return None
     others = [other | _against(searched, other) for other in others]
     return {
-        "seeds": len(searched["accuracies"]),
-        "metric": f"{precision} test accuracy",
+        "seeds": len(searched["scores"]),
+        "metric": f"{precision} test score",
         "searched": searched,
         "others": others,
         "sentences": [s for other in others if (s := _sentence(searched, other)) is not None],
@@ -47,14 +47,14 @@ def _contender(
     model: Mapping[str, Any], precision: str, cpu_seconds: float | None
 ) -> dict[str, Any]:
     known = [seed[f"{precision}_test"] for seed in model["seeds"]]
-    accuracies = [value for value in known if value is not None]
+    scores = [value for value in known if value is not None]
     linked = [core["flash_bytes"] for core in model.get("linked", {}).values()]
     return {
         "name": model["name"],
         "kind": model["role"],
-        "accuracies": accuracies,
-        "mean": statistics.fmean(accuracies) if accuracies else None,
-        "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "scores": scores,
+        "mean": statistics.fmean(scores) if scores else None,
+        "sd": statistics.stdev(scores) if len(scores) > 1 else None,
         "cpu_seconds": cpu_seconds,
         "parameters": model["cost"]["parameters"],
         "macs": model["cost"]["macs"],
@@ -71,7 +71,7 @@ def _against(searched: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
     difference = searched["mean"] - other["mean"]
     if searched["sd"] is None or other["sd"] is None:
         return {"difference": difference}
-    variances = (side["sd"] ** 2 / len(side["accuracies"]) for side in (searched, other))
+    variances = (side["sd"] ** 2 / len(side["scores"]) for side in (searched, other))
     error = math.sqrt(sum(variances))
     return {"difference": difference, "standard_error": error, "beaten": difference > error}
 

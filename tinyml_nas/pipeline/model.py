@@ -94,7 +94,7 @@ def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | Non
 
 
 def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, Any]:
-    """Accuracy of every seed; accuracy, macro F1 and confusion of the shipped one."""
+    """Score of every seed; score, macro F1 and confusion of the shipped one."""
     features = context.features
     tests = [
         confusions(fitted.module, fitted.quantized, features, features.test)
@@ -108,8 +108,8 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
     ]
     precisions = ("float", "int8") if fits[shipped].quantized else ("float",)
     return {
-        "accuracy": {p: _accuracy_record(p, seeds[shipped]) for p in precisions},
-        "accuracy_sd": {p: _sd([seed[f"{p}_test"] for seed in seeds]) for p in ("float", "int8")},
+        "score": {p: _accuracy_record(p, seeds[shipped]) for p in precisions},
+        "score_sd": {p: _sd([seed[f"{p}_test"] for seed in seeds]) for p in ("float", "int8")},
         "seeds": seeds,
         "f1": {p: macro_f1(matrix) for p, matrix in tests[shipped].items()},
         "confusion": {p: matrix.tolist() for p, matrix in tests[shipped].items()},

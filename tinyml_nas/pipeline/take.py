@@ -85,7 +85,7 @@ def take(
     recipe = recipe_of(candidate.genome, start.problem.evaluator.recipe)
     present = [name for name in FROM_BEFORE if (run / "search" / name).is_file()]
     files = {name: (run / "search" / name).read_text(encoding="utf-8") for name in present}
-    console.info(f"{identifier} is taken from {run}: {point.accuracy:.1%} on the held-out folds")
+    console.info(f"{identifier} is taken from {run}: {point.score:.1%} on the held-out folds")
     return Taken(Entrant("searched", network, recipe), record, files)
 
 

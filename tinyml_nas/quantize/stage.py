@@ -27,7 +27,7 @@ QAT_LEARNING_RATE = 0.01
 
 Folded layers have no batch norm that would take up a large step.  On people left out (UCI-HAR's
 training people, 4 networks, 3 splits) fine-tuning at a hundredth moved the calibrated model's
-accuracy by +0.2 points on average, from -0.6 to +0.9; at a tenth by -0.1, from -2.4 to +0.9.
+score by +0.2 points on average, from -0.6 to +0.9; at a tenth by -0.1, from -2.4 to +0.9.
 """
 MIN_QAT_EPOCHS = 10
 
@@ -64,7 +64,7 @@ def quantize(
         "method": "PTQ",
         "calibration": training.calibration,
         "calibration_windows": len(windows),
-        "ptq_validation_accuracy": _validation_accuracy(module, features),
+        "ptq_validation_score": _validation_score(module, features),
     }
     if training.quantization_method.upper() == "QAT":
         recipe = _fine_tuning(recipe, training.qat_epochs)
@@ -73,7 +73,7 @@ def quantize(
             module, features, recipe, seed=seed, checkpoint=checkpoint, resume=resume,
             console=console, title=title,
         )  # fmt: skip
-        record |= _choose(module, state, result, record["ptq_validation_accuracy"])
+        record |= _choose(module, state, result, record["ptq_validation_score"])
         console.info(_comparison(record))
     module.cpu().eval()
     integer = lower(
@@ -91,19 +91,19 @@ def _choose(
     module: QuantizedModule,
     ptq: dict[str, torch.Tensor],
     result: FitResult,
-    ptq_accuracy: float | None,
+    ptq_score: float | None,
 ) -> dict[str, Any]:
-    """Load the better of PTQ and QAT by validation accuracy; fine-tuning must earn its place.
+    """Load the better of PTQ and QAT by validation score; fine-tuning must earn its place.
 
     Where nothing validates it is taken on trust: it was asked for.
     """
-    qat_accuracy = result.validation_accuracy
-    keep_qat = qat_accuracy is None or ptq_accuracy is None or qat_accuracy >= ptq_accuracy
+    qat_score = result.validation_score
+    keep_qat = qat_score is None or ptq_score is None or qat_score >= ptq_score
     module.load_state_dict(result.state if keep_qat else ptq)
     return {
         "method": "QAT" if keep_qat else "PTQ",
         "requested": "QAT",
-        "qat_validation_accuracy": qat_accuracy,
+        "qat_validation_score": qat_score,
         "qat_epochs": len(result.history),
         "qat_best_epoch": result.best_epoch,
         "history": list(result.history),
@@ -112,7 +112,7 @@ def _choose(
 
 
 def _comparison(record: dict[str, Any]) -> str:
-    before, after = record["ptq_validation_accuracy"], record["qat_validation_accuracy"]
+    before, after = record["ptq_validation_score"], record["qat_validation_score"]
     kept = "fine-tuned" if record["method"] == "QAT" else "calibrated"
     if before is None or after is None:
         return f"no validation data: the {kept} model is kept"
@@ -134,7 +134,7 @@ def _calibration_windows(features: FeatureSet, count: int, seed: int) -> torch.T
     return Normalizer(features)(x[order[:count]])
 
 
-def _validation_accuracy(module: QuantizedModule, features: FeatureSet) -> float | None:
+def _validation_score(module: QuantizedModule, features: FeatureSet) -> float | None:
     if not len(features.validation):
         return None
     logits = predict(module, Normalizer(features)(torch.from_numpy(features.validation.x)))

@@ -1,4 +1,4 @@
-"""The Pareto front as a picture: accuracy against one resource, RAM as the size of the dots.
+"""The Pareto front as a picture: score against one resource, RAM as the size of the dots.
 
 All candidates are faint, the front stands out, its best part as a staircase.  The front is taken
 over several resources at once, so a point of it may lie below the staircase of one: it then saves
@@ -22,7 +22,7 @@ from tinyml_nas.report.search_schema import Point, Search
 WIDTH, HEIGHT = 940, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 18, 42
 SMALLEST, LARGEST = 2.5, 9.0  # radius by RAM, in SVG units
-NARROWEST = 0.05  # span of the accuracy axis, at least
+NARROWEST = 0.05  # span of the score axis, at least
 TITLED = 600  # more dots than this are drawn without a title, to keep the page small
 
 
@@ -57,7 +57,7 @@ class FrontChart:
 
 
 def front_charts(search: Search) -> list[FrontChart]:
-    """Accuracy against flash, then against latency, or MACs where a latency is unknown."""
+    """Score against flash, then against latency, or MACs where a latency is unknown."""
     points = all_points(search)
     if not points:
         return []
@@ -72,15 +72,15 @@ def all_points(search: Search) -> list[Point]:
 
 
 def front_chart(search: Search, resource: str) -> FrontChart:
-    """Accuracy of all candidates against ``resource``."""
+    """Score of all candidates against ``resource``."""
     points, best = all_points(search), {point.id for point in search.front}
     frame, x_ticks, y_ticks = _axes(search, points, resource)
     most_ram = max(point.ram_bytes for point in points)
     drawn = {
         point.id: Dot(
             frame.x(_cost(point, resource)),
-            frame.y(max(point.accuracy, frame.y_low)),
-            SMALLEST if point.accuracy < frame.y_low else _radius(point.ram_bytes, most_ram),
+            frame.y(max(point.score, frame.y_low)),
+            SMALLEST if point.score < frame.y_low else _radius(point.ram_bytes, most_ram),
             _tone(point, frame, best),
             point_title(point),
         )
@@ -88,11 +88,11 @@ def front_chart(search: Search, resource: str) -> FrontChart:
     }
     corners = _corners(search.front, resource, frame)
     front = [drawn[point.id] for point in search.front]
-    rest = [drawn[p.id] for p in sorted(points, key=lambda p: -p.accuracy) if p.id not in best]
+    rest = [drawn[p.id] for p in sorted(points, key=lambda p: -p.score) if p.id not in best]
     chosen = drawn.get(search.chosen or "")
-    low = [point for point in points if point.accuracy < frame.y_low]
+    low = [point for point in points if point.score < frame.y_low]
     return FrontChart(
-        f"Accuracy against {RESOURCES[resource].name}",
+        f"Score against {RESOURCES[resource].name}",
         (*rest[:TITLED], *front),
         " ".join(f"M{dot.x} {dot.y}h0" for dot in rest[TITLED:]),
         _path(corners),
@@ -110,7 +110,7 @@ def point_title(point: Point) -> str:
     """Everything about one candidate, to be read on hover."""
     trials = "1 trial" if point.trials == 1 else f"{point.trials} trials"
     parts = [
-        f"{point.id}: {fmt.spread(point.accuracy, point.accuracy_sd)}",
+        f"{point.id}: {fmt.spread(point.score, point.score_sd)}",
         f"{fmt.size(point.flash_bytes)} flash",
         f"{fmt.size(point.ram_bytes)} RAM",
         f"{fmt.count(point.macs)} MACs",
@@ -123,8 +123,8 @@ def point_title(point: Point) -> str:
 def staircase(front: Sequence[Point], resource: str) -> list[Point]:
     """Those points that nothing both cheaper in ``resource`` and as accurate beats."""
     result: list[Point] = []
-    for point in sorted(front, key=lambda p: (_cost(p, resource), -p.accuracy)):
-        if not result or point.accuracy > result[-1].accuracy:
+    for point in sorted(front, key=lambda p: (_cost(p, resource), -p.score)):
+        if not result or point.score > result[-1].score:
             result.append(point)
     return result
 
@@ -143,10 +143,10 @@ def _axes(
     if min(costs) == max(costs):
         costs.append(0.0)
     x_axis = axis(costs, RESOURCES[resource].tick)
-    accuracies = [point.accuracy for point in points]
-    front = [point.accuracy for point in search.front] or accuracies
-    floor = min(*front, statistics.median(accuracies)) if len(points) > 3 else min(accuracies)
-    top = max(accuracies)
+    scores = [point.score for point in points]
+    front = [point.score for point in search.front] or scores
+    floor = min(*front, statistics.median(scores)) if len(points) > 3 else min(scores)
+    top = max(scores)
     ticks = [t for t in nice_ticks([min(floor, top - NARROWEST), top]) if t <= 1.0]
     plot = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
     frame = Frame(x_axis.low, x_axis.high, ticks[0], max(ticks[-1], top), *plot, log=x_axis.log)
@@ -165,7 +165,7 @@ def _radius(ram_bytes: int, most: int) -> float:
 def _tone(point: Point, frame: Frame, best: set[str]) -> str:
     if point.id in best:
         return "front"
-    if point.accuracy < frame.y_low:
+    if point.score < frame.y_low:
         return "low"
     return "full" if point.comparable else "early"
 
@@ -176,7 +176,7 @@ def _corners(front: Sequence[Point], resource: str, frame: Frame) -> list[tuple[
     for point in staircase(front, resource):
         x = frame.x(_cost(point, resource))
         corners.append((x, y))
-        y = frame.y(point.accuracy)
+        y = frame.y(point.score)
         corners.append((x, y))
     return [*corners, (frame.right, y)] if corners else []
 
@@ -189,7 +189,7 @@ def _labels(
     search: Search, drawn: dict[str, Dot], frame: Frame, corners: Sequence[tuple[float, float]]
 ) -> tuple[Label, ...]:
     """Names of the front's points: the chosen one first, then the most accurate."""
-    ordered = sorted(search.front, key=lambda point: -point.accuracy)
+    ordered = sorted(search.front, key=lambda point: -point.score)
     first = [search.chosen] if search.chosen in drawn else []
     names = [name for name in dict.fromkeys([*first, *(p.id for p in ordered)]) if name]
     discs = [Disc(dot.x, dot.y, dot.radius) for dot in map(drawn.__getitem__, names)]

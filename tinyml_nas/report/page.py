@@ -61,8 +61,8 @@ def render(results: Results, run_folder: str | None) -> str:
             flash=lambda model: summary.flash_bytes(model, core),
             flash_origin=summary.flash_origin(core),
             stage_seconds=_stage_seconds(results),
-            mean_accuracy=summary.mean_accuracy,
-            seed_accuracies=summary.seed_accuracies,
+            mean_score=summary.mean_score,
+            seed_scores=summary.seed_scores,
             train_charts=_train_charts,
             memory_map=memory_map,
             flash_map=flash_map,
@@ -147,10 +147,10 @@ def _train_charts(model: Model) -> list[Chart]:
         Series("training", [e.train_loss for e in history], "muted"),
         Series("validation", [e.validation_loss for e in history], "accent"),
     ]
-    accuracy = [Series("float", [e.validation_accuracy for e in history], "accent")]
+    score = [Series("float", [e.validation_score for e in history], "accent")]
     charts = (
         line_chart("Loss", epochs, loss, fmt.plain, best_epoch=best),
-        line_chart("Validation accuracy", epochs, accuracy, fmt.whole_percent, best_epoch=best),
+        line_chart("Validation score", epochs, score, fmt.whole_percent, best_epoch=best),
     )
     return [chart for chart in charts if chart is not None]
 

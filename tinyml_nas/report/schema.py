@@ -109,7 +109,7 @@ class TrainEpoch(Record):
     epoch: int
     train_loss: float | None = None
     validation_loss: float | None = None
-    validation_accuracy: float | None = None
+    validation_score: float | None = None
     learning_rate: float | None = None
 
 
@@ -129,29 +129,29 @@ class Quantization(Record):
     calibration: str | None = None
 
 
-class SplitAccuracy(Record):
+class SplitScore(Record):
     """Share of windows classified correctly."""
 
     validation: Fraction | None = None
     test: Fraction | None = None
 
 
-class Accuracy(Record):
-    """Accuracy before and after quantization; ``int8`` is empty where none was asked for."""
+class Score(Record):
+    """Score before and after quantization; ``int8`` is empty where none was asked for."""
 
-    float: SplitAccuracy
-    int8: SplitAccuracy = SplitAccuracy()
+    float: SplitScore
+    int8: SplitScore = SplitScore()
 
 
-class AccuracySd(Record):
-    """Standard deviation of the test accuracy over the seeds; empty where there was one."""
+class ScoreSd(Record):
+    """Standard deviation of the test score over the seeds; empty where there was one."""
 
     float: Spread | None = None
     int8: Spread | None = None
 
 
-class SeedAccuracy(Record):
-    """Accuracy of the same network trained from another seed; one of them is shipped."""
+class SeedScore(Record):
+    """Score of the same network trained from another seed; one of them is shipped."""
 
     seed: int
     float_validation: Fraction | None = None
@@ -271,7 +271,7 @@ class Stream(Record):
 class Model(Record):
     """One trained, quantized and exported network.
 
-    ``accuracy``, ``confusion`` and all that follows are the shipped seed's.
+    ``score``, ``confusion`` and all that follows are the shipped seed's.
     """
 
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
@@ -280,9 +280,9 @@ class Model(Record):
     cost: Cost
     training: Training
     quantization: Quantization | None = None
-    accuracy: Accuracy
-    accuracy_sd: AccuracySd = AccuracySd()
-    seeds: list[SeedAccuracy] = []
+    score: Score
+    score_sd: ScoreSd = ScoreSd()
+    seeds: list[SeedScore] = []
     f1: MacroF1 | None = None
     confusion: Confusion | None = None
     memory: list[Buffer] = []

@@ -35,7 +35,7 @@ def _overview(search: Search) -> dict[str, Any]:
         "binding": binding_text(search),
         "refusals": refusals(search),
         "front_charts": front_charts(search),
-        "front": sorted(search.front, key=lambda point: (-point.accuracy, point.flash_bytes)),
+        "front": sorted(search.front, key=lambda point: (-point.score, point.flash_bytes)),
         "genome": genome_words(chosen.genome) if chosen else [],
     }
 
@@ -59,7 +59,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
         Series("training", [e.train_loss for e in history], "muted"),
         Series("validation", [e.validation_loss for e in history], "accent"),
     ]
-    accuracy = [Series("supernet", [e.validation_accuracy for e in history], "accent")]
+    score = [Series("supernet", [e.validation_score for e in history], "accent")]
     score = [Series("compared by the rule", [e.score for e in history], "accent")]
     entropy = [Series("of the alphas, 1 is undecided", [e.entropy for e in history], "accent")]
     skips = [Series("share of the derived cell", [e.skip_share for e in history], "accent")]
@@ -69,7 +69,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
 
     charts = [
         chart("Loss", loss, fmt.plain),
-        chart("Validation accuracy", accuracy, fmt.whole_percent),
+        chart("Validation score", score, fmt.whole_percent),
         _cost_chart(cells, epochs, "parameters", "Parameters", fmt.thousands, None),
         *(
             _cost_chart(cells, epochs, key, r.title, r.tick, getattr(budget, key))

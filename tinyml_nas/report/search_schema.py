@@ -31,7 +31,7 @@ class SearchEpoch(Record):
     epoch: int
     train_loss: float | None = None
     validation_loss: float | None = None
-    validation_accuracy: float | None = None
+    validation_score: float | None = None
     penalty: float | None = None
     excess: float | None = None
     skip_share: float | None = None
@@ -94,15 +94,15 @@ class Limits(Record):
 
 
 class Point(Record):
-    """One trained candidate: exact cost, and accuracy on the held-out folds.
+    """One trained candidate: exact cost, and score on the held-out folds.
 
-    The accuracy is the mean over the trials at the candidate's highest number of epochs;
+    The score is the mean over the trials at the candidate's highest number of epochs;
     ``comparable`` points were judged on enough of both to stand beside the finalists.
     """
 
     id: str
-    accuracy: Fraction
-    accuracy_sd: Spread | None = None
+    score: Fraction
+    score_sd: Spread | None = None
     standard_error: Spread | None = None
     trials: Count = 1
     epochs: Count = 0
@@ -176,14 +176,14 @@ class Search(Record):
 
 
 class Contender(Record):
-    """One side of the comparison: an accuracy per seed and what it took.
+    """One side of the comparison: an score per seed and what it took.
 
     ``difference`` is the searched one's mean less this one's, with its standard error.
     """
 
     name: str
     kind: Literal["searched", "random", "zoo"]
-    accuracies: list[Fraction]
+    scores: list[Fraction]
     mean: Fraction
     sd: Spread | None = None
     cpu_seconds: float | None = None

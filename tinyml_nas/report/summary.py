@@ -27,11 +27,11 @@ def summary_table(results: Results) -> list[list[str]]:
     """:func:`summary_rows` of a checked record."""
     core = linked_core(results)
     rows: list[tuple[str, Callable[[Model], str]]] = [
-        ("Accuracy float (test)", lambda m: accuracy_text(m, "float")),
-        ("Accuracy int8 (test)", lambda m: accuracy_text(m, "int8")),
+        ("Score float (test)", lambda m: score_text(m, "float")),
+        ("Score int8 (test)", lambda m: score_text(m, "int8")),
         *(
-            [("  of the shipped seed", lambda m: fmt.percent(m.accuracy.int8.test))]
-            if any(len(seed_accuracies(model, "int8")) > 1 for model in results.models)
+            [("  of the shipped seed", lambda m: fmt.percent(m.score.int8.test))]
+            if any(len(seed_scores(model, "int8")) > 1 for model in results.models)
             else []
         ),
         ("Parameters", lambda m: fmt.count(m.cost.parameters)),
@@ -94,34 +94,34 @@ def carriers_text(parity: Parity | None) -> str:
 
 
 def tested_windows(results: Results, model: Model) -> int:
-    """Number of test windows behind the model's accuracy."""
+    """Number of test windows behind the model's score."""
     matrix = model.confusion and (model.confusion.int8 or model.confusion.float)
     return sum(map(sum, matrix)) if matrix else results.data.windows.get("test", 0)
 
 
-def accuracy_error(p: float, q: float, windows: int) -> float:
-    """Standard error of the difference of two accuracies, each binomial over ``windows``."""
+def score_error(p: float, q: float, windows: int) -> float:
+    """Standard error of the difference of two scores, each binomial over ``windows``."""
     return math.sqrt((p * (1 - p) + q * (1 - q)) / windows)
 
 
-def seed_accuracies(model: Model, precision: str) -> list[float]:
-    """Test accuracy of every seed that has one."""
+def seed_scores(model: Model, precision: str) -> list[float]:
+    """Test score of every seed that has one."""
     values = (getattr(seed, f"{precision}_test") for seed in model.seeds)
     return [value for value in values if value is not None]
 
 
-def mean_accuracy(model: Model, precision: str) -> float | None:
-    """Mean over the seeds, or the accuracy of the only training."""
-    seeds = seed_accuracies(model, precision)
-    shipped: float | None = getattr(model.accuracy, precision).test
+def mean_score(model: Model, precision: str) -> float | None:
+    """Mean over the seeds, or the score of the only training."""
+    seeds = seed_scores(model, precision)
+    shipped: float | None = getattr(model.score, precision).test
     return sum(seeds) / len(seeds) if len(seeds) > 1 else shipped
 
 
-def accuracy_text(model: Model, precision: str) -> str:
+def score_text(model: Model, precision: str) -> str:
     """``94.8 ± 0.3 % (3 seeds)``, or ``94.8 %`` where there was one training."""
-    seeds = len(seed_accuracies(model, precision))
-    sd = getattr(model.accuracy_sd, precision) if seeds > 1 else None
-    return fmt.spread(mean_accuracy(model, precision), sd, seeds)
+    seeds = len(seed_scores(model, precision))
+    sd = getattr(model.score_sd, precision) if seeds > 1 else None
+    return fmt.spread(mean_score(model, precision), sd, seeds)
 
 
 def verdict_of(results: Results) -> list[str]:
@@ -150,7 +150,7 @@ def _against_control(searched: Contender, other: Contender) -> str:
     ahead, error = other.behind(searched), other.standard_error
     figures = (
         f"{fmt.spread(searched.mean, searched.sd)} against {fmt.spread(other.mean, other.sd)} "
-        f"({_seeds(len(other.accuracies))})"
+        f"({_seeds(len(other.scores))})"
     )
     if error is None:
         return f"One seed cannot tell the search from {_control(other)}: {figures}."
@@ -174,10 +174,10 @@ def _control(contender: Contender) -> str:
 def _against_baseline(results: Results, main: Model, baseline: Model) -> str:
     windows = tested_windows(results, main)
     for precision in ("int8", "float"):
-        p, q = mean_accuracy(main, precision), mean_accuracy(baseline, precision)
+        p, q = mean_score(main, precision), mean_score(baseline, precision)
         if p is not None and q is not None and windows:
             seeds = _seed_error(main, precision), _seed_error(baseline, precision)
-            error = math.hypot(accuracy_error(p, q, windows), *seeds)
+            error = math.hypot(score_error(p, q, windows), *seeds)
             figures = (
                 f"{fmt.percent(p)} against {fmt.percent(q)} in {precision} on {windows:,} test "
                 f"windows, a difference of {fmt.points(p - q)} points with a standard error "
@@ -189,7 +189,7 @@ def _against_baseline(results: Results, main: Model, baseline: Model) -> str:
 
 def _seed_error(model: Model, precision: str) -> float:
     """Standard error of the mean over the seeds; 0 where the spread is unknown."""
-    sd, seeds = getattr(model.accuracy_sd, precision), len(seed_accuracies(model, precision))
+    sd, seeds = getattr(model.score_sd, precision), len(seed_scores(model, precision))
     return sd / math.sqrt(seeds) if sd is not None and seeds > 1 else 0.0
 
 

@@ -21,7 +21,7 @@ class Row:
     mean: float
     low: float
     high: float
-    accuracy: str
+    score: str
     difference: str
     verdict: str
 
@@ -39,7 +39,7 @@ class Versus:
 def versus(comparison: Comparison) -> Versus:
     """The searched one first, then its controls as they are listed."""
     contenders = [comparison.searched, *comparison.others]
-    values = [value for c in contenders for value in (*c.accuracies, *_whisker(c))]
+    values = [value for c in contenders for value in (*c.scores, *_whisker(c))]
     ticks = nice_ticks(values, wanted=3)
     frame = Frame(ticks[0], ticks[-1], 0, 1, MARGIN, 0, WIDTH - MARGIN, HEIGHT)
     return Versus(
@@ -59,7 +59,7 @@ def _row(contender: Contender, comparison: Comparison, frame: Frame) -> Row:
     searched = contender is comparison.searched
     return Row(
         contender,
-        tuple(map(frame.x, contender.accuracies)),
+        tuple(map(frame.x, contender.scores)),
         frame.x(contender.mean),
         low,
         high,

@@ -21,7 +21,7 @@ from tinyml_nas.search.trial import Outcome, Trial
 
 NAME = "archive.jsonl"
 VERSION = 1
-FIELDS = ("id", "key", "genome", "resources", "epochs", "fold", "seed", "accuracy", "windows")
+FIELDS = ("id", "key", "genome", "resources", "epochs", "fold", "seed", "score", "windows")
 """What every line of a trial has, ``loss`` besides: ``null`` where the training diverged."""
 
 
@@ -63,7 +63,7 @@ class Archive:
             "epochs": trial.epochs,
             "fold": trial.fold,
             "seed": trial.seed,
-            "accuracy": outcome.accuracy,
+            "score": outcome.score,
             "loss": outcome.loss if math.isfinite(outcome.loss) else None,
             "windows": outcome.windows,
         }
@@ -164,7 +164,7 @@ def _free_name(path: Path) -> Path:
 
 def _outcome(line: Mapping[str, Any]) -> Outcome:
     loss = line.get("loss")
-    return Outcome(line["accuracy"], math.inf if loss is None else loss, line["windows"])
+    return Outcome(line["score"], math.inf if loss is None else loss, line["windows"])
 
 
 def _candidate_key(trial_key: str) -> str:

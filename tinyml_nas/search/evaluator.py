@@ -1,4 +1,4 @@
-"""Judges a candidate by training it: on all folds but one, by the accuracy on that one.
+"""Judges a candidate by training it: on all folds but one, by the score on that one.
 
 Folds are cut from the training and the validation split together, whole groups at a time.  The test
 split is not even carried along.
@@ -29,7 +29,7 @@ SECONDS_PER_NODE_STEP = 0.7e-3
 SECONDS_PER_INPUT_VALUE = 1.5e-8
 SECONDS_PER_VALUE = 0.8e-8
 SECONDS_PER_MAC = 0.6e-9
-DIVERGED = Outcome(accuracy=0.0, loss=math.inf, windows=0)
+DIVERGED = Outcome(score=0.0, loss=math.inf, windows=0)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Evaluator:
         logits = predict(module, normalize(torch.from_numpy(held_out.x)))
         y = torch.from_numpy(held_out.y)
         return Outcome(
-            accuracy=(logits.argmax(1) == y).double().mean().item(),
+            score=(logits.argmax(1) == y).double().mean().item(),
             loss=F.cross_entropy(logits, y).item(),
             windows=len(y),
         )

@@ -1,4 +1,4 @@
-"""Points of a search, their front over accuracy and cost, and the choice of one.
+"""Points of a search, their front over score and cost, and the choice of one.
 
 Works on the lines of the archive alone, so any point can be taken later without a new search.
 """
@@ -23,14 +23,14 @@ SAME = 1e-12
 
 @dataclass(frozen=True)
 class Point:
-    """One candidate: accuracy over its trials at its highest number of epochs, and its cost.
+    """One candidate: score over its trials at its highest number of epochs, and its cost.
 
     ``comparable`` points were judged as thoroughly as the finalists; see :func:`points`.
     """
 
     id: str
-    accuracy: float
-    accuracy_sd: float | None
+    score: float
+    score_sd: float | None
     standard_error: float
     loss: float
     trials: int
@@ -50,7 +50,7 @@ class Point:
 
     @property
     def costs(self) -> tuple[float, float, float]:
-        """What a front weighs beside the accuracy: flash, RAM, latency (else MACs)."""
+        """What a front weighs beside the score: flash, RAM, latency (else MACs)."""
         speed = self.macs if self.latency_seconds is None else self.latency_seconds
         return self.flash_bytes, self.ram_bytes, speed
 
@@ -63,7 +63,7 @@ class Point:
 def points(trials: Iterable[Mapping[str, Any]]) -> list[Point]:
     """A point for each candidate of the archive, in the order of their first trial.
 
-    An accuracy after few epochs, or on one fold, says too little to stand beside a finalist's.  So
+    An score after few epochs, or on one fold, says too little to stand beside a finalist's.  So
     only those points are comparable whose fidelity (epochs, then number of folds at them) is that
     of the second most thoroughly judged candidate or more: a finalist is never alone.
     """
@@ -80,27 +80,27 @@ def front(candidates: Iterable[Point]) -> list[Point]:
     """The comparable points that no other one beats in everything, most accurate first."""
     pool = [point for point in candidates if point.comparable]
     best = [point for point in pool if not any(_beats(other, point) for other in pool)]
-    return sorted(best, key=lambda point: (-point.accuracy, point.costs))
+    return sorted(best, key=lambda point: (-point.score, point.costs))
 
 
 def select(candidates: Sequence[Point], rule: str, mode: str) -> Point:
     """The point of the front that ``nas_select`` asks for; of equals the cheaper by ``mode``.
 
     ``best``: of those within one standard error of the most accurate, the one with the lowest
-    cross-entropy, which says more about unseen groups than the last tenths of the accuracy.
+    cross-entropy, which says more about unseen groups than the last tenths of the score.
     ``smallest_within(x%)``: the cheapest at most x percentage points below the most accurate.
-    ``knee``: the one farthest above the line from the cheapest to the most accurate, accuracy
+    ``knee``: the one farthest above the line from the cheapest to the most accurate, score
     against the logarithm of the cost, both scaled to 0..1.
     """
     pool = front(candidates)
-    top = max(pool, key=lambda point: (point.accuracy, -point.cost(mode)))
+    top = max(pool, key=lambda point: (point.score, -point.cost(mode)))
     if rule == "knee":
         return _knee(pool, top, mode)
     if match := WITHIN.fullmatch(rule):
         near = _within(float(match[1]) / 100, top, pool)
-        return min(near, key=lambda point: (point.cost(mode), -point.accuracy))
+        return min(near, key=lambda point: (point.cost(mode), -point.score))
     near = _within(top.standard_error, top, pool)
-    return min(near, key=lambda point: (point.loss, -point.accuracy, point.cost(mode)))
+    return min(near, key=lambda point: (point.loss, -point.score, point.cost(mode)))
 
 
 def to_csv(candidates: Sequence[Point]) -> str:
@@ -116,16 +116,16 @@ def to_csv(candidates: Sequence[Point]) -> str:
 def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
     epochs = max(line["epochs"] for line in lines)
     last = [line for line in lines if line["epochs"] == epochs]
-    accuracies = [line["accuracy"] for line in last]
-    mean = statistics.fmean(accuracies)
-    sd = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+    scores = [line["score"] for line in last]
+    mean = statistics.fmean(scores)
+    sd = statistics.stdev(scores) if len(scores) > 1 else None
     windows = max(1, sum(line["windows"] for line in last))
     # of a single trial only the share of hits is known: binomial
     error = math.sqrt(mean * (1 - mean) / windows) if sd is None else sd / math.sqrt(len(last))
     return Point(
         id=name,
-        accuracy=mean,
-        accuracy_sd=sd,
+        score=mean,
+        score_sd=sd,
         standard_error=error,
         loss=statistics.fmean(line["loss"] for line in last),
         trials=len(last),
@@ -138,27 +138,27 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
 
 
 def _within(margin: float, top: Point, pool: Sequence[Point]) -> list[Point]:
-    return [point for point in pool if point.accuracy >= top.accuracy - margin - SAME]
+    return [point for point in pool if point.score >= top.score - margin - SAME]
 
 
 def _beats(a: Point, b: Point) -> bool:
     """Whether ``a`` is nowhere worse than ``b`` and somewhere better."""
-    better = (a.accuracy, *(-cost for cost in a.costs))
-    worse = (b.accuracy, *(-cost for cost in b.costs))
+    better = (a.score, *(-cost for cost in a.costs))
+    worse = (b.score, *(-cost for cost in b.costs))
     return better != worse and all(x >= y for x, y in zip(better, worse, strict=True))
 
 
 def _knee(pool: Sequence[Point], top: Point, mode: str) -> Point:
-    cheapest = min(pool, key=lambda point: (point.cost(mode), -point.accuracy))
+    cheapest = min(pool, key=lambda point: (point.cost(mode), -point.score))
     width = math.log(top.cost(mode) / cheapest.cost(mode))
-    height = top.accuracy - cheapest.accuracy
+    height = top.score - cheapest.score
     if width <= 0 or height <= 0:
         return top
 
     def above(point: Point) -> float:
         """Height over the chord; the distance to it is this over the square root of 2."""
         along = math.log(point.cost(mode) / cheapest.cost(mode)) / width
-        return (point.accuracy - cheapest.accuracy) / height - along
+        return (point.score - cheapest.score) / height - along
 
-    knee = max(pool, key=lambda point: (above(point), point.accuracy))
+    knee = max(pool, key=lambda point: (above(point), point.score))
     return knee if above(knee) > SAME else top

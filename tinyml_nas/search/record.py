@@ -58,8 +58,8 @@ def rungs(lines: Lines) -> list[dict[str, Any]]:
 def _rung(epochs: int, lines: Lines) -> dict[str, Any]:
     by_id: dict[str, list[float]] = {}
     for line in lines:
-        by_id.setdefault(line["id"], []).append(line["accuracy"])
-    means = [statistics.fmean(accuracies) for accuracies in by_id.values()]
+        by_id.setdefault(line["id"], []).append(line["score"])
+    means = [statistics.fmean(scores) for scores in by_id.values()]
     return {
         "epochs": epochs,
         "candidates": len(by_id),

@@ -212,7 +212,7 @@ def _conclude(
             hint="raise training.nas_search_seconds or training.nas_trials",
         )
     chosen = pareto.select(points, training.nas_select, training.nas_optimization_mode)
-    if chosen.accuracy == 0:
+    if chosen.score == 0:
         raise DataError(
             "no network that the search trained got a single window right",
             hint="look for extreme values in the data, or lower training.learning_rate",

@@ -47,9 +47,9 @@ class Trial:
 class Outcome:
     """Score of one trial on its held-out fold after the last epoch.
 
-    ``loss`` is infinite and ``accuracy`` 0 where the training diverged.
+    ``loss`` is infinite and ``score`` 0 where the training diverged.
     """
 
-    accuracy: float
+    score: float
     loss: float
     windows: int

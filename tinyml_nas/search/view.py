@@ -13,7 +13,7 @@ from tinyml_nas.search.pareto import Point
 
 BINDS = 0.9
 """A resource binds where more than this share of its budget is used."""
-HEADER = ("id", "accuracy", "weights", "MACs", "flash", "RAM", "latency")
+HEADER = ("id", "score", "weights", "MACs", "flash", "RAM", "latency")
 
 
 class View:
@@ -44,8 +44,8 @@ class View:
     def headline(self, lines: Sequence[Mapping[str, Any]], left: float | None) -> str:
         """``12/40 trials, best c7 93.1 %, RAM binds, 55 s left``."""
         count = f"{len(lines)}/{self._limit}" if self._limit else str(len(lines))
-        best = max(pareto.front(pareto.points(lines)), key=lambda point: point.accuracy)
-        parts = [f"{count} trials, best {best.id} {best.accuracy:.1%}"]
+        best = max(pareto.front(pareto.points(lines)), key=lambda point: point.score)
+        parts = [f"{count} trials, best {best.id} {best.score:.1%}"]
         if binding := binding_resources(best, self._budget):
             names = " and ".join(RESOURCES[name] for name in binding)
             parts.append(f"{names} bind{'s' if len(binding) == 1 else ''}")
@@ -72,7 +72,7 @@ def _row(point: Point) -> tuple[str, ...]:
     latency = point.latency_seconds
     return (
         point.id,
-        f"{point.accuracy:.1%}",
+        f"{point.score:.1%}",
         f"{point.parameters:,}",
         f"{point.macs:,}",
         f"{point.flash_bytes:,} B",

@@ -74,7 +74,7 @@ def _best_first(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Genomes, those judged thoroughly before the others; each once."""
 
     def rank(point: Mapping[str, Any]) -> tuple[bool, float]:
-        return not point.get("comparable", True), -point.get("accuracy", 0.0)
+        return not point.get("comparable", True), -point.get("score", 0.0)
 
     ordered = sorted(points, key=rank)
     return list({genome_key(point["genome"]): point["genome"] for point in ordered}.values())

@@ -2,7 +2,7 @@
 
 1. every epoch draws its batches and its augmentation from its own seeds;
 2. the learning rate follows the recipe step by step;
-3. the weights with the best validation accuracy are kept (ties: the lower loss), never the last;
+3. the weights with the best validation score are kept (ties: the lower loss), never the last;
    where the validation side is empty, nothing can be chosen and the last epoch's are kept;
 4. a checkpoint after each epoch: a run that is killed and resumed gives the same bits.
 """
@@ -36,7 +36,7 @@ class EpochRecord(TypedDict):
     epoch: int
     train_loss: float
     validation_loss: float | None
-    validation_accuracy: float | None
+    validation_score: float | None
     learning_rate: float
 
 
@@ -50,9 +50,9 @@ class FitResult:
     seconds: float
 
     @property
-    def validation_accuracy(self) -> float | None:
-        """Accuracy of the weights that were kept; ``None`` where no example validates."""
-        return self.history[self.best_epoch]["validation_accuracy"]
+    def validation_score(self) -> float | None:
+        """Score of the weights that were kept; ``None`` where no example validates."""
+        return self.history[self.best_epoch]["validation_score"]
 
 
 @dataclass
@@ -132,7 +132,7 @@ def fit(
                 epoch=epoch,
                 train_loss=loss,
                 validation_loss=validation[0],
-                validation_accuracy=validation[1],
+                validation_score=validation[1],
                 learning_rate=learning_rate(recipe, epoch),
             )
             progress.history.append(record)
@@ -217,7 +217,7 @@ def train_epoch(
 def _validate(
     module: nn.Module, validation: Examples, normalize: Normalizer
 ) -> tuple[float, float] | tuple[None, None]:
-    """Loss and accuracy on ``validation``."""
+    """Loss and score on ``validation``."""
     if not len(validation):
         return None, None
     logits = predict(module, normalize(torch.from_numpy(validation.x)))
@@ -227,21 +227,21 @@ def _validate(
 
 
 def _shown(record: EpochRecord) -> str:
-    accuracy = record["validation_accuracy"]
-    return "" if accuracy is None else f", validation {accuracy:.1%}"
+    score = record["validation_score"]
+    return "" if score is None else f", validation {score:.1%}"
 
 
 def _is_better(record: EpochRecord, progress: _Progress) -> bool:
     """Whether to keep ``record``'s weights; the latest where nothing can be compared."""
     if progress.best_epoch < 0:
         return True
-    (accuracy, loss), (best_accuracy, best_loss) = (
-        (line["validation_accuracy"], line["validation_loss"])
+    (score, loss), (best_score, best_loss) = (
+        (line["validation_score"], line["validation_loss"])
         for line in (record, progress.history[progress.best_epoch])
     )
-    if accuracy is None or loss is None or best_accuracy is None or best_loss is None:
+    if score is None or loss is None or best_score is None or best_loss is None:
         return True
-    return (accuracy, -loss) > (best_accuracy, -best_loss)
+    return (score, -loss) > (best_score, -best_loss)
 
 
 def _out_of_patience(progress: _Progress, recipe: Recipe) -> bool:

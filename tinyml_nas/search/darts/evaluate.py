@@ -13,7 +13,7 @@ from tinyml_nas.search.darts.supernet import Supernet
 def evaluate(
     supernet: Supernet, weights: Tensor, mixture: Tensor, stream: Stream, seed: int
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over ``stream``."""
+    """Mean cross-entropy and score over ``stream``."""
     loss, correct = 0.0, 0
     with torch.no_grad():
         for indices in stream.chunks(seed):

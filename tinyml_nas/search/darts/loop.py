@@ -108,8 +108,8 @@ class Darts:
     def run_epoch(self, state: State, task: Task) -> None:
         """Alternate alpha and weight steps, then note the epoch's alphas, losses and costs."""
         epoch, size, seed = len(state.history), self.settings.batch_size, self.settings.seed
-        total, accuracy = 0.0, state.history[-1]["validation_accuracy"] if epoch else None
-        seen = "" if accuracy is None else f"  validation {accuracy:.1%}"
+        total, score = 0.0, state.history[-1]["validation_score"] if epoch else None
+        seen = "" if score is None else f"  validation {score:.1%}"
         draw = generator(seed, "search", "gumbel", epoch)
         batches = zip(
             self.streams.weights.batches(size, self.steps, seed, epoch),
@@ -210,7 +210,7 @@ class Darts:
         table, space = state.tables[-1], self.supernet.space
         # sampled weights were never trained for sums of operations
         mixture = gumbel.likeliest(table) if self.settings.sampled else table
-        loss, accuracy = evaluate(
+        loss, score = evaluate(
             self.supernet, state.weights, mixture, self.streams.validation, self.settings.seed
         )
         expected, exact = self.cost.expected(table), self.cost.exact(self.genotype(table))
@@ -218,7 +218,7 @@ class Darts:
             "epoch": len(state.history),
             "train_loss": train_loss,
             "validation_loss": loss,
-            "validation_accuracy": accuracy,
+            "validation_score": score,
             "penalty": self.cost.penalty(expected, self.settings.mode).item(),
             "excess": self.cost.excess(expected, self.settings.budget).item(),
             "skip_share": skip_share(table, space),

@@ -1,6 +1,6 @@
 """From supernets to trials: which genotypes a differentiable search proposes, and for how long.
 
-The accuracy of a supernet says little about the networks in it.  So the genotypes of the later half
+The score of a supernet says little about the networks in it.  So the genotypes of the later half
 of the epochs, mended where they break the budget, are trained as what they are, a short time on
 every fold; the best of them once more, for longer.  Where they are fewer than eight, the likeliest
 genotypes that differ in one gene from the last ones fill up.
@@ -36,10 +36,10 @@ from tinyml_nas.train.seeding import derive_seed
 RULE = (
     "the genotypes of the later half of the epochs, mended to fit the budget, and the likeliest "
     "that differ in one gene, are trained for a short time on every fold, the best of them once "
-    "more for longer; nas_select chooses by the mean accuracy on the held-out folds"
+    "more for longer; nas_select chooses by the mean score on the held-out folds"
 )
 Scores = Generator[Sequence[Trial], Sequence[Outcome], dict[str, float]]
-"""Proposes trials; returns the mean accuracy of each candidate by key."""
+"""Proposes trials; returns the mean score of each candidate by key."""
 
 MOST_SUPERNETS = 3
 MOST_CANDIDATES = 8
@@ -102,9 +102,9 @@ def propose(search: Search, *, sampled: bool) -> Proposals:
     search.spend(plan.cpu_seconds)
     found = _candidates(darts, states, menders, most=_most(search))
     search.record["cells"] = notes = _notes(darts, states, found)
-    accuracies = yield from _rounds(search, [item.candidate for item in found.values()], plan.idle)
-    for key, accuracy in accuracies.items():
-        notes["genotypes"][key]["score"] = accuracy
+    scores = yield from _rounds(search, [item.candidate for item in found.values()], plan.idle)
+    for key, score in scores.items():
+        notes["genotypes"][key]["score"] = score
 
 
 def make_plan(search: Search, darts: Darts) -> Plan:
@@ -196,21 +196,21 @@ def _runners_up(
 
 
 def _rounds(search: Search, candidates: Sequence[Candidate], idle: float) -> Scores:
-    """All on every fold, then the best for longer; returns the last accuracies by key."""
+    """All on every fold, then the best for longer; returns the last scores by key."""
     left = search.work_left() - idle
     one_round = math.isinf(left) or len(candidates) == 1
     share = left if one_round else FIRST_SHARE * left
     while len(candidates) > FINALISTS and _epochs(search, candidates, share) < FEWEST_EPOCHS:
         candidates = candidates[:-1]
     epochs = _epochs(search, candidates, share)
-    accuracies = yield from _trained(search, candidates, epochs)
+    scores = yield from _trained(search, candidates, epochs)
     if one_round:
-        return accuracies
-    best = sorted(candidates, key=lambda c: -accuracies[c.key])[:FINALISTS]
+        return scores
+    best = sorted(candidates, key=lambda c: -scores[c.key])[:FINALISTS]
     more = _epochs(search, best, search.work_left() - idle)
     if more > epochs:
-        accuracies |= yield from _trained(search, best, more)
-    return accuracies
+        scores |= yield from _trained(search, best, more)
+    return scores
 
 
 def _epochs(search: Search, candidates: Sequence[Candidate], work: float) -> int:
@@ -221,12 +221,12 @@ def _epochs(search: Search, candidates: Sequence[Candidate], work: float) -> int
 
 
 def _trained(search: Search, candidates: Sequence[Candidate], epochs: int) -> Scores:
-    """Propose the trials; returns the mean accuracy of each candidate by key."""
+    """Propose the trials; returns the mean score of each candidate by key."""
     trials = _trials(search, candidates, epochs)
     outcomes = yield trials
     scores: dict[str, list[float]] = {}
     for trial, outcome in zip(trials, outcomes, strict=True):
-        scores.setdefault(trial.candidate.key, []).append(outcome.accuracy)
+        scores.setdefault(trial.candidate.key, []).append(outcome.score)
     return {key: statistics.fmean(values) for key, values in scores.items()}
 
 

@@ -89,12 +89,12 @@ class Judged:
     def tell(self, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:
         """Note what ``trials`` scored."""
         for trial, outcome in zip(trials, outcomes, strict=True):
-            self.scores.append((trial.candidate, trial.fold, outcome.accuracy))
+            self.scores.append((trial.candidate, trial.fold, outcome.score))
 
     def merit(self, number: int) -> float:
-        """Accuracy of the candidate judged as ``number``, less the mean of its fold so far."""
-        _, fold, accuracy = self.scores[number]
-        return accuracy - statistics.fmean(a for _, f, a in self.scores if f == fold)
+        """Score of the candidate judged as ``number``, less the mean of its fold so far."""
+        _, fold, score = self.scores[number]
+        return score - statistics.fmean(a for _, f, a in self.scores if f == fold)
 
     def finals(self) -> Generator[Sequence[Trial], Sequence[Outcome], None]:
         """The best candidates on all folds; proposals for the engine."""

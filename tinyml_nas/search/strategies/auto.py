@@ -14,8 +14,8 @@ Small networks differ by little more than the noise of judging them, so every tr
 5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
    on every fold; with what is left, again with other seeds.  Only these compete for the front.
 
-Candidates are compared on equal folds and epochs only, by accuracy and cross-entropy together: on
-few windows the loss says more about the next fold than the accuracy does.
+Candidates are compared on equal folds and epochs only, by score and cross-entropy together: on
+few windows the loss says more about the next fold than the score does.
 """
 
 from __future__ import annotations
@@ -139,13 +139,13 @@ class _Judge:
     def merits(self, candidates: Sequence[Candidate]) -> list[float]:
         """By candidate the mean over the folds that all have seen of its standing on that fold.
 
-        A standing is accuracy minus cross-entropy, each in standard deviations of the candidates.
+        A standing is score minus cross-entropy, each in standard deviations of the candidates.
         """
         known = [self._outcomes[candidate.key] for candidate in candidates]
         folds = sorted(set.intersection(*(set(outcomes) for outcomes in known)))
-        accuracy = np.array([[outcomes[fold].accuracy for fold in folds] for outcomes in known])
+        score = np.array([[outcomes[fold].score for fold in folds] for outcomes in known])
         loss = np.array([[outcomes[fold].loss for fold in folds] for outcomes in known])
-        merit = (_standing(accuracy) - _standing(np.minimum(loss, 1e3))).mean(1)
+        merit = (_standing(score) - _standing(np.minimum(loss, 1e3))).mean(1)
         return [float(value) for value in merit]
 
 

@@ -82,7 +82,7 @@ class Step:
 def propose(search: Search) -> Proposals:
     """Batches of four candidates as the controller draws them, then the best few on all folds.
 
-    The reward is ``nas_objective``: accuracy (against the mean of its fold), less latency and flash
+    The reward is ``nas_objective``: score (against the mean of its fold), less latency and flash
     as shares of their budgets; a candidate over the budget earns -1 without any training.  The
     first batch, by which the controller learns what is affordable, is ``nas_warm_start`` and random
     networks.  Epochs, folds and finals are those of the strategy ``evolution``.
