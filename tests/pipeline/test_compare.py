@@ -13,9 +13,7 @@ from tinyml_nas.report.search_schema import Comparison
 pytestmark = pytest.mark.fast
 
 
-def _model(
-    role: str, scores: list[float | None], flash: int = 1000, **more: Any
-) -> dict[str, Any]:
+def _model(role: str, scores: list[float | None], flash: int = 1000, **more: Any) -> dict[str, Any]:
     return {
         "role": role,
         "name": f"net_{role}",

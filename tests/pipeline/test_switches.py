@@ -70,7 +70,7 @@ def test_the_test_split_stays_closed(tmp_path: Path) -> None:
     _, results = _run(tmp_path, "testing.enable=false", "compilation.enable=false")
     (model,) = results["models"]
     assert set(model["score"]["float"]) == {"validation"}
-    assert model["confusion"] == {}
+    assert model["test"] == {}
 
 
 def test_data_and_features_only(tmp_path: Path) -> None:

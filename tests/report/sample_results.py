@@ -35,7 +35,7 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
     }
     costs = dict(zip(scores, (models[0]["cost"], *[models[1]["cost"]] * 2), strict=True))
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "product": {"name": "tinyml_nas", "version": "0.1.0"},
         "run": {
             "name": "watch_exercise",
@@ -53,7 +53,9 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
                 "export baseline": 14.7,
             },
         },
-        "task": "generic_timeseries_classification",
+        "task": "classification",
+        "task_type": "generic_timeseries_classification",
+        "metric": "accuracy",
         "device": {
             "name": "MSPM0G3507",
             "core": "cortex-m0plus",
@@ -152,8 +154,14 @@ def _model(
             kind: {"validation": score + 0.01, "test": _score(matrix)}
             for kind, matrix in confusion.items()
         },
-        "f1": {kind: _score(matrix) - 0.004 for kind, matrix in confusion.items()},
-        "confusion": confusion,
+        "test": {
+            kind: {
+                "examples": sum(map(sum, matrix)),
+                "f1": _score(matrix) - 0.004,
+                "confusion": matrix,
+            }
+            for kind, matrix in confusion.items()
+        },
         "memory": memory,
         "linked": linked,
         "flash_symbols": {c: _flash_symbols(sizes, layers) for c, sizes in linked.items()},

@@ -196,9 +196,7 @@ def _softmax(values: list[float]) -> list[float]:
 
 def comparison(scores: dict[str, list[float]], costs: dict[str, Any]) -> dict[str, Any]:
     """Contenders by kind, the searched one first; differences as the pipeline records them."""
-    searched, *others = (
-        _contender(kind, values, costs[kind]) for kind, values in scores.items()
-    )
+    searched, *others = (_contender(kind, values, costs[kind]) for kind, values in scores.items())
     for other in others:
         difference = searched["mean"] - other["mean"]
         error = math.sqrt(sum(c["sd"] ** 2 / len(c["scores"]) for c in (searched, other)))

@@ -15,6 +15,7 @@ from tinyml_nas.report.cells import BOX_WIDTH, draw_cells, edge_plots
 from tinyml_nas.report.charts import Series, epoch_ticks, line_chart, nice_ticks
 from tinyml_nas.report.flash_map import flash_map
 from tinyml_nas.report.memory_map import memory_map
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.schema import Results
 from tinyml_nas.report.search_schema import Cells
 
@@ -149,7 +150,7 @@ def test_numbers_read_well() -> None:
     assert [fmt.size(n) for n in (980, 12_345, 2_000_000)] == ["980 B", "12.3 kB", "2.0 MB"]
     assert [fmt.capacity(n) for n in (131072, 1 << 20, 1000)] == ["128 KiB", "1 MiB", "1.0 kB"]
     assert fmt.percent(0.9521) == "95.2 %"
-    assert fmt.points(-0.02) == "−2.0"
+    assert Metric("accuracy").difference(-0.02) == "−2.0"
     assert [fmt.seconds(s) for s in (4.21, 187.0)] == ["4.2 s", "3 min 07 s"]
     assert [fmt.milliseconds(n, 10**6) for n in (12, 3000, 123_456)] == [
         "0.0120 ms",

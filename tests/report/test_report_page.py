@@ -17,11 +17,12 @@ from sample_search import chain_search
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report import write_report
+from tinyml_nas.report.metric import Metric
 
 pytestmark = pytest.mark.fast
 
 VOID = {"meta", "br"}
-CHOICES = ("role", "status", "kind", "chosen", "id", "group")
+CHOICES = ("role", "status", "kind", "chosen", "id", "group", "task")
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}"
 
 
@@ -126,8 +127,8 @@ def test_the_search_is_told(tmp_path: Path) -> None:
         "5,312 drawn, 3,852 refused before training, 90 trained in 270 trials",
         f"{search['chosen']} by best",
         "RAM over the budget 2,211",
-        "Score against flash",
-        "Score against latency",
+        "Accuracy against flash",
+        "Accuracy against latency",
         *(f"--take {p['id']}" for p in search["front"] if p["id"] != search["chosen"]),
         f"{search['chosen']} in words",
         "the test split plays no part",
@@ -165,7 +166,9 @@ def test_every_number_in_a_table_is_one_of_the_record(tmp_path: Path) -> None:
     limits = record["search"]["budget"]
     known += [chosen[name] / limit for name, limit in limits.items() if limit]  # shares
     texts = [f(n) for n in known for f in (fmt.count, fmt.size, fmt.seconds, fmt.latency)]
-    texts += [f(n) for n in known for f in (fmt.percent, fmt.points, fmt.whole_percent)]
+    texts += [
+        f(n) for n in known for f in (fmt.percent, Metric("accuracy").difference, fmt.whole_percent)
+    ]
     texts += [p["id"] for p in record["search"]["points"]]
     allowed = {token for text in texts for token in re.findall(r"\d[\d,.]*", text)}
     shown = [c for c in Page(write(tmp_path, record)).cells if c[0] in ("search", "comparison")]
@@ -248,14 +251,14 @@ def drop_models(record: dict[str, Any]) -> None:
 
 def drop_int8(record: dict[str, Any]) -> None:
     for model in record["models"]:
-        for key in ("score", "f1", "confusion"):
+        for key in ("score", "test"):
             del model[key]["int8"]
         del model["quantization"]
 
 
 def drop_test(record: dict[str, Any]) -> None:
     for model in record["models"]:
-        model.update(f1={}, confusion={})
+        model["test"] = {}
         for precision in model["score"].values():
             del precision["test"]
 
@@ -310,7 +313,7 @@ def single_epochs(record: dict[str, Any]) -> None:
 def zeros(record: dict[str, Any]) -> None:
     model = record["models"][0]
     model["cost"].update(parameters=0, macs=0, flash_bytes=0, ram_bytes=0)
-    model["confusion"]["int8"] = [[0] * 7 for _ in range(7)]
+    model["test"]["int8"]["confusion"] = [[0] * 7 for _ in range(7)]
     model["instructions"] = {"cortex-m0": 0}
     model["memory"] = [{"name": "input", "offset": 0, "size_bytes": 0, "first": -1, "last": -1}]
     record["data"]["class_counts"]["test"] = [0] * 7
@@ -328,7 +331,7 @@ def zeros(record: dict[str, Any]) -> None:
         (drop_search_details, "random"),
         (drop_points, "5,312 drawn"),
         (drop_cells, "in words"),
-        (drop_latency, "Score against MACs"),
+        (drop_latency, "Accuracy against MACs"),
         (single_seed, "One seed cannot tell the search from"),
         (many_models, "3 seeds; shipped"),
         (drop_data_details, "raw samples"),

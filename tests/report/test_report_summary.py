@@ -24,7 +24,7 @@ def with_score(searched: int, baseline: int, windows: int = 1000) -> dict[str, A
         model["score"]["int8"]["test"] = right / windows
         matrix = [[0] * 7 for _ in range(7)]
         matrix[0][:2] = [right, windows - right]
-        model["confusion"]["int8"] = matrix
+        model["test"]["int8"].update(examples=windows, confusion=matrix)
     return record
 
 
@@ -33,7 +33,7 @@ def test_rows_are_metrics_and_columns_models() -> None:
     assert rows[0] == ["", "watch_exercise_s (searched)", "CLS_1k (baseline)"]
     assert {len(row) for row in rows} == {3}
     cells = {row[0]: row[1:] for row in rows[1:]}
-    assert cells["Score int8 (test)"] == ["95.2 %", "93.1 %"]
+    assert cells["Accuracy int8 (test)"] == ["95.2 %", "93.1 %"]
     assert cells["MACs"] == ["46,192", "35,952"]
     assert cells["Flash (linked for Cortex-M0)"] == ["3.2 kB", "2.3 kB"]
     assert cells["Bit-exact carriers"] == ["4 of 5, 1 not proven"] * 2
@@ -87,7 +87,7 @@ def test_without_quantization_the_float_models_are_compared() -> None:
     record = without_controls()
     for model, test in zip(record["models"], (0.964, 0.923), strict=True):
         model["score"] = {"float": {"test": test}}
-        del model["confusion"]["int8"]
+        del model["test"]["int8"]
     assert "96.4 % against 92.3 % in float on 611 test windows" in verdict(record)
 
 
@@ -95,8 +95,8 @@ def test_seeds_are_shown_as_mean_and_spread() -> None:
     record = without_controls()
     with_seeds(record["models"][0], [0.948, 0.951, 0.945])
     cells = {row[0]: row[1:] for row in summary_rows(record)}
-    assert cells["Score int8 (test)"][0] == "94.8 ± 0.3 % (3 seeds)"
-    assert "seeds" not in cells["Score int8 (test)"][1]
+    assert cells["Accuracy int8 (test)"][0] == "94.8 ± 0.3 % (3 seeds)"
+    assert "seeds" not in cells["Accuracy int8 (test)"][1]
     shipped = record["models"][0]["score"]["int8"]["test"]
     assert cells["  of the shipped seed"][0] == f"{100 * shipped:.1f} %"
 

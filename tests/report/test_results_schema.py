@@ -60,8 +60,8 @@ def test_a_diverged_loss_is_a_missing_one(tmp_path: Path) -> None:
         ("[1]", "damaged"),
         ("[" * 100_000, "damaged"),
         ("{}", "schema_version: Field required"),
-        ('{"schema_version": 1}', "schema version 1; this program reads version 2"),
-        ('{"schema_version": 3}', "schema version 3; this program reads version 2"),
+        ('{"schema_version": 2}', "schema version 2; this program reads version 3"),
+        ('{"schema_version": 4}', "schema version 4; this program reads version 3"),
         ('{"schema_version": "2"}', "schema_version"),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def break_confusion(record: dict[str, Any]) -> None:
-    record["models"][1]["confusion"]["float"].pop()
+    record["models"][1]["test"]["float"]["confusion"].pop()
 
 
 def break_counts(record: dict[str, Any]) -> None:

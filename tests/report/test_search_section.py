@@ -24,6 +24,7 @@ from tinyml_nas.report.labels import (
     Rectangle,
     place_labels,
 )
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.resources import binding_text, budget_lines, refusals
 from tinyml_nas.report.schema import Results, parse_results
 from tinyml_nas.report.search_page import search_context
@@ -33,6 +34,8 @@ from tinyml_nas.report.versus import versus
 pytestmark = pytest.mark.fast
 
 CANVAS = Rectangle(0, 0, 300, 200)
+
+ACCURACY = Metric("accuracy")
 
 
 def checked(record: dict[str, Any]) -> Search:
@@ -73,7 +76,7 @@ def test_refusals_are_named_and_ordered() -> None:
 def test_every_candidate_is_a_dot_that_says_what_it_is() -> None:
     search = searched()
     for chart, resource in zip(
-        front_charts(search), ("flash_bytes", "latency_seconds"), strict=True
+        front_charts(search, ACCURACY), ("flash_bytes", "latency_seconds"), strict=True
     ):
         assert {dot.title.split(":")[0] for dot in chart.dots} == {p.id for p in search.points}
         by_id = {dot.title.split(":")[0]: dot for dot in chart.dots}
@@ -89,7 +92,7 @@ def test_every_candidate_is_a_dot_that_says_what_it_is() -> None:
 
 def test_larger_dots_mean_more_ram() -> None:
     search = searched()
-    dots = {dot.title.split(":")[0]: dot for dot in front_charts(search)[0].dots}
+    dots = {dot.title.split(":")[0]: dot for dot in front_charts(search, ACCURACY)[0].dots}
     front = sorted(search.front, key=lambda p: p.ram_bytes)
     assert all(dots[a.id].radius <= dots[b.id].radius for a, b in pairwise(front))
     assert dots[front[0].id].radius < dots[front[-1].id].radius
@@ -99,7 +102,7 @@ def test_poor_candidates_stand_on_the_edge_and_are_counted() -> None:
     record = chain_search(random.Random(4))
     for point in record["points"][:2]:
         point.update(score=0.01, epochs=3)
-    chart = front_charts(checked(record))[0]
+    chart = front_charts(checked(record), ACCURACY)[0]
     low = [dot for dot in chart.dots if dot.tone == "low"]
     number = int(chart.note.split()[0])
     assert number == len(low) >= 2
@@ -120,12 +123,12 @@ def test_the_staircase_rises_and_nothing_of_the_front_is_above_it() -> None:
 def test_without_latency_the_second_picture_is_about_macs() -> None:
     record = chain_search(random.Random(5))
     record["points"][0]["latency_seconds"] = None
-    charts = front_charts(checked(record))
+    charts = front_charts(checked(record), ACCURACY)
     assert [chart.x_title for chart in charts] == ["flash", "MACs"]
 
 
 def test_a_front_of_one_point_is_drawn() -> None:
-    chart = front_charts(searched(1))[0]
+    chart = front_charts(searched(1), ACCURACY)[0]
     assert [label.text for label in chart.labels] == ["c0"]
     assert len(chart.dots) == 1
     assert len(chart.x_ticks) > 1
@@ -136,20 +139,20 @@ def test_a_chosen_one_beside_the_front_is_marked_and_named() -> None:
     record = chain_search(random.Random(6))
     front = {p["id"] for p in record["front"]}
     record["chosen"] = next(p["id"] for p in record["points"] if p["id"] not in front)
-    chart = front_charts(checked(record))[0]
+    chart = front_charts(checked(record), ACCURACY)[0]
     assert chart.chosen is not None
     assert record["chosen"] in {label.text for label in chart.labels}
 
 
 def test_thousands_of_candidates_stay_a_small_picture() -> None:
     search = searched(1500)
-    chart = front_chart(search, "flash_bytes")
+    chart = front_chart(search, "flash_bytes", ACCURACY)
     assert len(chart.dots) == TITLED + len(search.front)
     assert len(chart.dots) + chart.dust.count("M") == 1500
 
 
 def test_a_search_without_points_has_no_picture() -> None:
-    assert front_charts(checked({"strategy": "darts"})) == []
+    assert front_charts(checked({"strategy": "darts"}), ACCURACY) == []
 
 
 @settings(max_examples=50, deadline=None)
@@ -236,7 +239,7 @@ def test_a_genome_of_another_space_is_told_choice_by_choice() -> None:
 def test_contenders_share_one_scale() -> None:
     comparison = Results.model_validate(sample_results()).comparison
     assert comparison is not None
-    rows = versus(comparison).rows
+    rows = versus(comparison, ACCURACY).rows
     assert [row.contender.kind for row in rows] == ["searched", "random", "zoo"]
     assert [row.verdict for row in rows] == ["", "beaten", "beaten"]
     assert rows[1].difference == "+0.6 ± 0.5"
@@ -253,7 +256,7 @@ def test_one_seed_beats_nobody() -> None:
         side.update(scores=side["scores"][:1], sd=None, standard_error=None)
     comparison = Results.model_validate(record).comparison
     assert comparison is not None
-    rows = versus(comparison).rows
+    rows = versus(comparison, ACCURACY).rows
     assert [row.verdict for row in rows] == ["", "not known", "not known"]
     assert all(row.low == row.mean == row.high for row in rows)
 
@@ -262,7 +265,7 @@ def test_the_budget_is_a_line_in_the_charts_of_expected_cost() -> None:
     charts = {chart.title: chart for chart in cell_charts(sample_cell_results())}
     costs = ["Parameters", "RAM", "MACs"]  # the latency is 0 throughout: not known
     others = ["Entropy", "Skip connections", "Score"]
-    assert list(charts) == ["Loss", "Validation score", *costs, *others]
+    assert list(charts) == ["Loss", "Validation accuracy", *costs, *others]
     assert [line.label for line in charts["RAM"].lines][-1] == "budget"
     assert [line.label for line in charts["MACs"].lines] == [
         "expected in the supernet",
@@ -287,6 +290,6 @@ def test_axis_labels_are_short() -> None:
     assert [fmt.thousands(v) for v in (500, 25_000)] == ["500", "25 k"]
     assert fmt.short_latency(0.0025) == "2.5 ms"
     assert fmt.latency(None) == "–"
-    assert fmt.spread(0.948, 0.003, 3) == "94.8 ± 0.3 % (3 seeds)"
-    assert fmt.spread(0.948, None) == "94.8 %"
-    assert fmt.spread(None, None) == "–"
+    assert ACCURACY.spread(0.948, 0.003, 3) == "94.8 ± 0.3 % (3 seeds)"
+    assert ACCURACY.spread(0.948, None) == "94.8 %"
+    assert ACCURACY.spread(None, None) == "–"

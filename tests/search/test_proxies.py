@@ -24,11 +24,12 @@ from tinyml_nas.graph import (
     Shape,
 )
 from tinyml_nas.search.proxies import load_proxy, proxy_names
-from tinyml_nas.search.proxies.protocol import Probe
+from tinyml_nas.search.proxies.protocol import Batches, Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks.classification import Classification
 
 pytestmark = pytest.mark.fast
 
@@ -202,9 +203,15 @@ def test_naswot(perceptron):
     sign, expected = np.linalg.slogdet(code.shape[1] - distance.astype(float))
     assert (len(distinct), sign) == (5, 1)
     x, y = perceptron.batches[0]
-    some = Probe(perceptron.network, perceptron.module, ((x[distinct], y[distinct]),))
+    some = Probe(
+        perceptron.network,
+        perceptron.module,
+        Batches(((x[distinct], y[distinct]),), Classification(2)),
+    )
     assert score("naswot", some) == pytest.approx(expected, abs=1e-6)
-    twins = Probe(perceptron.network, perceptron.module, ((x[[0, 0, 1]], y[:3]),))
+    twins = Probe(
+        perceptron.network, perceptron.module, Batches(((x[[0, 0, 1]], y[:3]),), Classification(2))
+    )
     assert score("naswot", twins) < -20
 
 
@@ -234,9 +241,9 @@ def test_synflow_of_a_convolution_sees_no_norm():
     head = np.abs(module.classifier.conv.weight.detach().double().numpy()[:, :, 0])
     taps = conv.sum(1)  # padding silences the outer tap at either end
     mean = (5 * taps.sum(1) - taps[:, 0] - taps[:, 2]) / 5
-    assert load_proxy("synflow").score(Probe(network, module, ())) == pytest.approx(
-        2 * (head @ mean).sum(), rel=1e-6
-    )
+    assert load_proxy("synflow").score(
+        Probe(network, module, Batches((), Classification(2)))
+    ) == pytest.approx(2 * (head @ mean).sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", proxy_names())

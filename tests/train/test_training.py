@@ -17,10 +17,11 @@ from tinyml_nas.graph import Shape
 from tinyml_nas.train import loop
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.builder import NetworkModule, build_module
-from tinyml_nas.train.loop import FitResult, batches, class_weights, fit
+from tinyml_nas.train.loop import FitResult, batches, fit
 from tinyml_nas.train.metrics import accuracy, confusion_matrix, macro_f1
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks.classification import class_weights
 from tinyml_nas.zoo import ZOO
 
 pytestmark = pytest.mark.fast

@@ -115,6 +115,10 @@ class Dataset(Section):
     label_column: str | None = Field(
         default=None, description="Column or array with the labels of a single-file data set."
     )
+    normal_class: str = Field(
+        default="Normal",
+        description="Class that is normal, for anomaly detection; every other is an anomaly.",
+    )
     generator: Literal["arc_fault"] | None = Field(
         default=None, description="A synthetic signal made on the spot instead of recordings."
     )

@@ -47,6 +47,12 @@ Variables = Annotated[
 ]
 
 
+Targets = Annotated[
+    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+    BeforeValidator(listed),
+]
+
+
 class DataProcessing(Section):
     """Windows and features; a preset gives the values that are not written out."""
 
@@ -63,6 +69,12 @@ class DataProcessing(Section):
     variables: Variables = Field(
         default=1, description="The first n columns, or a list of column numbers or names."
     )
+    target_variables: Targets = Field(
+        default=(),
+        description="Columns to learn, by number or name. Default of a regression: the last one; "
+        "of a forecast: the variables.",
+    )
+    forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")
     frame_size: Count = Field(default=1, description="Samples per frame.")
@@ -95,8 +107,6 @@ class DataProcessing(Section):
     scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
-    target_variables: Ignored = None
-    forecast_horizon: Ignored = None
     resampling_factor: Ignored = None
     offset: Ignored = None
     q15_scale_factor: Ignored = None

@@ -10,9 +10,16 @@ Variables = int | tuple[int | str, ...]
 
 
 def pick_columns(
-    variables: Variables, names: tuple[str, ...] | None, width: int, where: str
+    variables: Variables,
+    names: tuple[str, ...] | None,
+    width: int,
+    where: str,
+    key: str = "variables",
 ) -> list[int]:
-    """Indices of the wanted columns among ``width``; time, label and group columns do not count."""
+    """Indices of the wanted columns among ``width``; time, label and group columns do not count.
+
+    ``key`` is what asks for them.
+    """
     if isinstance(variables, int):
         if variables > width:
             columns = f"{width} column" + "s" * (width != 1)
@@ -21,20 +28,22 @@ def pick_columns(
                 hint="Lower data_processing_feature_extraction.variables, or add the column.",
             )
         return list(range(variables))
-    return [_pick_one(wanted, names, width, where) for wanted in variables]
+    return [_pick_one(wanted, names, width, where, key) for wanted in variables]
 
 
-def _pick_one(wanted: int | str, names: tuple[str, ...] | None, width: int, where: str) -> int:
+def _pick_one(
+    wanted: int | str, names: tuple[str, ...] | None, width: int, where: str, key: str
+) -> int:
     if isinstance(wanted, int):
         if wanted < width:
             return wanted
         raise DataError(
-            f"{where} has columns 0 to {width - 1}, but variables asks for column {wanted}.",
+            f"{where} has columns 0 to {width - 1}, but {key} asks for column {wanted}.",
             hint="Columns are counted from 0; time columns do not count.",
         )
     if names is None:
         raise DataError(
-            f"{where} has no header, but variables asks for column {wanted!r}.",
+            f"{where} has no header, but {key} asks for column {wanted!r}.",
             hint="Give the columns by number, or add a header.",
         )
     if wanted in names:

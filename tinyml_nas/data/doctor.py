@@ -11,6 +11,7 @@ from tinyml_nas.data.records import SIDES, DataSplits, Recording, RecordingSet
 from tinyml_nas.data.windows import Framing
 from tinyml_nas.errors import DataError
 
+HORIZON = {True: ", forecast_horizon", False: ""}
 IMBALANCE = 3.0
 """Largest over smallest class from which it is worth a word."""
 
@@ -20,7 +21,9 @@ def drop_copies(data: RecordingSet) -> RecordingSet:
     seen: dict[str, Recording] = {}
     copies = []
     for recording in data.recordings:
-        first = seen.setdefault(hashlib.sha256(recording.samples.tobytes()).hexdigest(), recording)
+        targets = b"" if recording.targets is None else recording.targets.tobytes()
+        digest = hashlib.sha256(recording.samples.tobytes() + targets).hexdigest()
+        first = seen.setdefault(digest, recording)
         if first is recording:
             continue
         if first.label != recording.label:
@@ -39,14 +42,15 @@ def drop_copies(data: RecordingSet) -> RecordingSet:
 def drop_short(data: RecordingSet, frame: Framing) -> RecordingSet:
     """The recordings that hold at least one model input; a class without any is an error."""
     kept = tuple(r for r in data.recordings if len(r) >= frame.shortest)
-    for label in data.class_names:
+    for label in data.class_names or ("",):
         own = [r for r in data.recordings if r.label == label]
         if own and max(len(r) for r in own) < frame.shortest:
             longest = max(own, key=len)
             raise DataError(
-                f"One model input takes {frame.shortest} samples, but the longest recording of "
-                f"class {label!r}, {longest.name}, has {len(longest)}.",
-                hint="Lower frame_size or num_frame_concat, or record longer.",
+                f"One model input takes {frame.shortest} samples, but the longest recording"
+                f"{f' of class {label!r}' if label else ''}, {longest.name}, has {len(longest)}.",
+                hint=f"Lower frame_size{HORIZON[frame.ahead > 0]} or num_frame_concat, or record "
+                "longer.",
             )
     short = [r for r in data.recordings if len(r) < frame.shortest]
     if not short:
@@ -64,6 +68,8 @@ def examine(splits: DataSplits) -> list[str]:
 
 
 def _imbalance(splits: DataSplits) -> list[str]:
+    if splits.task != "classification":
+        return []
     counts = np.bincount(splits.train.y, minlength=len(splits.class_names))
     most, least = int(counts.argmax()), int(counts.argmin())
     if counts[most] < IMBALANCE * counts[least]:

@@ -32,8 +32,9 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
     classes = (config.dataset.data_dir or "classes").strip("/")
     tree = open_tree(path, classes)
     problems = Problems()
-    labels = _labels(tree, classes, problems)
-    sides = _listed_sides(tree, classes, config, problems)
+    least = 1 if config.common.task == "anomaly" else 2
+    labels = _labels(tree, classes, least, problems)
+    sides = listed_sides(tree, classes, config, problems)
     recordings: list[Recording] = []
     sources: list[Source] = []
     names: tuple[str, ...] | None = None
@@ -50,12 +51,12 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
     if path.is_file():
         data = path.read_bytes()
         sources.insert(0, Source(path.name, sha256(data), len(data)))
-    notes = _unlisted_note(recordings) if sides else ()
+    notes = unlisted_note(recordings) if sides else ()
     return RecordingSet(tuple(recordings), names or (), tuple(labels), tuple(sources), notes)
 
 
-def _labels(tree: Tree, classes: str, problems: Problems) -> list[str]:
-    """Names of the class folders; each must hold at least one file."""
+def _labels(tree: Tree, classes: str, least: int, problems: Problems) -> list[str]:
+    """Names of the ``least`` or more class folders; each must hold at least one file."""
     top = [
         PurePosixPath(name) for name in tree.folders() if str(PurePosixPath(name).parent) == classes
     ]
@@ -64,11 +65,13 @@ def _labels(tree: Tree, classes: str, problems: Problems) -> list[str]:
         prefix = f"{classes}/{label}/"
         if not any(name.startswith(prefix) for name in tree.names()):
             problems.add(f"Class folder {prefix} is empty.", "Add recordings or remove the folder.")
-    if len(labels) < 2:
+    if len(labels) < least:
         found = f"only one class folder, {labels[0]!r}," if labels else "no class folders"
         problems.add(
             f"{tree.path} has {found} in {classes}/.",
-            "A classification needs at least two classes, one folder each.",
+            "A classification needs at least two classes, one folder each."
+            if least == 2
+            else "Put normal recordings into a folder of their own.",
         )
     return labels
 
@@ -84,20 +87,25 @@ def _files(
         )
         if len(parts) < 2 or parts[0] not in labels:
             continue
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in SUFFIXES:
+        if check_suffix(name, problems):
             files.append((name, parts[0]))
-        elif suffix in PICKLES:
-            problems.add(
-                f"{name} is a pickle, which can run code when it is read.",
-                "Convert it: numpy.save('name.npy', array, allow_pickle=False).",
-            )
-        else:
-            problems.add(
-                f"{name} is no recording: {suffix or 'no suffix'} is not read here.",
-                f"Recordings end in {', '.join(SUFFIXES)}; move other files elsewhere.",
-            )
     return files
+
+
+def check_suffix(name: str, problems: Problems) -> bool:
+    """Whether the file can be a recording; what cannot is a problem."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in PICKLES:
+        problems.add(
+            f"{name} is a pickle, which can run code when it is read.",
+            "Convert it: numpy.save('name.npy', array, allow_pickle=False).",
+        )
+    elif suffix not in SUFFIXES:
+        problems.add(
+            f"{name} is no recording: {suffix or 'no suffix'} is not read here.",
+            f"Recordings end in {', '.join(SUFFIXES)}; move other files elsewhere.",
+        )
+    return suffix in SUFFIXES
 
 
 def _samples(
@@ -132,7 +140,7 @@ def find_group(config: Config, name: str) -> str | None:
     return str(match.group(1))
 
 
-def _listed_sides(tree: Tree, classes: str, config: Config, problems: Problems) -> dict[str, Side]:
+def listed_sides(tree: Tree, classes: str, config: Config, problems: Problems) -> dict[str, Side]:
     """The side of each listed file; empty without lists, or where another split is asked for."""
     dataset = config.dataset
     if dataset.split_type != "amongst_files":
@@ -176,7 +184,8 @@ def _read_list(
             )
 
 
-def _unlisted_note(recordings: list[Recording]) -> tuple[str, ...]:
+def unlisted_note(recordings: list[Recording]) -> tuple[str, ...]:
+    """A note on files that the lists leave out."""
     unlisted = [recording.name for recording in recordings if recording.side is None]
     if not unlisted:
         return ()

@@ -13,10 +13,12 @@ import numpy as np
 
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
-from tinyml_nas.data.checks import check_classes, check_no_leak
+from tinyml_nas.data.anomalies import normal_first
+from tinyml_nas.data.checks import check_no_leak, check_sides
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
 from tinyml_nas.data.layout import PICKLES, read_layout
-from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment
+from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
+from tinyml_nas.data.series import read_series
 from tinyml_nas.data.single import read_single
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import arc_fault
@@ -28,8 +30,10 @@ GENERATORS: dict[str, Callable[[int], RecordingSet]] = {"arc_fault": arc_fault}
 
 def prepare_data(config: Config, console: Console) -> DataSplits:
     """The windows of the three sides, checked for leaks, and the manifest."""
-    kind = config.dataset.split_type
+    kind, task = config.dataset.split_type, config.common.task
     data = process(drop_copies(load_recordings(config)), config)
+    if task == "anomaly":
+        data = normal_first(data, config)
     frame = framing(config, data)
     data = drop_short(data, frame)
     segments = split(data, config, frame)
@@ -38,12 +42,18 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
         cut(data, [segment for segment in segments if segment.side == side], frame)
         for side in SIDES
     )
-    splits = DataSplits(train, validation, test, data.class_names, data.channel_names, frame.hop)
-    counts = {
-        side: np.bincount(splits.side(side).y, minlength=len(data.class_names)).tolist()
-        for side in SIDES
-    }
-    notes = [*data.notes, *check_classes(counts, data.class_names, kind)]
+    splits = DataSplits(
+        train,
+        validation,
+        test,
+        data.class_names,
+        data.channel_names,
+        frame.hop,
+        task,
+        data.target_names,
+    )
+    counts = _class_counts(splits)
+    notes = [*data.notes, *check_sides(splits, counts, kind)]
     notes += [*_left_out(data, segments), *examine(splits)]
     for note in notes:
         console.warning(note)
@@ -51,6 +61,15 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     manifest["windows"] = {side: len(splits.side(side)) for side in SIDES}
     _announce(data, manifest, console)
     return replace(splits, manifest=manifest)
+
+
+def _class_counts(splits: DataSplits) -> dict[Side, list[int]]:
+    """Windows of each class on each side; empty lists where there are no classes."""
+    classes = len(splits.class_names)
+    return {
+        side: np.bincount(splits.side(side).y, minlength=classes).tolist() if classes else []
+        for side in SIDES
+    }
 
 
 def load_recordings(config: Config) -> RecordingSet:
@@ -65,6 +84,8 @@ def load_recordings(config: Config) -> RecordingSet:
         )
     path = _existing(dataset.input_data_path, config.path.parent)
     suffix = path.suffix.lower()
+    if config.common.task in ("regression", "forecasting") and suffix not in PICKLES:
+        return read_series(path, config)
     if path.is_dir() or suffix == ".zip":
         return read_layout(path, config)
     if suffix in (".csv", ".npz"):
@@ -122,6 +143,7 @@ def _manifest(data: RecordingSet, segments: list[Segment], config: Config) -> di
         or Path(dataset.input_data_path or "").stem,
         "synthetic": data.synthetic,
         "classes": list(data.class_names),
+        "targets": list(data.target_names),
         "channels": list(data.channel_names),
         "split": {
             "type": "annotation_lists" if listed else dataset.split_type,
@@ -146,6 +168,12 @@ def _announce(data: RecordingSet, manifest: dict[str, Any], console: Console) ->
     what = "synthetic recordings" if data.synthetic else "recordings"
     windows = ", ".join(f"{n} {side}" for side, n in manifest["windows"].items())
     console.info(
-        f"{len(data.recordings)} {what}, {len(data.class_names)} classes, "
+        f"{len(data.recordings)} {what}, {_to_learn(data)}, "
         f"{len(data.channel_names)} channels; windows: {windows}"
     )
+
+
+def _to_learn(data: RecordingSet) -> str:
+    if data.target_names:
+        return f"{', '.join(data.target_names)} to learn"
+    return f"{len(data.class_names)} classes"

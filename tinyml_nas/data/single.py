@@ -2,21 +2,11 @@
 
 A table has one row per sample; a recording is a run of rows with one label (and one group).
 
-An .npz holds, besides any further array with one value per recording (``subject`` and the like):
-
-    X         [N, T, C] one window per row, [N, T] the same with one channel, or [sum of lengths, C]
-    lengths   [R] where X is concatenated: samples of each recording
-    y         [R] labels, as text or as numbers (the name can be changed by dataset.label_column)
-    classes   optional: the name of each number in y
-    channels  optional: the names of the C channels
-    scale     optional: [C] factors; the signal is X * scale (small integers save space)
-    names     optional: [R] a name for each recording
+The arrays of an .npz are described in ``arrays.py``.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
+from tinyml_nas.data.arrays import (
+    blocks_of,
+    channels_of,
+    group_name,
+    groups_of,
+    load_arrays,
+    per_recording,
+    scale_of,
+)
 from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.layout import sha256
 from tinyml_nas.data.records import Recording, RecordingSet, Source
-from tinyml_nas.data.tables import Cells, check_finite, is_time, load_npy, read_cells, to_numbers
-from tinyml_nas.data.tree import LARGEST_UNPACKED_BYTES
+from tinyml_nas.data.tables import Cells, check_finite, is_time, read_cells, to_numbers
 from tinyml_nas.errors import DataError
 
 Array = NDArray[Any]
@@ -41,7 +39,7 @@ def read_single(path: Path, config: Config) -> RecordingSet:
     source = Source(path.name, sha256(data), len(data))
     reader = _read_npz if path.suffix.lower() == ".npz" else _read_csv
     recordings, names, classes = reader(path, data, config)
-    if len(classes) < 2:
+    if len(classes) < (1 if config.common.task == "anomaly" else 2):
         raise DataError(
             f"{path.name} holds {len(classes)} class.", hint="A classification needs at least two."
         )
@@ -57,7 +55,7 @@ def _read_csv(path: Path, data: bytes, config: Config) -> Parts:
     label = _column(cells, config.dataset.label_column or "label", "label_column", path.name)
     group = None
     if config.dataset.split_type == "by_group":
-        group = _column(cells, _group_name(config, path.name), "group_by", path.name)
+        group = _column(cells, group_name(config, path.name), "group_by", path.name)
     left = [
         i for i in range(cells.width) if i not in (label, group) and not is_time(cells.header, i)
     ]
@@ -72,15 +70,6 @@ def _read_csv(path: Path, data: bytes, config: Config) -> Parts:
         for a, b in _runs(list(zip(labels, groups, strict=True)))
     ]
     return recordings, channel_names(left_names, picked), tuple(sorted(set(labels)))
-
-
-def _group_name(config: Config, where: str) -> str:
-    if config.dataset.group_by is None:
-        raise DataError(
-            f"split_type by_group needs to know which column of {where} holds the group.",
-            hint="Set dataset.group_by to its name.",
-        )
-    return config.dataset.group_by
 
 
 def _column(cells: Cells, wanted: str, key: str, where: str) -> int:
@@ -100,21 +89,17 @@ def _runs(keys: list[tuple[str, str | None]]) -> list[tuple[int, int]]:
 
 def _read_npz(path: Path, data: bytes, config: Config) -> Parts:
     """Recordings from the arrays of an .npz."""
-    arrays = _load_arrays(path)
+    arrays = load_arrays(path)
     label_name = config.dataset.label_column or "y"
-    blocks = _blocks(arrays, path.name)
-    y = _per_recording(arrays, label_name, "label_column", len(blocks), path.name)
-    groups: list[str] | list[None] = [None] * len(blocks)
-    if config.dataset.split_type == "by_group":
-        wanted = _group_name(config, path.name)
-        found = _per_recording(arrays, wanted, "group_by", len(blocks), path.name)
-        groups = [str(value) for value in found]
+    blocks = blocks_of(arrays, path.name)
+    y = per_recording(arrays, label_name, "label_column", len(blocks), path.name)
+    groups = groups_of(arrays, len(blocks), path.name, config)
     classes, labels = _classes(arrays, y, path.name)
     width = blocks[0].shape[1]
-    header = _channels(arrays, width, path.name)
+    header = channels_of(arrays, width, path.name)
     variables = config.data_processing_feature_extraction.variables
     picked = pick_columns(variables, header, width, path.name)
-    scale = _scale(arrays, width, path.name)
+    scale = scale_of(arrays, width, path.name)
     names = arrays.get("names")
     recordings = []
     for index, block in enumerate(blocks):
@@ -123,59 +108,6 @@ def _read_npz(path: Path, data: bytes, config: Config) -> Parts:
         check_finite(values, name)
         recordings.append(Recording(name, labels[index], values.astype(np.float32), groups[index]))
     return recordings, channel_names(header, picked), classes
-
-
-def _load_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an .npz by name; nothing of it can run code."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED_BYTES:
-                raise DataError(f"{path.name} is too large unpacked.", hint="Split the data set.")
-            return {
-                name.removesuffix(".npy"): load_npy(archive.read(name), f"{name} in {path.name}")
-                for name in archive.namelist()
-            }
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise DataError(
-            f"{path} cannot be opened as .npz: {error}.", hint="Copy or write the file again."
-        ) from None
-
-
-def _blocks(arrays: dict[str, Array], where: str) -> list[Array]:
-    """The samples [T, C] of each recording."""
-    if "X" not in arrays or arrays["X"].dtype.kind not in "iuf" or arrays["X"].size == 0:
-        raise DataError(
-            f"{where} has no array X of numbers.", hint="X holds the samples: [N, T, C] or [T, C]."
-        )
-    x = arrays["X"]
-    if x.ndim == 3:
-        return list(x)
-    if x.ndim != 2:
-        raise DataError(f"X in {where} has the shape {x.shape}.", hint="Use [N, T, C] or [T, C].")
-    if "lengths" not in arrays:
-        return list(x[:, :, None])
-    lengths = arrays["lengths"]
-    if lengths.dtype.kind not in "iu" or (lengths < 1).any() or int(lengths.sum()) != len(x):
-        raise DataError(
-            f"lengths in {where} add up to {lengths.sum()}, X has {len(x)} samples.",
-            hint="lengths holds the number of samples of each recording, in order.",
-        )
-    return np.split(x, np.cumsum(lengths)[:-1])
-
-
-def _per_recording(arrays: dict[str, Array], name: str, key: str, count: int, where: str) -> Array:
-    """The array ``name``, which has one value per recording."""
-    if name not in arrays:
-        raise DataError(
-            f"{where} has no array {name!r}; it has {', '.join(sorted(arrays))}.",
-            hint=f"Set dataset.{key} to the name of an array.",
-        )
-    if arrays[name].shape != (count,):
-        raise DataError(
-            f"{name} in {where} has the shape {arrays[name].shape}, there are {count} recordings.",
-            hint=f"{name} needs one value per recording.",
-        )
-    return arrays[name]
 
 
 def _classes(arrays: dict[str, Array], y: Array, where: str) -> tuple[tuple[str, ...], list[str]]:
@@ -190,24 +122,3 @@ def _classes(arrays: dict[str, Array], y: Array, where: str) -> tuple[tuple[str,
             hint="With an array classes, y holds numbers from 0 on.",
         )
     return tuple(names), [names[value] for value in y]
-
-
-def _channels(arrays: dict[str, Array], width: int, where: str) -> tuple[str, ...] | None:
-    """The names of the channels, if there are any."""
-    if "channels" not in arrays:
-        return None
-    if arrays["channels"].shape != (width,):
-        raise DataError(
-            f"channels in {where} has the shape {arrays['channels'].shape}.",
-            hint=f"It needs {width} names, one per column of X.",
-        )
-    return tuple(str(name) for name in arrays["channels"])
-
-
-def _scale(arrays: dict[str, Array], width: int, where: str) -> Array:
-    scale = arrays.get("scale", np.ones(width))
-    if scale.shape != (width,):
-        raise DataError(
-            f"scale in {where} has the shape {scale.shape}.", hint=f"It needs {width} factors."
-        )
-    return scale.astype(np.float64)

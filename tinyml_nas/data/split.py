@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,30 @@ MISSING_CLASS = 10.0
 
 
 def split(data: RecordingSet, config: Config, frame: Framing) -> list[Segment]:
-    """Every used stretch of every recording with its side, in the order of the recordings."""
+    """Every used stretch of every recording with its side, in the order of the recordings.
+
+    For anomaly detection what is not normal goes to the test side, or nowhere where that side has
+    nothing of its group.
+    """
+    if config.common.task != "anomaly":
+        return _split(data, config, frame)
+    normal = [i for i, r in enumerate(data.recordings) if r.label == data.class_names[0]]
+    known = replace(
+        data,
+        recordings=tuple(data.recordings[i] for i in normal),
+        class_names=data.class_names[:1],
+    )
+    segments = [replace(s, recording=normal[s.recording]) for s in _split(known, config, frame)]
+    seen = {data.recordings[s.recording].group for s in segments if s.side != "test"} - {None}
+    segments += [
+        Segment(index, 0, len(recording), "test")
+        for index, recording in enumerate(data.recordings)
+        if recording.label != data.class_names[0] and recording.group not in seen
+    ]
+    return sorted(segments, key=lambda s: (s.recording, s.start))
+
+
+def _split(data: RecordingSet, config: Config, frame: Framing) -> list[Segment]:
     if any(recording.side for recording in data.recordings):
         return [
             Segment(index, 0, len(recording), recording.side)
@@ -80,12 +104,13 @@ def _amongst_files(data: RecordingSet, config: Config) -> dict[int, Side]:
     problems = Problems()
     rng = seeded(config.common.seed, "split")
     sides: dict[int, Side] = {}
-    for label in data.class_names:
+    for label in data.class_names or ("",):
         members = [i for i, recording in enumerate(data.recordings) if recording.label == label]
         if len(members) < len(SIDES):
             count = "1 recording" if len(members) == 1 else f"{len(members)} recordings"
             problems.add(
-                f"Class {label!r} has {count}, too few for three sides.",
+                f"{f'Class {label!r} has' if label else 'There is only'} {count}, too few for "
+                "three sides.",
                 "Record more files, or set dataset.split_type to within_files.",
             )
             continue
@@ -122,10 +147,11 @@ def _by_group(data: RecordingSet, config: Config, frame: Framing) -> dict[int, S
 def _group_counts(data: RecordingSet, frame: Framing) -> dict[str, NDArray[np.float64]]:
     """Windows per class of each group, groups sorted by name."""
     groups = sorted({str(recording.group) for recording in data.recordings})
-    counts = {group: np.zeros(len(data.class_names)) for group in groups}
+    column = {label: index for index, label in enumerate(data.class_names or ("",))}
+    counts = {group: np.zeros(len(column)) for group in groups}
     for index, recording in enumerate(data.recordings):
         windows = len(starts(Segment(index, 0, len(recording), "train"), frame))
-        counts[str(recording.group)][data.class_names.index(recording.label)] += windows
+        counts[str(recording.group)][column[recording.label]] += windows
     return counts
 
 

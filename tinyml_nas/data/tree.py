@@ -155,7 +155,7 @@ class SubTree(Tree):
 
 def open_tree(path: Path, classes: str) -> Tree:
     """The tree with the folder ``classes`` at its top: the path itself or its only folder."""
-    tree: Tree = ZipTree(path) if path.is_file() else FolderTree(path)
+    tree = _opened(path)
     folders = tree.folders()
     if classes in folders:
         return tree
@@ -168,3 +168,16 @@ def open_tree(path: Path, classes: str) -> Tree:
         f"{path} has no folder {classes!r}.",
         hint=f"Put the recordings into {classes}/<label>/*.csv, or set dataset.data_dir.",
     )
+
+
+def whole_tree(path: Path) -> Tree:
+    """The tree of a folder or a zip; where the top holds nothing but one folder, of that one."""
+    tree = _opened(path)
+    top = {PurePosixPath(name).parts[0] for name in tree.names()}
+    if len(top) == 1 and (only := top.pop()) in tree.folders() and only != "files":
+        return SubTree(tree, only)
+    return tree
+
+
+def _opened(path: Path) -> Tree:
+    return ZipTree(path) if path.is_file() else FolderTree(path)

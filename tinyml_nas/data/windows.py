@@ -14,6 +14,8 @@ from tinyml_nas.config import Config
 from tinyml_nas.data.records import Recording, RecordingSet, Segment, WindowSet
 from tinyml_nas.errors import ConfigError, DataError
 
+Float32 = NDArray[np.float32]
+
 WHOLE_RECORDING = 1
 """``frame_size`` as it is when nobody has set it: a recording is one window."""
 STRIDE_NOT_SET = 0.01
@@ -22,11 +24,15 @@ STRIDE_NOT_SET = 0.01
 
 @dataclass(frozen=True)
 class Framing:
-    """Window length, step between windows, and the shortest useful stretch, all in samples."""
+    """Window length, step between windows, and the shortest useful stretch, all in samples.
+
+    ``ahead`` samples after a window are what a forecast is about.
+    """
 
     length: int
     hop: int
     shortest: int
+    ahead: int = 0
 
 
 def framing(config: Config, data: RecordingSet) -> Framing:
@@ -42,7 +48,9 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     if "SimpleWindow" not in processing.data_proc_transforms and stride == STRIDE_NOT_SET:
         stride = 1.0
     hop = max(1, int(stride * length + 0.5))
-    return Framing(length, hop, length + (processing.num_frame_concat - 1) * hop)
+    ahead = processing.forecast_horizon if config.common.task == "forecasting" else 0
+    shortest = length + (processing.num_frame_concat - 1) * hop + ahead
+    return Framing(length, hop, shortest, ahead)
 
 
 def _common_length(data: RecordingSet) -> int:
@@ -74,12 +82,13 @@ def process(data: RecordingSet, config: Config) -> RecordingSet:
 def _thin(recording: Recording, scale: np.float32, factor: float) -> Recording:
     """Every factor-th sample, as on a device that simply reads its converter less often."""
     picked = (np.arange(int(np.ceil(len(recording) / factor))) * factor).astype(np.int64)
-    return replace(recording, samples=recording.samples[picked] / scale)
+    targets = None if recording.targets is None else recording.targets[picked]
+    return replace(recording, samples=recording.samples[picked] / scale, targets=targets)
 
 
 def starts(segment: Segment, frame: Framing) -> range:
     """First samples of the windows that lie wholly inside a segment."""
-    return range(segment.start, segment.stop - frame.length + 1, frame.hop)
+    return range(segment.start, segment.stop - frame.length - frame.ahead + 1, frame.hop)
 
 
 def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSet:
@@ -90,10 +99,29 @@ def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSe
     x = np.empty((len(places), len(data.channel_names), frame.length), dtype=np.float32)
     for index, (recording, start) in enumerate(places):
         x[index] = recordings[recording].samples[start : start + frame.length].T
-    y = np.array([label[recordings[r].label] for r, _ in places], dtype=np.int64)
+    y = (
+        np.array([label[recordings[r].label] for r, _ in places], dtype=np.int64)
+        if not data.target_names
+        else _values(data, places, frame)
+    )
     where = np.array(places, dtype=np.int64).reshape(-1, 2)
     owner, sample = where[:, 0].copy(), where[:, 1].copy()
     return WindowSet(x, y, owner, sample, _group_numbers(data)[owner])
+
+
+def _values(data: RecordingSet, places: list[tuple[int, int]], frame: Framing) -> Float32:
+    """What a window is to tell: the mean of its targets, or their last value and the next ones."""
+    steps = 1 + frame.ahead
+    y = np.empty((len(places), steps * len(data.target_names)), dtype=np.float32)
+    for index, (recording, start) in enumerate(places):
+        targets = data.recordings[recording].targets
+        assert targets is not None
+        stop = start + frame.length
+        if frame.ahead:
+            y[index] = targets[stop - 1 : stop + frame.ahead].ravel()
+        else:
+            y[index] = targets[start:stop].mean(axis=0, dtype=np.float64)
+    return y
 
 
 def _group_numbers(data: RecordingSet) -> NDArray[np.int64]:

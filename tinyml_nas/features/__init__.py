@@ -6,7 +6,13 @@ extract_features(data, config, console) -> FeatureSet
 from __future__ import annotations
 
 from tinyml_nas.features.chain import STEPS
-from tinyml_nas.features.extract import Examples, FeatureSet, Normalization, extract_features
+from tinyml_nas.features.extract import (
+    Examples,
+    FeatureSet,
+    Normalization,
+    Targets,
+    extract_features,
+)
 from tinyml_nas.features.frontend import FixedChain, Frontend, make_frontend
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "FixedChain",
     "Frontend",
     "Normalization",
+    "Targets",
     "extract_features",
     "make_frontend",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
+from tinyml_nas.config.common import Task
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, WindowSet
 from tinyml_nas.errors import ConfigError, DataError
@@ -26,12 +28,18 @@ BLOCK = 2048
 class Examples:
     """Model inputs x [N, C, F], not yet normalized, and the label and group of each.
 
-    Examples of one group must stay on one side of every further split; see ``WindowSet``.
+    Labels are class numbers y [N], or the values of targets y [N, K].  Examples of one group must
+    stay on one side of every further split; see ``WindowSet``.
     """
 
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     group: NDArray[np.int64]
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """What every part of a division should have its share of: the classes, where there are."""
+        return self.y if self.y.ndim == 1 else np.zeros(len(self.y), np.int64)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -41,6 +49,20 @@ class Examples:
 class Normalization:
     """Per channel, the model sees (x - mean) / std; fitted on the training side only, std > 0."""
 
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a regression or a forecast gives: ``horizon`` values of each named target.
+
+    ``mean`` and ``std`` (horizon * names,) are those of the training side, ordered by step, then by
+    name; std > 0.
+    """
+
+    names: tuple[str, ...]
+    horizon: int
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
 
@@ -60,6 +82,15 @@ class FeatureSet:
     channel_names: tuple[str, ...]
     chain: tuple[str, ...]
     fixed: FixedChain | None = None
+    task: Task = "classification"
+    targets: Targets | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of values that a network is to give."""
+        if self.task == "anomaly":
+            return int(self.train.x[0].size)
+        return len(self.class_names) if self.targets is None else len(self.targets.mean)
 
 
 def extract_features(data: DataSplits, config: Config, console: Console) -> FeatureSet:
@@ -72,13 +103,24 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     final = check_chain(steps, shape, settings)
     train, validation, test = (run_chain(steps, data.side(side), settings) for side in SIDES)
     for side, examples in zip(SIDES, (train, validation, test), strict=True):
-        _check_classes(examples, data.class_names, side)
+        _check_examples(examples, data, side)
     names = data.channel_names if final.channels == channels else ("+".join(data.channel_names),)
     chain = tuple(step.name for step in steps)
     console.info(f"{' → '.join(chain) or 'samples as they are'}: {final.channels} × {final.length}")
     normalization = fit_normalization(train.x)
     fixed = _fixed_chain(steps, settings, data, config, console)
-    return FeatureSet(train, validation, test, normalization, data.class_names, names, chain, fixed)
+    return FeatureSet(
+        train,
+        validation,
+        test,
+        normalization,
+        data.class_names,
+        names,
+        chain,
+        fixed,
+        data.task,
+        fit_targets(train, data),
+    )
 
 
 def _fixed_chain(
@@ -140,11 +182,27 @@ def fit_normalization(x: NDArray[np.float32]) -> Normalization:
     return Normalization(mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32))
 
 
-def _check_classes(examples: Examples, class_names: tuple[str, ...], side: str) -> None:
+def fit_targets(train: Examples, data: DataSplits) -> Targets | None:
+    """Mean and standard deviation of what is to be learned, or None where that is no number."""
+    if not data.target_names:
+        return None
+    future = train.y[:, len(data.target_names) :] if data.task == "forecasting" else train.y
+    scale = fit_normalization(future[:, :, None])
+    horizon = future.shape[1] // len(data.target_names)
+    return Targets(data.target_names, horizon, scale.mean, scale.std)
+
+
+def _check_examples(examples: Examples, data: DataSplits, side: str) -> None:
     """Raise for a class whose frames were too few to be joined."""
-    counts = np.bincount(examples.y, minlength=len(class_names))
-    missing = [name for name, count in zip(class_names, counts, strict=True) if not count]
-    if missing and (side == "train" or len(missing) == len(class_names)):
+    if data.target_names:
+        missing, absent = ["any kind"], not len(examples)
+    else:
+        counts = np.bincount(examples.y, minlength=len(data.class_names))
+        missing = [name for name, n in zip(data.class_names, counts, strict=True) if not n]
+        if data.task == "anomaly":
+            missing = missing if data.class_names[0] in missing else []
+        absent = bool(missing) and (side == "train" or len(missing) == len(data.class_names))
+    if absent:
         raise DataError(
             f"No {side} example of {', '.join(missing)} is left after joining frames.",
             hint="Lower num_frame_concat or frame_skip, or record longer.",

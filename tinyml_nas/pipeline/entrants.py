@@ -57,7 +57,7 @@ def zoo_network(name: str, features: FeatureSet) -> Network:
     """The zoo's model of that name for the data at hand."""
     channels, length = features.train.x.shape[1:]
     try:
-        return ZOO[name].build(Shape(channels, length), len(features.class_names))
+        return ZOO[name].build(Shape(channels, length), features.outputs)
     except ValueError as error:
         raise ConfigError(
             f"{name} cannot read an input of {channels} x {length}: {error}",

@@ -14,19 +14,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.graph import Network
+from tinyml_nas.graph import INPUT, Network
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
+from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.search.evaluator import joined, taken
 from tinyml_nas.search.workers import open_workers
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
-from tinyml_nas.train.metrics import IntArray, accuracy, confusion_matrix
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import derive_seed, generator, make_deterministic
+from tinyml_nas.train.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,17 @@ class FinalFit:
                 seed=derive_seed(seed, "quantize"), checkpoint=folder / "fine_tuning.npz",
                 resume=True, console=console, title=f"fine-tune {job.title}",
             )  # fmt: skip
-        validation = self.features.validation
-        matrices = (
-            confusions(module, quantized, self.features, validation) if len(validation) else {}
-        )
-        scores = {precision: accuracy(matrix) for precision, matrix in matrices.items()}
-        return Fitted(module, result, quantized, scores)
+        return Fitted(module, result, quantized, self._validated(module, quantized))
+
+    def _validated(self, module: NetworkModule, quantized: Quantized | None) -> dict[str, float]:
+        """Score by precision; empty where nothing validates."""
+        if not len(self.features.validation):
+            return {}
+        task = task_of(self.features)
+        judged = task.judged(self.features.validation)
+        y = torch.from_numpy(judged.y)
+        answered = answers(module, quantized, self.features, judged)
+        return {p: task.score(a.outputs, a.wanted, y) for p, a in answered.items()}
 
     def in_worker(self, job: Job) -> None:
         """Do ``job`` in a process of its own, for its checkpoints."""
@@ -135,18 +142,33 @@ def best_seed(fits: Sequence[Fitted]) -> int:
     return scores.index(max(scores))
 
 
-def confusions(
+@dataclass(frozen=True)
+class Answers:
+    """What a network gave for some examples (N, K), and what it should have given."""
+
+    outputs: Tensor
+    wanted: Tensor
+
+
+def answers(
     module: NetworkModule, quantized: Quantized | None, features: FeatureSet, part: Examples
-) -> dict[str, IntArray]:
-    """Confusion matrix on ``part`` by precision: float, and int8 where there is one."""
-    logits = predict(module, Normalizer(features)(torch.from_numpy(part.x)))
-    classes: dict[str, IntArray] = {"float": logits.argmax(1).numpy()}
+) -> dict[str, Answers]:
+    """The answers to ``part`` by precision: float, and int8 where there is one.
+
+    An int8 network is held against what it reads: its quantized input.
+    """
+    task, y = task_of(features), torch.from_numpy(part.y)
+    x = Normalizer(features)(torch.from_numpy(part.x))
+    found = {"float": Answers(predict(module, x), task.wanted(x, y))}
     if quantized is not None:
         net = quantized.integer
-        scores = run_reference(net, quantize_input(net, part.x))[net.network.output]
-        classes["int8"] = np.argmax(scores.reshape(len(part.x), -1), axis=1)
-    labels = len(features.class_names)
-    return {name: confusion_matrix(part.y, found, labels) for name, found in classes.items()}
+        tensors = run_reference(net, quantize_input(net, part.x))
+        read, given = (
+            torch.from_numpy(dequantize(net.scales[name], tensors[name]))
+            for name in (INPUT, net.network.output)
+        )
+        found["int8"] = Answers(given.flatten(1), task.wanted(read, y))
+    return found
 
 
 def without_test(features: FeatureSet) -> FeatureSet:

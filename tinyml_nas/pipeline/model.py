@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from tinyml_nas.export import export_model
 from tinyml_nas.export.stage import ProvenStream, golden_windows
+from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.context import Context
-from tinyml_nas.pipeline.final import Entrant, Fitted, confusions
+from tinyml_nas.pipeline.final import Answers, Entrant, Fitted, answers
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.quantize.stream import Voting, agreement, make_stream, sample_streams, save_stream
+from tinyml_nas.search.evaluator import joined
 from tinyml_nas.train.checkpoint import save_checkpoint
-from tinyml_nas.train.metrics import accuracy, macro_f1
+from tinyml_nas.train.tasks import task_of
 
 STREAM_FILE = "stream.npz"
 PROVEN_STREAMS = 3
@@ -94,26 +100,52 @@ def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | Non
 
 
 def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, Any]:
-    """Score of every seed; score, macro F1 and confusion of the shipped one."""
+    """Score of every seed; score and all metrics of the shipped one."""
     features = context.features
+    task, y = task_of(features), torch.from_numpy(features.test.y)
     tests = [
-        confusions(fitted.module, fitted.quantized, features, features.test)
+        answers(fitted.module, fitted.quantized, features, features.test)
         if context.config.testing.enable
         else {}
         for fitted in fits
     ]
     seeds = [
-        _seed_record(number, fitted, {p: accuracy(m) for p, m in test.items()}, number == shipped)
+        _seed_record(
+            number,
+            fitted,
+            {p: task.score(a.outputs, a.wanted, y) for p, a in test.items()},
+            number == shipped,
+        )
         for number, (fitted, test) in enumerate(zip(fits, tests, strict=True))
     ]
     precisions = ("float", "int8") if fits[shipped].quantized else ("float",)
+    known = _Known(fits[shipped], features)
     return {
-        "score": {p: _accuracy_record(p, seeds[shipped]) for p in precisions},
+        "score": {p: _score_record(p, seeds[shipped]) for p in precisions},
         "score_sd": {p: _sd([seed[f"{p}_test"] for seed in seeds]) for p in ("float", "int8")},
         "seeds": seeds,
-        "f1": {p: macro_f1(matrix) for p, matrix in tests[shipped].items()},
-        "confusion": {p: matrix.tolist() for p, matrix in tests[shipped].items()},
+        "test": {
+            p: {"examples": len(features.test)}
+            | task.evaluate(a.outputs, a.wanted, features.test, partial(known, p))
+            for p, a in tests[shipped].items()
+        },
     }
+
+
+class _Known:
+    """Answers on what a network was made of, computed where a metric asks for them."""
+
+    def __init__(self, fitted: Fitted, features: FeatureSet) -> None:
+        self.fitted, self.features = fitted, features
+
+    def __call__(self, precision: str) -> tuple[Tensor, Tensor]:
+        answered = self._answers[precision]
+        return answered.outputs, answered.wanted
+
+    @cached_property
+    def _answers(self) -> dict[str, Answers]:
+        part = joined(self.features.train, self.features.validation)
+        return answers(self.fitted.module, self.fitted.quantized, self.features, part)
 
 
 def _seed_record(
@@ -127,8 +159,8 @@ def _seed_record(
     }
 
 
-def _accuracy_record(precision: str, seed: dict[str, Any]) -> dict[str, float | None]:
-    """Accuracies by side; a test that was not opened has no entry."""
+def _score_record(precision: str, seed: dict[str, Any]) -> dict[str, float | None]:
+    """Scores by side; a test that was not opened has no entry."""
     record = {"validation": seed[f"{precision}_validation"]}
     test = seed[f"{precision}_test"]
     return record if test is None else record | {"test": test}

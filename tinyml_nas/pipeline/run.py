@@ -50,6 +50,7 @@ from tinyml_nas.report.schema import SCHEMA_VERSION
 from tinyml_nas.report.summary import summary_rows, verdict
 from tinyml_nas.search.budget import resources_of, shown
 from tinyml_nas.train.seeding import make_deterministic
+from tinyml_nas.train.tasks import task_of
 
 SEARCHED = "searched"
 
@@ -171,7 +172,9 @@ def _head(
             "config_file": config.path.name,
             "seconds": {},
         },
-        "task": config.common.task_type,
+        "task": config.common.task,
+        "task_type": config.common.task_type,
+        "metric": task_of(features).metric,
         "device": {
             "name": device.name,
             "core": device.core,

@@ -40,6 +40,12 @@ def tensor_scale(low: float, high: float) -> TensorScale:
     return TensorScale(scale, zero_point)
 
 
+def dequantize(scale: TensorScale, q: Int8) -> Float32:
+    """The real numbers that ``q`` stands for."""
+    real: Float32 = (q.astype(np.float32) - np.float32(scale.zero_point)) * scale.scale
+    return real
+
+
 def weight_scales(weight: npt.NDArray[Any], bias: npt.NDArray[Any], input_scale: float) -> Float32:
     """Scale of each output channel of ``weight`` (out, in, kernel).
 

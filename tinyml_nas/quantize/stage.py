@@ -18,7 +18,7 @@ from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.train.builder import NetworkModule
-from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
+from tinyml_nas.train.loop import FitResult, Normalizer, fit, validation_score
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 
@@ -64,7 +64,7 @@ def quantize(
         "method": "PTQ",
         "calibration": training.calibration,
         "calibration_windows": len(windows),
-        "ptq_validation_score": _validation_score(module, features),
+        "ptq_validation_score": validation_score(module, features),
     }
     if training.quantization_method.upper() == "QAT":
         recipe = _fine_tuning(recipe, training.qat_epochs)
@@ -116,7 +116,7 @@ def _comparison(record: dict[str, Any]) -> str:
     kept = "fine-tuned" if record["method"] == "QAT" else "calibrated"
     if before is None or after is None:
         return f"no validation data: the {kept} model is kept"
-    return f"validation: {before:.1%} calibrated, {after:.1%} fine-tuned; the {kept} model is kept"
+    return f"validation: {before:.3f} calibrated, {after:.3f} fine-tuned; the {kept} model is kept"
 
 
 def _fine_tuning(recipe: Recipe, epochs: int | None) -> Recipe:
@@ -132,11 +132,3 @@ def _calibration_windows(features: FeatureSet, count: int, seed: int) -> torch.T
     x = torch.from_numpy(features.train.x)
     order = torch.randperm(len(x), generator=generator(seed, "calibration"))
     return Normalizer(features)(x[order[:count]])
-
-
-def _validation_score(module: QuantizedModule, features: FeatureSet) -> float | None:
-    if not len(features.validation):
-        return None
-    logits = predict(module, Normalizer(features)(torch.from_numpy(features.validation.x)))
-    labels = torch.from_numpy(features.validation.y)
-    return (logits.argmax(1) == labels).double().mean().item()

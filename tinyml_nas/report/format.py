@@ -38,17 +38,9 @@ def percent(fraction: float | None) -> str:
     return MISSING if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def spread(mean: float | None, sd: float | None, seeds: int = 1) -> str:
-    """``94.8 ± 0.3 % (3 seeds)``: mean and standard deviation, and over how many seeds."""
-    if mean is None:
-        return MISSING
-    text = percent(mean) if sd is None else f"{100 * mean:.1f} ± {100 * sd:.1f} %"
-    return f"{text} ({seeds} seeds)" if seeds > 1 else text
-
-
-def points(difference: float) -> str:
-    """A difference of two percentages with its sign: ``+0.4``."""
-    return f"{100 * difference:+.1f}".replace("-", "−")
+def figure(value: float | None) -> str:
+    """A measured number with four digits: ``12.34``."""
+    return MISSING if value is None else f"{value:.4g}".replace("-", "−")
 
 
 def seconds(value: float | None) -> str:

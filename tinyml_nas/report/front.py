@@ -16,6 +16,7 @@ from itertools import pairwise
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report.charts import Frame, Tick, axis, nice_ticks
 from tinyml_nas.report.labels import Disc, Label, Rectangle, place_labels
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.resources import RESOURCES
 from tinyml_nas.report.search_schema import Point, Search
 
@@ -56,14 +57,14 @@ class FrontChart:
     height: int = HEIGHT
 
 
-def front_charts(search: Search) -> list[FrontChart]:
-    """Score against flash, then against latency, or MACs where a latency is unknown."""
+def front_charts(search: Search, metric: Metric) -> list[FrontChart]:
+    """Scores against flash, then against latency, or MACs where a latency is unknown."""
     points = all_points(search)
     if not points:
         return []
     timed = all(point.latency_seconds is not None for point in points)
     speed = "latency_seconds" if timed else "macs"
-    return [front_chart(search, resource) for resource in ("flash_bytes", speed)]
+    return [front_chart(search, resource, metric) for resource in ("flash_bytes", speed)]
 
 
 def all_points(search: Search) -> list[Point]:
@@ -71,10 +72,10 @@ def all_points(search: Search) -> list[Point]:
     return list({point.id: point for point in (*search.points, *search.front)}.values())
 
 
-def front_chart(search: Search, resource: str) -> FrontChart:
+def front_chart(search: Search, resource: str, metric: Metric) -> FrontChart:
     """Score of all candidates against ``resource``."""
     points, best = all_points(search), {point.id for point in search.front}
-    frame, x_ticks, y_ticks = _axes(search, points, resource)
+    frame, x_ticks, y_ticks = _axes(search, points, resource, metric)
     most_ram = max(point.ram_bytes for point in points)
     drawn = {
         point.id: Dot(
@@ -82,7 +83,7 @@ def front_chart(search: Search, resource: str) -> FrontChart:
             frame.y(max(point.score, frame.y_low)),
             SMALLEST if point.score < frame.y_low else _radius(point.ram_bytes, most_ram),
             _tone(point, frame, best),
-            point_title(point),
+            point_title(point, metric),
         )
         for point in points
     }
@@ -92,7 +93,7 @@ def front_chart(search: Search, resource: str) -> FrontChart:
     chosen = drawn.get(search.chosen or "")
     low = [point for point in points if point.score < frame.y_low]
     return FrontChart(
-        f"Score against {RESOURCES[resource].name}",
+        f"{metric.title} against {RESOURCES[resource].name}",
         (*rest[:TITLED], *front),
         " ".join(f"M{dot.x} {dot.y}h0" for dot in rest[TITLED:]),
         _path(corners),
@@ -102,15 +103,15 @@ def front_chart(search: Search, resource: str) -> FrontChart:
         y_ticks,
         RESOURCES[resource].name,
         _limit(search, resource, frame),
-        _note(len(low), frame.y_low),
+        _note(len(low), frame.y_low, metric),
     )
 
 
-def point_title(point: Point) -> str:
+def point_title(point: Point, metric: Metric) -> str:
     """Everything about one candidate, to be read on hover."""
     trials = "1 trial" if point.trials == 1 else f"{point.trials} trials"
     parts = [
-        f"{point.id}: {fmt.spread(point.score, point.score_sd)}",
+        f"{point.id}: {metric.spread(point.score, point.score_sd)}",
         f"{fmt.size(point.flash_bytes)} flash",
         f"{fmt.size(point.ram_bytes)} RAM",
         f"{fmt.count(point.macs)} MACs",
@@ -134,7 +135,7 @@ def _cost(point: Point, resource: str) -> float:
 
 
 def _axes(
-    search: Search, points: Sequence[Point], resource: str
+    search: Search, points: Sequence[Point], resource: str, metric: Metric
 ) -> tuple[Frame, tuple[Tick, ...], tuple[Tick, ...]]:
     costs = [_cost(point, resource) for point in points]
     limit = getattr(search.budget, resource)
@@ -153,7 +154,7 @@ def _axes(
     return (
         frame,
         tuple(Tick(frame.x(value), label) for value, label in x_axis.ticks),
-        tuple(Tick(frame.y(t), f"{100 * t:g} %") for t in ticks),
+        tuple(Tick(frame.y(t), metric.tick(t)) for t in ticks),
     )
 
 
@@ -208,8 +209,8 @@ def _limit(search: Search, resource: str, frame: Frame) -> Tick | None:
     return Tick(frame.x(limit), f"budget {RESOURCES[resource].text(limit)}")
 
 
-def _note(low: int, floor: float) -> str:
+def _note(low: int, floor: float, metric: Metric) -> str:
     if not low:
         return ""
     stand = "1 candidate stands" if low == 1 else f"{low} candidates stand"
-    return f"{stand} on the lower edge, below {100 * floor:g} %."
+    return f"{stand} on the lower edge, below {metric.tick(floor)}."

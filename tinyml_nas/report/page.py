@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,8 +17,10 @@ from tinyml_nas.report import summary
 from tinyml_nas.report.charts import Chart, Series, line_chart
 from tinyml_nas.report.flash_map import flash_map
 from tinyml_nas.report.memory_map import memory_map
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.schema import Model, Results, load_results
 from tinyml_nas.report.search_page import search_context
+from tinyml_nas.report.task_plots import task_plots
 
 STAGES = ("data", "features", "search", "train", "quantize", "export")
 SPLITS = ("train", "validation", "test")
@@ -61,11 +63,13 @@ def render(results: Results, run_folder: str | None) -> str:
             flash=lambda model: summary.flash_bytes(model, core),
             flash_origin=summary.flash_origin(core),
             stage_seconds=_stage_seconds(results),
+            metric=Metric(results.metric),
             mean_score=summary.mean_score,
             seed_scores=summary.seed_scores,
-            train_charts=_train_charts,
+            train_charts=partial(_train_charts, metric=Metric(results.metric)),
             memory_map=memory_map,
             flash_map=flash_map,
+            task_plots=task_plots,
             link=lambda path: _link(run_folder, path),
             **search_context(results),
         )
@@ -115,12 +119,11 @@ def _environment() -> Environment:
         "size": fmt.size,
         "capacity": fmt.capacity,
         "percent": fmt.percent,
-        "points": fmt.points,
+        "figure": fmt.figure,
         "seconds": fmt.seconds,
         "milliseconds": fmt.milliseconds,
         "clock": fmt.clock,
         "latency": fmt.latency,
-        "spread": fmt.spread,
         "shape": fmt.shape,
         "core": fmt.core_title,
     }
@@ -138,7 +141,7 @@ def _unbroken(text: Callable[..., str]) -> Callable[..., str]:
     return lambda *values: text(*values).replace(" ", "\u00a0")
 
 
-def _train_charts(model: Model) -> list[Chart]:
+def _train_charts(model: Model, metric: Metric) -> list[Chart]:
     history = model.training.history
     if not history:
         return []
@@ -150,7 +153,7 @@ def _train_charts(model: Model) -> list[Chart]:
     score = [Series("float", [e.validation_score for e in history], "accent")]
     charts = (
         line_chart("Loss", epochs, loss, fmt.plain, best_epoch=best),
-        line_chart("Validation score", epochs, score, fmt.whole_percent, best_epoch=best),
+        line_chart(f"Validation {metric.name}", epochs, score, metric.tick, best_epoch=best),
     )
     return [chart for chart in charts if chart is not None]
 

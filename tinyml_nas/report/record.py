@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(le=1)]
 Spread = Annotated[float, Field(ge=0)]
 Matrix = list[list[Count]]
 

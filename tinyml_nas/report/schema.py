@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.report.record import Count, Fraction, Matrix, Record, Spread
+from tinyml_nas.report.record import Count, Fraction, Record, Score, Spread
 from tinyml_nas.report.search_schema import Comparison, Search
+from tinyml_nas.report.task_schema import ClassificationTest, Tests
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Product(Record):
@@ -55,9 +56,13 @@ class Split(Record):
 
 
 class Data(Record):
-    """The data set as it was used; counts per split, in the order of ``classes``."""
+    """The data set as it was used; counts per split, in the order of ``classes``.
 
-    classes: Annotated[list[str], Field(min_length=1)]
+    It has classes, of which the first is the normal one in anomaly detection, or targets.
+    """
+
+    classes: list[str]
+    targets: list[str] = []
     channels: list[str]
     windows: dict[str, Count]
     class_counts: dict[str, list[Count]] = {}
@@ -68,7 +73,7 @@ class Data(Record):
     @model_validator(mode="after")
     def _counts_fit(self) -> Data:
         for split, counts in self.class_counts.items():
-            if len(counts) != len(self.classes):
+            if self.classes and len(counts) != len(self.classes):
                 raise ValueError(f"class_counts.{split} has {len(counts)} of {len(self.classes)}")
         return self
 
@@ -130,13 +135,13 @@ class Quantization(Record):
 
 
 class SplitScore(Record):
-    """Share of windows classified correctly."""
+    """Scores by side; at most 1, higher is better."""
 
-    validation: Fraction | None = None
-    test: Fraction | None = None
+    validation: Score | None = None
+    test: Score | None = None
 
 
-class Score(Record):
+class Scores(Record):
     """Score before and after quantization; ``int8`` is empty where none was asked for."""
 
     float: SplitScore
@@ -154,25 +159,11 @@ class SeedScore(Record):
     """Score of the same network trained from another seed; one of them is shipped."""
 
     seed: int
-    float_validation: Fraction | None = None
-    int8_validation: Fraction | None = None
-    float_test: Fraction | None = None
-    int8_test: Fraction | None = None
+    float_validation: Score | None = None
+    int8_validation: Score | None = None
+    float_test: Score | None = None
+    int8_test: Score | None = None
     shipped: bool = False
-
-
-class MacroF1(Record):
-    """Macro F1 on the test split."""
-
-    float: Fraction | None = None
-    int8: Fraction | None = None
-
-
-class Confusion(Record):
-    """Test counts; rows are true classes, columns predicted ones."""
-
-    float: Matrix | None = None
-    int8: Matrix | None = None
 
 
 class Buffer(Record):
@@ -271,7 +262,7 @@ class Stream(Record):
 class Model(Record):
     """One trained, quantized and exported network.
 
-    ``score``, ``confusion`` and all that follows are the shipped seed's.
+    ``score``, ``test`` and all that follows are the shipped seed's.
     """
 
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
@@ -280,11 +271,10 @@ class Model(Record):
     cost: Cost
     training: Training
     quantization: Quantization | None = None
-    score: Score
+    score: Scores
     score_sd: ScoreSd = ScoreSd()
     seeds: list[SeedScore] = []
-    f1: MacroF1 | None = None
-    confusion: Confusion | None = None
+    test: Tests = Tests()
     memory: list[Buffer] = []
     linked: dict[str, Linked] = {}
     instructions: dict[str, Count] = {}
@@ -304,10 +294,12 @@ class Results(Record):
     ``models`` is empty where training was switched off.
     """
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     product: Product
     run: Run
-    task: str
+    task: Literal["classification", "regression", "forecasting", "anomaly"]
+    task_type: str
+    metric: str
     device: Device
     data: Data
     features: Features
@@ -319,9 +311,10 @@ class Results(Record):
     def _confusions_fit(self) -> Results:
         classes = len(self.data.classes)
         for model in self.models:
-            matrices = (model.confusion.float, model.confusion.int8) if model.confusion else ()
-            for matrix in matrices:
-                if matrix is not None and [len(row) for row in matrix] != [classes] * classes:
+            for test in (model.test.float, model.test.int8):
+                if not isinstance(test, ClassificationTest):
+                    continue
+                if [len(row) for row in test.confusion] != [classes] * classes:
                     raise ValueError(f"confusion of {model.name} is not {classes} by {classes}")
         return self
 

@@ -10,6 +10,7 @@ from tinyml_nas.report.cells import draw_cells, edge_plots
 from tinyml_nas.report.charts import Chart, Series, line_chart
 from tinyml_nas.report.front import front_charts
 from tinyml_nas.report.genome import genome_words
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.resources import RESOURCES, binding_text, budget_lines, refusals
 from tinyml_nas.report.schema import Results
 from tinyml_nas.report.search_schema import Cells, Limits, Search
@@ -20,37 +21,41 @@ NEAR = 2.0  # a limit further than this above a curve would only flatten it
 
 def search_context(results: Results) -> dict[str, Any]:
     """Names for the templates of the search and of the comparison."""
-    search, comparison = results.search, results.comparison
+    search, comparison, metric = results.search, results.comparison, Metric(results.metric)
     return {
-        "versus": versus(comparison) if comparison else None,
-        **(_overview(search) if search else {}),
-        **(_cells(search.cells, search.budget) if search and search.cells else {"cells": []}),
+        "versus": versus(comparison, metric) if comparison else None,
+        **(_overview(search, metric) if search else {}),
+        **(
+            _cells(search.cells, search.budget, metric)
+            if search and search.cells
+            else {"cells": []}
+        ),
     }
 
 
-def _overview(search: Search) -> dict[str, Any]:
+def _overview(search: Search, metric: Metric) -> dict[str, Any]:
     chosen = search.chosen_point
     return {
         "budget_lines": budget_lines(search),
         "binding": binding_text(search),
         "refusals": refusals(search),
-        "front_charts": front_charts(search),
+        "front_charts": front_charts(search, metric),
         "front": sorted(search.front, key=lambda point: (-point.score, point.flash_bytes)),
         "genome": genome_words(chosen.genome) if chosen else [],
     }
 
 
-def _cells(cells: Cells, budget: Limits) -> dict[str, Any]:
+def _cells(cells: Cells, budget: Limits, metric: Metric) -> dict[str, Any]:
     kinds = (("Normal cell", "normal"), ("Reduction cell", "reduce"))
     plots = [(title, edge_plots(cells, kind)) for title, kind in kinds]
     return {
         "cells": draw_cells(cells),
-        "cell_charts": _cell_charts(cells, budget),
+        "cell_charts": _cell_charts(cells, budget, metric),
         "alphas": [(title, edges) for title, edges in plots if edges],
     }
 
 
-def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
+def _cell_charts(cells: Cells, budget: Limits, metric: Metric) -> list[Chart]:
     history = cells.history
     if not history:
         return []
@@ -59,7 +64,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
         Series("training", [e.train_loss for e in history], "muted"),
         Series("validation", [e.validation_loss for e in history], "accent"),
     ]
-    score = [Series("supernet", [e.validation_score for e in history], "accent")]
+    validation = [Series("supernet", [e.validation_score for e in history], "accent")]
     score = [Series("compared by the rule", [e.score for e in history], "accent")]
     entropy = [Series("of the alphas, 1 is undecided", [e.entropy for e in history], "accent")]
     skips = [Series("share of the derived cell", [e.skip_share for e in history], "accent")]
@@ -69,7 +74,7 @@ def _cell_charts(cells: Cells, budget: Limits) -> list[Chart]:
 
     charts = [
         chart("Loss", loss, fmt.plain),
-        chart("Validation score", score, fmt.whole_percent),
+        chart(f"Validation {metric.name}", validation, metric.tick),
         _cost_chart(cells, epochs, "parameters", "Parameters", fmt.thousands, None),
         *(
             _cost_chart(cells, epochs, key, r.title, r.tick, getattr(budget, key))

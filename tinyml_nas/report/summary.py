@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyml_nas.report import format as fmt
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.schema import Model, Parity, Results, parse_results
 from tinyml_nas.report.search_schema import Comparison, Contender
 
@@ -25,12 +26,12 @@ def verdict(results: dict[str, Any]) -> str:
 
 def summary_table(results: Results) -> list[list[str]]:
     """:func:`summary_rows` of a checked record."""
-    core = linked_core(results)
+    core, metric = linked_core(results), Metric(results.metric)
     rows: list[tuple[str, Callable[[Model], str]]] = [
-        ("Score float (test)", lambda m: score_text(m, "float")),
-        ("Score int8 (test)", lambda m: score_text(m, "int8")),
+        (f"{metric.title} float (test)", lambda m: score_text(m, "float", metric)),
+        (f"{metric.title} int8 (test)", lambda m: score_text(m, "int8", metric)),
         *(
-            [("  of the shipped seed", lambda m: fmt.percent(m.score.int8.test))]
+            [("  of the shipped seed", lambda m: metric.value(m.score.int8.test))]
             if any(len(seed_scores(model, "int8")) > 1 for model in results.models)
             else []
         ),
@@ -95,8 +96,8 @@ def carriers_text(parity: Parity | None) -> str:
 
 def tested_windows(results: Results, model: Model) -> int:
     """Number of test windows behind the model's score."""
-    matrix = model.confusion and (model.confusion.int8 or model.confusion.float)
-    return sum(map(sum, matrix)) if matrix else results.data.windows.get("test", 0)
+    test = model.test.int8 or model.test.float
+    return test.examples if test else results.data.windows.get("test", 0)
 
 
 def score_error(p: float, q: float, windows: int) -> float:
@@ -117,11 +118,11 @@ def mean_score(model: Model, precision: str) -> float | None:
     return sum(seeds) / len(seeds) if len(seeds) > 1 else shipped
 
 
-def score_text(model: Model, precision: str) -> str:
+def score_text(model: Model, precision: str, metric: Metric) -> str:
     """``94.8 ± 0.3 % (3 seeds)``, or ``94.8 %`` where there was one training."""
     seeds = len(seed_scores(model, precision))
     sd = getattr(model.score_sd, precision) if seeds > 1 else None
-    return fmt.spread(mean_score(model, precision), sd, seeds)
+    return metric.spread(mean_score(model, precision), sd, seeds)
 
 
 def verdict_of(results: Results) -> list[str]:
@@ -129,9 +130,10 @@ def verdict_of(results: Results) -> list[str]:
     main, baseline = main_model(results), baseline_model(results)
     if main is None:
         return ["No model was trained."]
-    sentences = control_sentences(results.comparison)
+    metric = Metric(results.metric)
+    sentences = control_sentences(results.comparison, metric)
     if baseline is not None:
-        sentences.append(_against_baseline(results, main, baseline))
+        sentences.append(_against_baseline(results, main, baseline, metric))
     if not sentences:
         return [
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
@@ -139,17 +141,18 @@ def verdict_of(results: Results) -> list[str]:
     return sentences
 
 
-def control_sentences(comparison: Comparison | None) -> list[str]:
+def control_sentences(comparison: Comparison | None, metric: Metric) -> list[str]:
     """One sentence for each control: only more than one standard error counts as won."""
     if comparison is None:
         return []
-    return [_against_control(comparison.searched, other) for other in comparison.others]
+    return [_against_control(comparison.searched, other, metric) for other in comparison.others]
 
 
-def _against_control(searched: Contender, other: Contender) -> str:
+def _against_control(searched: Contender, other: Contender, metric: Metric) -> str:
     ahead, error = other.behind(searched), other.standard_error
     figures = (
-        f"{fmt.spread(searched.mean, searched.sd)} against {fmt.spread(other.mean, other.sd)} "
+        f"{metric.spread(searched.mean, searched.sd)} against "
+        f"{metric.spread(other.mean, other.sd)} "
         f"({_seeds(len(other.scores))})"
     )
     if error is None:
@@ -157,7 +160,7 @@ def _against_control(searched: Contender, other: Contender) -> str:
     won = "beats" if ahead > error else "did not beat"
     return (
         f"The search {won} {_control(other)} by more than one standard error: {figures}, "
-        f"a difference of {fmt.points(ahead)} ± {100 * error:.1f} points."
+        f"a difference of {metric.difference(ahead)} ± {metric.error(error)}{metric.unit}."
     )
 
 
@@ -171,17 +174,18 @@ def _control(contender: Contender) -> str:
     return f"{contender.name}, the best of the zoo,"
 
 
-def _against_baseline(results: Results, main: Model, baseline: Model) -> str:
+def _against_baseline(results: Results, main: Model, baseline: Model, metric: Metric) -> str:
     windows = tested_windows(results, main)
     for precision in ("int8", "float"):
         p, q = mean_score(main, precision), mean_score(baseline, precision)
         if p is not None and q is not None and windows:
             seeds = _seed_error(main, precision), _seed_error(baseline, precision)
-            error = math.hypot(score_error(p, q, windows), *seeds)
+            error = math.hypot(score_error(p, q, windows) if metric.share else 0.0, *seeds)
             figures = (
-                f"{fmt.percent(p)} against {fmt.percent(q)} in {precision} on {windows:,} test "
-                f"windows, a difference of {fmt.points(p - q)} points with a standard error "
-                f"of {100 * error:.1f}"
+                f"{metric.value(p)} against {metric.value(q)} in {precision} on {windows:,} test "
+                f"windows, a difference of {metric.difference(p - q)}{metric.unit} "
+            ) + (
+                f"with a standard error of {metric.error(error)}" if error else "from one training"
             )
             return f"{_opening(main, baseline, p - q, error)}: {figures}. {_costs(main, baseline)}"
     return f"Without test windows, {main.name} and {baseline.name} cannot be compared."

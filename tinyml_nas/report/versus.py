@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_nas.report import format as fmt
 from tinyml_nas.report.charts import Frame, Tick, nice_ticks
+from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.search_schema import Comparison, Contender
 
 WIDTH, HEIGHT = 280, 26
@@ -36,15 +36,15 @@ class Versus:
     height: int = HEIGHT
 
 
-def versus(comparison: Comparison) -> Versus:
+def versus(comparison: Comparison, metric: Metric) -> Versus:
     """The searched one first, then its controls as they are listed."""
     contenders = [comparison.searched, *comparison.others]
     values = [value for c in contenders for value in (*c.scores, *_whisker(c))]
     ticks = nice_ticks(values, wanted=3)
     frame = Frame(ticks[0], ticks[-1], 0, 1, MARGIN, 0, WIDTH - MARGIN, HEIGHT)
     return Versus(
-        tuple(_row(contender, comparison, frame) for contender in contenders),
-        tuple(Tick(frame.x(tick), fmt.whole_percent(tick)) for tick in ticks if tick <= 1),
+        tuple(_row(contender, comparison, frame, metric) for contender in contenders),
+        tuple(Tick(frame.x(tick), metric.tick(tick)) for tick in ticks if tick <= 1),
     )
 
 
@@ -54,7 +54,7 @@ def _whisker(contender: Contender) -> tuple[float, float]:
     return contender.mean - sd, contender.mean + sd
 
 
-def _row(contender: Contender, comparison: Comparison, frame: Frame) -> Row:
+def _row(contender: Contender, comparison: Comparison, frame: Frame, metric: Metric) -> Row:
     low, high = map(frame.x, _whisker(contender))
     searched = contender is comparison.searched
     return Row(
@@ -63,16 +63,16 @@ def _row(contender: Contender, comparison: Comparison, frame: Frame) -> Row:
         frame.x(contender.mean),
         low,
         high,
-        fmt.spread(contender.mean, contender.sd),
-        "" if searched else _difference(contender, comparison.searched),
+        metric.spread(contender.mean, contender.sd),
+        "" if searched else _difference(contender, comparison.searched, metric),
         "" if searched else _verdict(contender, comparison.searched),
     )
 
 
-def _difference(contender: Contender, searched: Contender) -> str:
-    text = fmt.points(contender.behind(searched))
+def _difference(contender: Contender, searched: Contender, metric: Metric) -> str:
+    text = metric.difference(contender.behind(searched))
     error = contender.standard_error
-    return text if error is None else f"{text} ± {100 * error:.1f}"
+    return text if error is None else f"{text} ± {metric.error(error)}"
 
 
 def _verdict(contender: Contender, searched: Contender) -> str:

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
 from tinyml_nas.search.recipes import recipe_of
 from tinyml_nas.search.trial import Outcome, Trial
 from tinyml_nas.train.builder import build_module
-from tinyml_nas.train.loop import Normalizer, class_weights, predict, train_epoch
+from tinyml_nas.train.loop import Normalizer, train_epoch, validate
 from tinyml_nas.train.recipe import Recipe, make_optimizer
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks import task_of
 
 SECONDS_PER_STEP = 0.6e-3
 SECONDS_PER_NODE_STEP = 0.7e-3
@@ -54,14 +54,9 @@ class Evaluator:
         loss = train_module(module, train, self.features, recipe, trial.seed)
         if not math.isfinite(loss):
             return DIVERGED
-        normalize = Normalizer(self.features)
-        logits = predict(module, normalize(torch.from_numpy(held_out.x)))
-        y = torch.from_numpy(held_out.y)
-        return Outcome(
-            score=(logits.argmax(1) == y).double().mean().item(),
-            loss=F.cross_entropy(logits, y).item(),
-            windows=len(y),
-        )
+        task = task_of(self.features)
+        loss, score = validate(module, task.judged(held_out), Normalizer(self.features), task)
+        return Outcome(max(score, 0.0), loss, len(held_out))
 
     def sides(self, fold: int) -> tuple[Examples, Examples]:
         """Training examples and held-out examples of ``fold``."""
@@ -84,10 +79,9 @@ def train_module(
 ) -> float:
     """Train ``module`` in place for all epochs of ``recipe``; the last epoch's loss."""
     optimizer = make_optimizer(recipe, module.parameters())
-    weights = class_weights(features) if recipe.balance_classes else None
-    normalize, loss = Normalizer(features), math.nan
+    task, normalize, loss = recipe.task(features), Normalizer(features), math.nan
     for epoch in range(recipe.epochs):
-        loss = train_epoch(module, optimizer, train, normalize, recipe, weights, seed, epoch)
+        loss = train_epoch(module, optimizer, train, normalize, recipe, task, seed, epoch)
         if not math.isfinite(loss):
             break
     return loss

@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.int64]
 
 def make_folds(features: FeatureSet, count: int, seed: int) -> tuple[Indices, ...]:
     """``count`` disjoint sets of indices into the training examples, then the validation's."""
-    y = np.concatenate([features.train.y, features.validation.y])
+    y = np.concatenate([features.train.strata, features.validation.strata])
     group = np.concatenate([features.train.group, features.validation.group])
     fold = _by_group(y, group, count, seed)
     if fold is None:

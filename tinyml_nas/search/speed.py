@@ -30,7 +30,7 @@ def measured_speed(evaluator: Evaluator) -> float:
     recipe = dataclasses.replace(recipe, device="cpu")
     pool = joined(features.train, features.validation)
     some = taken(pool, np.arange(len(pool))[: STEPS * recipe.batch_size])
-    network = _probe(Shape(*pool.x.shape[1:]), len(features.class_names))
+    network = _probe(Shape(*pool.x.shape[1:]), features.outputs)
     seconds = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -161,7 +161,7 @@ def fingerprint(start: Start) -> str:
 def _space(
     name: str, features: FeatureSet, config: Config, device: Device, extra: tuple[Decision, ...]
 ) -> Space:
-    shape, classes = Shape(*features.train.x.shape[1:]), len(features.class_names)
+    shape, classes = Shape(*features.train.x.shape[1:]), features.outputs
     if name == "chain":
         return ChainSpace(shape, classes, device.npu, extra)
     from tinyml_nas.search.settings import space_from_config

@@ -47,7 +47,7 @@ class Trial:
 class Outcome:
     """Score of one trial on its held-out fold after the last epoch.
 
-    ``loss`` is infinite and ``score`` 0 where the training diverged.
+    ``loss`` is infinite and ``score`` 0 where the training diverged; none is lower.
     """
 
     score: float

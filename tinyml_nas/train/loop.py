@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyml_nas.console import Console
@@ -26,6 +24,7 @@ from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks import Task, task_of
 
 EVALUATION_BATCH = 1024
 
@@ -114,25 +113,29 @@ def fit(
     normalize = Normalizer(features)
     optimizer = make_optimizer(recipe, module.parameters())
     progress = _restore(checkpoint, module, optimizer) if resume else _Progress()
-    weights = class_weights(features).to(device) if recipe.balance_classes else None
-    with console.track(title, recipe.epochs, done=progress.epoch) as task:
+    task = recipe.task(features)
+    plain = task_of(features)  # classes that are judged weigh what they are
+    judged = plain.judged(features.validation) if len(features.validation) else None
+    with console.track(title, recipe.epochs, done=progress.epoch) as bar:
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe):
             start = time.monotonic()
             epoch = progress.epoch
             loss = train_epoch(
-                module, optimizer, features.train, normalize, recipe, weights, seed, epoch
+                module, optimizer, features.train, normalize, recipe, task, seed, epoch
             )
             if not math.isfinite(loss):
                 raise DataError(
                     f"{title}: the loss became {loss} in epoch {epoch + 1}",
                     hint="lower training.learning_rate, or look for extreme values in the data",
                 )
-            validation = _validate(module, features.validation, normalize)
+            loss_and_score = (
+                (None, None) if judged is None else validate(module, judged, normalize, plain)
+            )
             record = EpochRecord(
                 epoch=epoch,
                 train_loss=loss,
-                validation_loss=validation[0],
-                validation_score=validation[1],
+                validation_loss=loss_and_score[0],
+                validation_score=loss_and_score[1],
                 learning_rate=learning_rate(recipe, epoch),
             )
             progress.history.append(record)
@@ -142,7 +145,7 @@ def fit(
             progress.epoch += 1
             progress.seconds += time.monotonic() - start
             _save(checkpoint, module, optimizer, progress)
-            task.advance(f"loss {loss:.3f}{_shown(record)}")
+            bar.advance(f"loss {loss:.3f}{_shown(record)}")
     kept = progress.history[progress.best_epoch]
     console.info(f"{title}: epoch {kept['epoch'] + 1} of {progress.epoch} kept{_shown(kept)}")
     return FitResult(
@@ -157,13 +160,6 @@ def predict(module: nn.Module, x: Tensor) -> Tensor:
     with torch.no_grad():
         parts = torch.split(x, EVALUATION_BATCH)
         return torch.cat([module(part.to(device)).cpu() for part in parts])
-
-
-def class_weights(features: FeatureSet) -> Tensor:
-    """Inverse frequency of each class in the training split, mean 1 over the windows."""
-    counts = np.bincount(features.train.y, minlength=len(features.class_names))
-    weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
-    return torch.from_numpy(weights.astype(np.float32))
 
 
 def batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
@@ -184,7 +180,7 @@ def train_epoch(
     train: Examples,
     normalize: Normalizer,
     recipe: Recipe,
-    weights: Tensor | None,
+    task: Task,
     seed: int,
     epoch: int,
 ) -> float:
@@ -200,12 +196,7 @@ def train_epoch(
             group["lr"] = learning_rate(recipe, epoch + step / len(parts))
         batch = normalize(recipe.augmentation.raw(x[part], noise))
         batch = recipe.augmentation.normalized(batch, noise)
-        loss = F.cross_entropy(
-            module(batch.to(device)),
-            y[part].to(device),
-            weight=weights,
-            label_smoothing=recipe.label_smoothing,
-        )
+        loss = task.loss(module(batch.to(device)), task.wanted(batch, y[part]).to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 5.0)
@@ -214,21 +205,26 @@ def train_epoch(
     return total / len(x)
 
 
-def _validate(
-    module: nn.Module, validation: Examples, normalize: Normalizer
-) -> tuple[float, float] | tuple[None, None]:
-    """Loss and score on ``validation``."""
-    if not len(validation):
-        return None, None
-    logits = predict(module, normalize(torch.from_numpy(validation.x)))
-    y = torch.from_numpy(validation.y)
-    hits = (logits.argmax(1) == y).double().mean().item()
-    return F.cross_entropy(logits, y).item(), hits
+def validate(
+    module: nn.Module, part: Examples, normalize: Normalizer, task: Task
+) -> tuple[float, float]:
+    """Loss and score on judged examples."""
+    x, y = normalize(torch.from_numpy(part.x)), torch.from_numpy(part.y)
+    outputs, wanted = predict(module, x), task.wanted(x, y)
+    return task.loss(outputs, wanted).item(), task.score(outputs, wanted, y)
+
+
+def validation_score(module: nn.Module, features: FeatureSet) -> float | None:
+    """Score of ``module`` on the validation side; ``None`` where that is empty."""
+    if not len(features.validation):
+        return None
+    task = task_of(features)
+    return validate(module, task.judged(features.validation), Normalizer(features), task)[1]
 
 
 def _shown(record: EpochRecord) -> str:
     score = record["validation_score"]
-    return "" if score is None else f", validation {score:.1%}"
+    return "" if score is None else f", validation {score:.3f}"
 
 
 def _is_better(record: EpochRecord, progress: _Progress) -> bool:

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from tinyml_nas.config.training import Training
+from tinyml_nas.features import FeatureSet
 from tinyml_nas.train.augment import Augmentation
+from tinyml_nas.train.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class Recipe:
     early_stopping_patience: int | None
     augmentation: Augmentation
     device: str = "auto"
+
+    def task(self, features: FeatureSet) -> Task:
+        """What ``features`` are to be learned for, with the loss as the recipe wants it."""
+        return task_of(
+            features, balanced=self.balance_classes, label_smoothing=self.label_smoothing
+        )
 
 
 def recipe_from_config(training: Training) -> Recipe:

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.console import Console, Task
@@ -109,7 +108,7 @@ class Darts:
         """Alternate alpha and weight steps, then note the epoch's alphas, losses and costs."""
         epoch, size, seed = len(state.history), self.settings.batch_size, self.settings.seed
         total, score = 0.0, state.history[-1]["validation_score"] if epoch else None
-        seen = "" if score is None else f"  validation {score:.1%}"
+        seen = "" if score is None else f"  validation {score:.3f}"
         draw = generator(seed, "search", "gumbel", epoch)
         batches = zip(
             self.streams.weights.batches(size, self.steps, seed, epoch),
@@ -170,7 +169,7 @@ class Darts:
         return lambda alphas: gumbel.draw_operations(alphas, noise, temperature)
 
     def regularization(self, alphas: Tensor, progress: float) -> Tensor:
-        """What the alphas are charged beside the cross-entropy."""
+        """What the alphas are charged beside the loss."""
         settings, probabilities = self.settings, alphas.softmax(-1)
         expected = self.cost.expected(probabilities)
         cost = settings.penalty_weight * self.cost.penalty(expected, settings.mode)
@@ -180,9 +179,8 @@ class Darts:
     def loss(
         self, x: Tensor, y: Tensor, weights: Tensor, mixture: Tensor, sample: Sample | None
     ) -> Tensor:
-        """Cross-entropy of the supernet."""
-        logits = self.supernet.logits(x, weights, mixture, sample)
-        return F.cross_entropy(logits, y, weight=self.streams.class_weights)
+        """Loss of the supernet."""
+        return self.streams.task.loss(self.supernet.logits(x, weights, mixture, sample), y)
 
     def genotype(self, table: Tensor) -> Genotype:
         """The discrete choice behind the probabilities ``table``."""
@@ -211,7 +209,7 @@ class Darts:
         # sampled weights were never trained for sums of operations
         mixture = gumbel.likeliest(table) if self.settings.sampled else table
         loss, score = evaluate(
-            self.supernet, state.weights, mixture, self.streams.validation, self.settings.seed
+            self.supernet, state.weights, mixture, self.streams, self.settings.seed
         )
         expected, exact = self.cost.expected(table), self.cost.exact(self.genotype(table))
         return {

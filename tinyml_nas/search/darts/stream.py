@@ -11,15 +11,15 @@ from torch import Tensor
 
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.search.darts.halves import training_halves
-from tinyml_nas.train.loop import class_weights
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks import Task, task_of
 
 EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Normalised examples: ``x`` ``(C, N, L)``, ``y`` ``(N,)``."""
+    """Examples ``x`` ``(C, N, L)`` and what the outputs should be, ``y`` ``(N, ...)``."""
 
     name: str
     x: Tensor
@@ -52,12 +52,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Streams:
-    """The three streams of a search and the weight of each class in the losses."""
+    """The three streams of a search; what each epoch learns by and what judges it."""
 
     weights: Stream
     alphas: Stream
     validation: Stream
-    class_weights: Tensor | None
+    task: Task
+    plain: Task
 
     def steps(self, batch_size: int) -> int:
         """Steps of an epoch: as many full batches as the smaller stream holds, at least one."""
@@ -67,15 +68,15 @@ class Streams:
 def make_streams(features: FeatureSet, *, balanced: bool, seed: int) -> Streams:
     """Streams from the training split (cut in two) and the validation split of ``features``."""
     train = features.train
-    halves = training_halves(train.y, train.group, seed)
+    halves = training_halves(train.strata, train.group, seed)
     weights, alphas = (
         _stream(name, features, train, half)
         for name, half in zip(("weights", "alphas"), halves, strict=True)
     )
     everything = np.arange(len(features.validation.y))
     validation = _stream("validation", features, features.validation, everything)
-    balance = class_weights(features) if balanced else None
-    return Streams(weights, alphas, validation, balance)
+    task = task_of(features, balanced=balanced)
+    return Streams(weights, alphas, validation, task, task_of(features))
 
 
 def _stream(
@@ -84,4 +85,6 @@ def _stream(
     scale = features.normalization
     x = (examples.x[indices] - scale.mean[:, None]) / scale.std[:, None]
     layout = np.ascontiguousarray(x.transpose(1, 0, 2), np.float32)
-    return Stream(name, torch.from_numpy(layout), torch.from_numpy(examples.y[indices]).long())
+    y = torch.from_numpy(examples.y[indices])
+    wanted = task_of(features).wanted(torch.from_numpy(x), y)
+    return Stream(name, torch.from_numpy(layout), wanted)

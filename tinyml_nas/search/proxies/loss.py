@@ -1,4 +1,4 @@
-"""Loss: the cross-entropy at the present weights; it tells nothing before some warm-up."""
+"""Loss at the present weights; it tells nothing before some warm-up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from tinyml_nas.search.proxies.protocol import Probe, Proxy
 
 
 def score(probe: Probe) -> float:
-    """Mean cross-entropy of the mini-batches."""
+    """Mean loss of the mini-batches."""
     return probe.losses.mean().item()
 
 
-PROXY = Proxy("loss", "cross-entropy after the warm-up", score, higher_is_better=False)
+PROXY = Proxy("loss", "loss after the warm-up", score, higher_is_better=False)

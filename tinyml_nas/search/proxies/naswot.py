@@ -19,7 +19,7 @@ from tinyml_nas.search.proxies.protocol import Probe, Proxy
 
 def score(probe: Probe) -> float:
     """log |det K| of the first mini-batch; minus infinity where no ReLU tells two inputs apart."""
-    x, _ = probe.batches[0]
+    x, _ = probe.batches.parts[0]
     with torch.no_grad():
         tensors = probe.scratch().tensors(x)
     relus = [node.name for node in probe.network.nodes if getattr(node.op, "relu", False)]

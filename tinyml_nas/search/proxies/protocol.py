@@ -7,19 +7,30 @@ mode of the module as they were.  The gradients are computed once, for all proxi
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.graph import Network
 from tinyml_nas.train.builder import NetworkModule
+from tinyml_nas.train.tasks import Task
 
-Batches = tuple[tuple[Tensor, Tensor], ...]
-"""Normalized windows (N, C, L) and their labels (N,)."""
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Normalized windows (N, C, L), what the outputs for them should be (N, ...), and for what."""
+
+    parts: tuple[tuple[Tensor, Tensor], ...]
+    task: Task
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +56,7 @@ class Probe:
 
     @property
     def losses(self) -> Tensor:
-        """Cross-entropy of each mini-batch, (B,)."""
+        """Loss of each mini-batch, (B,)."""
         return self._passes[0]
 
     @property
@@ -65,7 +76,7 @@ class Probe:
         parameters = dict(module.named_parameters())
         losses, rows = [], []
         for x, y in self.batches:
-            loss = F.cross_entropy(module(x), y)
+            loss = self.batches.task.loss(module(x), y)
             rows.append(torch.autograd.grad(loss, list(parameters.values())))
             losses.append(loss.detach())
         columns = zip(*rows, strict=True)

@@ -17,6 +17,7 @@ from tinyml_nas.search.proxies.protocol import Batches, Probe
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer
 from tinyml_nas.train.seeding import generator
+from tinyml_nas.train.tasks import task_of
 
 BATCHES, BATCH_SIZE = 4, 64
 
@@ -62,8 +63,9 @@ def draw_batches(
     order = torch.randperm(len(examples), generator=generator(seed, "proxies", "batches"))
     index = order[torch.arange(count * size) % len(order)]
     x, y = torch.from_numpy(examples.x), torch.from_numpy(examples.y)
-    normalize = Normalizer(features)
-    return tuple((normalize(x[part]), y[part]) for part in torch.split(index, size))
+    normalize, task = Normalizer(features), task_of(features)
+    parts = [(normalize(x[part]), y[part]) for part in torch.split(index, size)]
+    return Batches(tuple((x, task.wanted(x, y)) for x, y in parts), task)
 
 
 def scoring_seconds(network: Network) -> float:

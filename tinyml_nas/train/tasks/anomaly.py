@@ -1,0 +1,113 @@
+"""Anomaly detection by an autoencoder: it learns normal windows; what it cannot rebuild is odd.
+
+Choices need a score although nothing abnormal may be looked at.  A good reconstruction is none: a
+network that copies everything rebuilds anomalies as well.  So the score is how well the error tells
+normal windows from the same windows with anomalies injected, as an area under the ROC curve.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinyml_nas.features import Examples, Normalization
+from tinyml_nas.train.tasks.injection import inject
+from tinyml_nas.train.tasks.roc import Flags, Values, roc_auc, roc_curve
+from tinyml_nas.train.tasks.task import Known
+
+NORMAL = 0
+"""Label of a normal window; every other one is an anomaly."""
+INJECTED = 1
+SIGMAS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+"""Thresholds that the record compares."""
+CURVE = 201
+"""Quantiles of the errors that the record keeps: what their shares are drawn from."""
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """Reconstructions (N, C * L) against the normalized windows themselves.
+
+    The threshold lies ``sigmas`` deviations above the mean error of normal windows.
+    """
+
+    normalization: Normalization
+    sigmas: float = 3.0
+
+    metric = "AUC"
+
+    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        return F.mse_loss(outputs, wanted)
+
+    def judged(self, part: Examples) -> Examples:
+        """The windows of ``part``, and each once more with an anomaly injected."""
+        scale = self.normalization
+        odd = inject(part.x, scale.mean, scale.std)
+        return dataclasses.replace(
+            part,
+            x=np.concatenate([part.x, odd]),
+            y=np.concatenate([part.y, np.full_like(part.y, INJECTED)]),
+            group=np.concatenate([part.group, part.group]),
+        )
+
+    def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
+        return roc_auc(errors(outputs, wanted), (y != NORMAL).numpy())
+
+    def evaluate(
+        self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
+    ) -> dict[str, Any]:
+        found, normal = errors(outputs, wanted), part.y == NORMAL
+        seen = errors(*known())
+        limit = threshold(seen, self.sigmas)
+        quantiles = np.linspace(0, 1, CURVE)
+        sides = {"normal": found[normal], "anomaly": found[~normal]}
+        return {
+            "auc": roc_auc(found, ~normal) if len(set(normal)) > 1 else None,
+            "threshold": limit,
+            "sigmas": self.sigmas,
+            **_detection(found > limit, ~normal),
+            "thresholds": [
+                {"sigmas": k, "threshold": t, **_detection(found > t, ~normal)}
+                for k, t in ((k, threshold(seen, k)) for k in SIGMAS)
+            ],
+            "roc": {"auc": None, "curve": roc_curve(found, ~normal)},
+            "errors": {
+                side: np.quantile(values, quantiles).tolist() if len(values) else []
+                for side, values in sides.items()
+            },
+        }
+
+
+def threshold(normal_errors: Values, sigmas: float) -> float:
+    """The error beyond which a window is odd: mean and ``sigmas`` deviations of normal windows."""
+    return float(normal_errors.mean() + sigmas * normal_errors.std())
+
+
+def _detection(flagged: Flags, odd: Flags) -> dict[str, Any]:
+    """Counts and rates of windows that were ``flagged`` while they were ``odd`` or not."""
+    hits, alarms = int((flagged & odd).sum()), int((flagged & ~odd).sum())
+    missed, passed = int((~flagged & odd).sum()), int((~flagged & ~odd).sum())
+    return {
+        "confusion": [[passed, alarms], [missed, hits]],
+        "precision": _share(hits, hits + alarms),
+        "recall": _share(hits, hits + missed),
+        "f1": _share(2 * hits, 2 * hits + alarms + missed),
+        "false_alarms": _share(alarms, alarms + passed),
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def errors(outputs: Tensor, wanted: Tensor) -> Values:
+    """Mean squared error of each window (N,)."""
+    return np.asarray(((outputs - wanted).double() ** 2).mean(1).numpy())

@@ -1,0 +1,47 @@
+"""What a task decides: what a network is to give, how far off it is, and how good that is.
+
+A network's outputs are (N, K) in the units of its training: logits, targets of zero mean and unit
+deviation, or the normalized window itself.  ``wanted`` says what they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from tinyml_nas.features import Examples
+
+Known = Callable[[], tuple[Tensor, Tensor]]
+
+
+class Task(Protocol):
+    """One kind of learning; the loss is what training lowers, the score what choices are made by.
+
+    A score is at most 1, and higher is better.
+    """
+
+    @property
+    def metric(self) -> str:
+        """Name of the score."""
+
+    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the outputs for normalized windows ``x`` (N, C, L) with labels ``y`` should be."""
+
+    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """Mean loss of a batch."""
+
+    def judged(self, part: Examples) -> Examples:
+        """What choices are made on, out of the examples of a side that may be looked at."""
+
+    def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
+        """How good ``outputs`` are on judged examples with labels ``y``, all of them together."""
+
+    def evaluate(
+        self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
+    ) -> dict[str, Any]:
+        """The metrics that the task's users read, and what its pictures need, ready for JSON.
+
+        ``known`` gives outputs and what was wanted on the training and validation examples.
+        """
