@@ -78,7 +78,7 @@ int main(int argc, char **argv)
         const int32_t label = @p@_push(stream, samples, read);
         if (label != @P@_PENDING) {
             fwrite(&label, sizeof label, 1, stdout);
-            fwrite(@p@_stream_scores(stream), 1, @P@_CLASSES, stdout);
+            fwrite(@p@_stream_scores(stream), 1, @P@_OUTPUTS, stdout);
         }
     }
     free(samples);
@@ -183,7 +183,7 @@ class _Player:
     def __init__(
         self, program: Path, core: str, export: CExport, values: int, *, count: bool = False
     ) -> None:
-        self._prefix, self._classes = export.prefix, export.classes
+        self._prefix, self._outputs = export.prefix, export.outputs
         self.ram_bytes = Machine(program, core, export).call(f"{self._prefix}_stream_bytes")
         extra = self.ram_bytes + 2 * values
         self.machine = Machine(program, core, export, extra_bytes=extra, count=count)
@@ -202,7 +202,7 @@ class _Player:
     def scores(self) -> bytes:
         """The scores of the last window."""
         address = self.machine.call(f"{self._prefix}_stream_scores", self._stream)
-        return self.machine.read(address, self._classes)
+        return self.machine.read(address, self._outputs)
 
 
 @dataclass(frozen=True)

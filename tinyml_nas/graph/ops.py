@@ -182,9 +182,10 @@ class GlobalAvgPool(_Weightless):
 
 @dataclass(frozen=True)
 class Add(_Weightless):
-    """Element-wise sum of two tensors of one shape."""
+    """Element-wise sum of two tensors of one shape; the second may have a ``minus`` sign."""
 
     relu: bool = False
+    minus: bool = False
 
     kind = "add"
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.graph import INPUT, Network
+from tinyml_nas.graph import Network
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
 from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.search.evaluator import joined, taken
@@ -101,7 +101,7 @@ class FinalFit:
         judged = task.judged(self.features.validation)
         y = torch.from_numpy(judged.y)
         answered = answers(module, quantized, self.features, judged)
-        return {p: task.score(a.outputs, a.wanted, y) for p, a in answered.items()}
+        return {p: task.score(outputs, task.wanted(y), y) for p, outputs in answered.items()}
 
     def in_worker(self, job: Job) -> None:
         """Do ``job`` in a process of its own, for its checkpoints."""
@@ -142,32 +142,15 @@ def best_seed(fits: Sequence[Fitted]) -> int:
     return scores.index(max(scores))
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a network gave for some examples (N, K), and what it should have given."""
-
-    outputs: Tensor
-    wanted: Tensor
-
-
 def answers(
     module: NetworkModule, quantized: Quantized | None, features: FeatureSet, part: Examples
-) -> dict[str, Answers]:
-    """The answers to ``part`` by precision: float, and int8 where there is one.
-
-    An int8 network is held against what it reads: its quantized input.
-    """
-    task, y = task_of(features), torch.from_numpy(part.y)
-    x = Normalizer(features)(torch.from_numpy(part.x))
-    found = {"float": Answers(predict(module, x), task.wanted(x, y))}
+) -> dict[str, Tensor]:
+    """Outputs (N, K) for ``part`` by precision: float, and int8 where there is one."""
+    found = {"float": predict(module, Normalizer(features)(torch.from_numpy(part.x)))}
     if quantized is not None:
         net = quantized.integer
-        tensors = run_reference(net, quantize_input(net, part.x))
-        read, given = (
-            torch.from_numpy(dequantize(net.scales[name], tensors[name]))
-            for name in (INPUT, net.network.output)
-        )
-        found["int8"] = Answers(given.flatten(1), task.wanted(read, y))
+        q = run_reference(net, quantize_input(net, part.x))[net.network.output]
+        found["int8"] = torch.from_numpy(dequantize(net.output_scale, q)).flatten(1)
     return found
 
 

@@ -17,7 +17,7 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.context import Context
-from tinyml_nas.pipeline.final import Answers, Entrant, Fitted, answers
+from tinyml_nas.pipeline.final import Entrant, Fitted, answers
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.quantize.stream import Voting, agreement, make_stream, sample_streams, save_stream
@@ -113,7 +113,7 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
         _seed_record(
             number,
             fitted,
-            {p: task.score(a.outputs, a.wanted, y) for p, a in test.items()},
+            {p: task.score(outputs, task.wanted(y), y) for p, outputs in test.items()},
             number == shipped,
         )
         for number, (fitted, test) in enumerate(zip(fits, tests, strict=True))
@@ -126,8 +126,8 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
         "seeds": seeds,
         "test": {
             p: {"examples": len(features.test)}
-            | task.evaluate(a.outputs, a.wanted, features.test, partial(known, p))
-            for p, a in tests[shipped].items()
+            | task.evaluate(outputs, task.wanted(y), features.test, partial(known, p))
+            for p, outputs in tests[shipped].items()
         },
     }
 
@@ -138,12 +138,11 @@ class _Known:
     def __init__(self, fitted: Fitted, features: FeatureSet) -> None:
         self.fitted, self.features = fitted, features
 
-    def __call__(self, precision: str) -> tuple[Tensor, Tensor]:
-        answered = self._answers[precision]
-        return answered.outputs, answered.wanted
+    def __call__(self, precision: str) -> Tensor:
+        return self._answers[precision]
 
     @cached_property
-    def _answers(self) -> dict[str, Answers]:
+    def _answers(self) -> dict[str, Tensor]:
         part = joined(self.features.train, self.features.validation)
         return answers(self.fitted.module, self.fitted.quantized, self.features, part)
 

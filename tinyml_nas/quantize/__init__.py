@@ -1,7 +1,7 @@
 """From a trained float model to the one integer model."""
 
 from tinyml_nas.quantize.integer import IntNetwork
-from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
 from tinyml_nas.quantize.stage import Quantized, quantize
 
-__all__ = ["IntNetwork", "Quantized", "quantize", "quantize_input", "run_reference"]
+__all__ = ["IntNetwork", "Quantized", "decide", "quantize", "quantize_input", "run_reference"]

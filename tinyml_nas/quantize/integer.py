@@ -102,7 +102,10 @@ class IntMaxPool:
 
 @dataclass(frozen=True)
 class IntAdd:
-    """acc * multiplier is ``sum_i multiplier[i] * (x_i - zero_point_i)`` in 64 bits; one shift."""
+    """acc * multiplier is ``sum_i multiplier[i] * (x_i - zero_point_i)`` in 64 bits; one shift.
+
+    A multiplier below zero subtracts.
+    """
 
     requantize: Requantize
 
@@ -126,11 +129,28 @@ class IntLayer:
 
 
 @dataclass(frozen=True)
+class Values:
+    """Outputs that are numbers: real = offset + scale * (q - zero point), for each output (K,)."""
+
+    names: tuple[str, ...]
+    scale: Float32
+    offset: Float32
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Outputs that are errors: odd is a window whose sum of (q - zero point)² exceeds ``limit``."""
+
+    limit: int
+
+
+@dataclass(frozen=True)
 class IntNetwork:
     """The integer model: the float network's structure, one integer layer per node, all scales.
 
     ``scales`` holds every tensor, ``graph.INPUT`` included.  Layers stand in the network's node
-    order, which is also the order of execution and of the memory plan.
+    order, which is also the order of execution and of the memory plan.  ``answer`` says what the
+    outputs mean; without one they are scores of classes.
     """
 
     network: Network
@@ -139,6 +159,7 @@ class IntNetwork:
     layers: tuple[IntLayer, ...]
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...]
+    answer: Values | Detection | None = None
 
     @cached_property
     def by_name(self) -> Mapping[str, IntLayer]:

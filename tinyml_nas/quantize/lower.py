@@ -109,7 +109,7 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
         case MaxPool() as op:
             return IntMaxPool(op.kernel, op.stride, op.pad)
         case Add() as op:
-            return _add(node, op.relu, scales)
+            return _add(node, op, scales)
         case Concat():
             return IntConcat()
     raise TypeError(f"no integer layer for {node.op!r}")
@@ -164,10 +164,12 @@ def _avg_pool(
     return IntAvgPool(kernel, stride, pad, r1)
 
 
-def _add(node: Node, relu: bool, scales: Scales) -> IntAdd:
+def _add(node: Node, op: Add, scales: Scales) -> IntAdd:
     leave = scales[node.name]
     ratios = [np.float64(scales[name].scale) / np.float64(leave.scale) for name in node.inputs]
-    return IntAdd(_requantize(*add_multipliers(ratios), leave.zero_point, relu))
+    multipliers, shift = add_multipliers(ratios)
+    signs = np.array([1, -1 if op.minus else 1], np.int32)
+    return IntAdd(_requantize(multipliers * signs, shift, leave.zero_point, op.relu))
 
 
 def _requantize(multiplier: Int32, shift: Int8, zero_point: int, relu: bool) -> Requantize:

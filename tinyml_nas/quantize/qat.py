@@ -134,6 +134,8 @@ class QuantizedModule(nn.Module):
 
     def _add(self, node: Node, op: IntAdd, inputs: list[Tensor]) -> Tensor:
         ratios = [self._ratio(node, name) for name in node.inputs]
+        if op.requantize.multiplier[1] < 0:
+            ratios[1] = -ratios[1]
         soft = torch.stack([x * ratio for x, ratio in zip(inputs, ratios, strict=True)]).sum(0)
         multipliers = [int(m) for m in op.requantize.multiplier]
         products = [x.detach().long().mul_(m) for x, m in zip(inputs, multipliers, strict=True)]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import (
+    Detection,
     Int8,
     IntAdd,
     IntAvgPool,
@@ -20,6 +21,7 @@ from tinyml_nas.quantize.integer import (
     IntLayer,
     IntMaxPool,
     IntNetwork,
+    Values,
 )
 from tinyml_nas.quantize.scheme import QMAX, QMIN, Int64, requantize
 
@@ -39,6 +41,23 @@ def run_reference(net: IntNetwork, q: Int8) -> dict[str, Int8]:
     for layer in net.layers:
         tensors[layer.name] = _run_layer(net, layer, [tensors[name] for name in layer.inputs])
     return tensors
+
+
+def decide(net: IntNetwork, outputs: Int8) -> npt.NDArray[np.int64]:
+    """The label of each window (N,), from its outputs (N, K, L) in any shape.
+
+    The class with the highest score, of equals the first; 1 for an odd window and 0 for any other;
+    0 where the outputs are numbers.
+    """
+    flat = outputs.reshape(len(outputs), -1).astype(np.int64)
+    match net.answer:
+        case Detection(limit):
+            odd = ((flat - net.output_scale.zero_point) ** 2).sum(axis=1) > limit
+            return np.asarray(odd, np.int64)
+        case Values():
+            return np.zeros(len(flat), np.int64)
+        case None:
+            return np.asarray(flat.argmax(axis=1))
 
 
 def _run_layer(net: IntNetwork, layer: IntLayer, inputs: list[Int8]) -> Int8:

@@ -12,6 +12,7 @@ import torch
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.quantize.answer import answer_of
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.integer import IntNetwork
@@ -84,6 +85,7 @@ def quantize(
         features.class_names,
         features.channel_names,
     )
+    integer = dataclasses.replace(integer, answer=answer_of(integer, features))
     return Quantized(integer, module, record)
 
 

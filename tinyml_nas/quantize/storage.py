@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyml_nas.graph import Network
 from tinyml_nas.quantize.integer import (
+    Detection,
     Float32,
     InputQuantization,
     IntAdd,
@@ -22,6 +23,7 @@ from tinyml_nas.quantize.integer import (
     IntOp,
     Requantize,
     TensorScale,
+    Values,
 )
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 
@@ -46,6 +48,7 @@ def save_integer(path: Path, net: IntNetwork, windows: Float32) -> None:
         "layers": layers,
         "class_names": net.class_names,
         "channel_names": net.channel_names,
+        "answer": _answer_record(net.answer),
         "windows": windows,
     }
     save_checkpoint(path, state)
@@ -67,8 +70,23 @@ def load_integer(path: Path) -> tuple[IntNetwork, Float32]:
         ),
         class_names=tuple(state["class_names"]),
         channel_names=tuple(state["channel_names"]),
+        answer=_answer(state["answer"]),
     )
     return net, state["windows"]
+
+
+def _answer_record(answer: Values | Detection | None) -> dict[str, Any] | None:
+    if answer is None:
+        return None
+    return {"type": type(answer).__name__, **dataclasses.asdict(answer)}
+
+
+def _answer(record: dict[str, Any] | None) -> Values | Detection | None:
+    if record is None:
+        return None
+    if record["type"] == Detection.__name__:
+        return Detection(record["limit"])
+    return Values(tuple(record["names"]), record["scale"], record["offset"])
 
 
 def _op(record: dict[str, Any]) -> IntOp:

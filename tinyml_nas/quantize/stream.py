@@ -23,7 +23,7 @@ from tinyml_nas.features.fixed import Int64
 from tinyml_nas.features.frontend import Int8, Int16, lower_chain
 from tinyml_nas.features.signal import Settings
 from tinyml_nas.quantize.integer import IntNetwork
-from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 
 UNDECIDED = -5
@@ -98,7 +98,7 @@ def run_stream(stream: IntStream, samples: Int16) -> StreamTruth:
     features = frontend.quantize(stages[-1] if stages else entering)
     inputs, last = frontend.inputs(features)
     scores = run_reference(stream.net, inputs)[stream.net.network.output].reshape(len(inputs), -1)
-    labels = stream.voting.smooth([int(label) for label in scores.argmax(axis=1)])
+    labels = stream.voting.smooth([int(label) for label in decide(stream.net, scores)])
     return StreamTruth(stages, features, last, scores, labels)
 
 
@@ -130,7 +130,7 @@ def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreem
     features = stream.frontend.run(chain.samples(windows.x[: last.max() + 1]))
     got = stream.frontend.joined(features, last)
     wanted = quantize_input(net, floats.x[: len(got)])
-    labels = [run_reference(net, q)[net.network.output].argmax(axis=1) for q in (got, wanted)]
+    labels = [decide(net, run_reference(net, q)[net.network.output]) for q in (got, wanted)]
     difference = np.abs(got.astype(np.int16) - wanted)
     return Agreement(
         len(got),

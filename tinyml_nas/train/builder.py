@@ -73,10 +73,11 @@ class _GlobalAvgPool(nn.Module):
 class _Add(nn.Module):
     def __init__(self, op: Add) -> None:
         super().__init__()
-        self.relu = op.relu
+        self.op = op
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return F.relu(a + b) if self.relu else a + b
+        total = a - b if self.op.minus else a + b
+        return F.relu(total) if self.op.relu else total
 
 
 class _Concat(nn.Module):

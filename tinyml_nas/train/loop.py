@@ -196,7 +196,7 @@ def train_epoch(
             group["lr"] = learning_rate(recipe, epoch + step / len(parts))
         batch = normalize(recipe.augmentation.raw(x[part], noise))
         batch = recipe.augmentation.normalized(batch, noise)
-        loss = task.loss(module(batch.to(device)), task.wanted(batch, y[part]).to(device))
+        loss = task.loss(module(batch.to(device)), task.wanted(y[part]).to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 5.0)
@@ -210,7 +210,7 @@ def validate(
 ) -> tuple[float, float]:
     """Loss and score on judged examples."""
     x, y = normalize(torch.from_numpy(part.x)), torch.from_numpy(part.y)
-    outputs, wanted = predict(module, x), task.wanted(x, y)
+    outputs, wanted = predict(module, x), task.wanted(y)
     return task.loss(outputs, wanted).item(), task.score(outputs, wanted, y)
 
 

@@ -18,7 +18,7 @@ from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT, network_cost
-from tinyml_nas.quantize.integer import Float32, IntNetwork
+from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.stream import IntStream
 
@@ -75,7 +75,7 @@ class CExport:
     package: Mapping[str, Path]
     """What build systems read, in the folder above."""
     arena_bytes: int
-    classes: int
+    outputs: int
     table_bytes: Mapping[Backend, int]
     """Flash of the tables, by how convolutions run on a core."""
     symbols: tuple[str, ...]
@@ -136,7 +136,7 @@ def describe(net: IntNetwork, prefix: str, folder: Path, *, stream: bool) -> CEx
         files={kind: folder / name.format(**names) for kind, name in templates.items()},
         package={kind: folder.parent / name.format(**names) for kind, name in PACKAGE.items()},
         arena_bytes=model.plan.arena_bytes,
-        classes=net.network.shapes[net.network.output].size,
+        outputs=net.network.shapes[net.network.output].size,
         table_bytes={
             "one_row": model.table_bytes,
             "two_rows": model.table_bytes,
@@ -182,9 +182,13 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "input_buffer": model.plan.buffers[INPUT],
         "output_buffer": model.plan.buffers[net.network.output],
         "output_scale": net.output_scale,
-        "classes": output.size,
+        "outputs": output.size,
+        "answer": net.answer,
+        "labels": _labels(net),
+        "kind": "classes" if net.answer is None else type(net.answer).__name__.lower(),
         "class_symbols": _class_symbols(net, output.size),
         "class_names": tuple(map(c_string, net.class_names)),
+        "value_names": tuple(map(c_comment, getattr(net.answer, "names", ()))),
         "channels": tuple(map(c_comment, net.channel_names)),
         "quantization": net.input,
         "mean": format_floats(net.input.mean),
@@ -207,8 +211,19 @@ def _flash(net: IntNetwork, model: CModel, optimize: Optimize) -> list[tuple[str
     ]
 
 
+def _labels(net: IntNetwork) -> int:
+    """How many labels a window can have."""
+    match net.answer:
+        case Detection():
+            return 2
+        case Values():
+            return 1
+        case None:
+            return net.network.shapes[net.network.output].size
+
+
 def _class_symbols(net: IntNetwork, count: int) -> tuple[str, ...]:
-    names = net.class_names if len(net.class_names) == count else ()
+    names = net.class_names if net.answer is None and len(net.class_names) == count else ()
     return tuple(symbol.upper() for symbol in unique_identifiers(names))
 
 

@@ -68,7 +68,7 @@ def layer(
             return graph.op("GlobalAveragePool", inputs, output)
         case Add() as op:
             target = f"{output}.sum" if op.relu else output
-            graph.op("Add", inputs, target)
+            graph.op("Sub" if op.minus else "Add", inputs, target)
             return graph.op("Relu", [target], output) if op.relu else target
         case Concat():
             return graph.op("Concat", inputs, output, axis=1)

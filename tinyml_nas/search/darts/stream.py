@@ -86,5 +86,4 @@ def _stream(
     x = (examples.x[indices] - scale.mean[:, None]) / scale.std[:, None]
     layout = np.ascontiguousarray(x.transpose(1, 0, 2), np.float32)
     y = torch.from_numpy(examples.y[indices])
-    wanted = task_of(features).wanted(torch.from_numpy(x), y)
-    return Stream(name, torch.from_numpy(layout), wanted)
+    return Stream(name, torch.from_numpy(layout), task_of(features).wanted(y))

@@ -65,7 +65,7 @@ def draw_batches(
     x, y = torch.from_numpy(examples.x), torch.from_numpy(examples.y)
     normalize, task = Normalizer(features), task_of(features)
     parts = [(normalize(x[part]), y[part]) for part in torch.split(index, size)]
-    return Batches(tuple((x, task.wanted(x, y)) for x, y in parts), task)
+    return Batches(tuple((x, task.wanted(y)) for x, y in parts), task)
 
 
 def scoring_seconds(network: Network) -> float:

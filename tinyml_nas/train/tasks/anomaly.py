@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
+import numpy.typing as npt
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Normalization
@@ -23,6 +23,7 @@ from tinyml_nas.train.tasks.task import Known
 NORMAL = 0
 """Label of a normal window; every other one is an anomaly."""
 INJECTED = 1
+DEFAULT_SIGMAS = 3.0
 SIGMAS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 """Thresholds that the record compares."""
 CURVE = 201
@@ -31,21 +32,21 @@ CURVE = 201
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Reconstructions (N, C * L) against the normalized windows themselves.
+    """Outputs (N, C * L) are what is left of normalized windows after their reconstruction.
 
     The threshold lies ``sigmas`` deviations above the mean error of normal windows.
     """
 
     normalization: Normalization
-    sigmas: float = 3.0
+    sigmas: float = DEFAULT_SIGMAS
 
     metric = "AUC"
 
-    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
-        return x.flatten(1)
+    def wanted(self, y: Tensor) -> Tensor:
+        return y
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
-        return F.mse_loss(outputs, wanted)
+        return (outputs[wanted == NORMAL] ** 2).mean()
 
     def judged(self, part: Examples) -> Examples:
         """The windows of ``part``, and each once more with an anomaly injected."""
@@ -59,13 +60,13 @@ class Anomaly:
         )
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
-        return roc_auc(errors(outputs, wanted), (y != NORMAL).numpy())
+        return roc_auc(errors(outputs), (y != NORMAL).numpy())
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
     ) -> dict[str, Any]:
-        found, normal = errors(outputs, wanted), part.y == NORMAL
-        seen = errors(*known())
+        found, normal = errors(outputs), part.y == NORMAL
+        seen = errors(known())
         limit = threshold(seen, self.sigmas)
         quantiles = np.linspace(0, 1, CURVE)
         sides = {"normal": found[normal], "anomaly": found[~normal]}
@@ -108,6 +109,11 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def errors(outputs: Tensor, wanted: Tensor) -> Values:
+def errors(outputs: Tensor) -> Values:
     """Mean squared error of each window (N,)."""
-    return np.asarray(((outputs - wanted).double() ** 2).mean(1).numpy())
+    return errors_of(outputs.numpy())
+
+
+def errors_of(outputs: npt.NDArray[np.float32]) -> Values:
+    """:func:`errors` of an array (N, ...)."""
+    return np.asarray((outputs.reshape(len(outputs), -1).astype(np.float64) ** 2).mean(axis=1))

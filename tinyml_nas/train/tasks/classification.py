@@ -29,7 +29,7 @@ class Classification:
 
     metric = "accuracy"
 
-    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
+    def wanted(self, y: Tensor) -> Tensor:
         return y
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:

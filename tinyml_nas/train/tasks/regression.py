@@ -34,7 +34,7 @@ class Regression:
 
     metric = "R²"
 
-    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
+    def wanted(self, y: Tensor) -> Tensor:
         mean, std = torch.from_numpy(self.targets.mean), torch.from_numpy(self.targets.std)
         return (y - mean) / std
 
@@ -87,8 +87,8 @@ class Forecasting(Regression):
     forecast that every other one is compared with.
     """
 
-    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
-        return super().wanted(x, y[:, len(self.targets.names) :])
+    def wanted(self, y: Tensor) -> Tensor:
+        return super().wanted(y[:, len(self.targets.names) :])
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         return F.huber_loss(outputs, wanted)

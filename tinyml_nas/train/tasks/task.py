@@ -1,7 +1,7 @@
 """What a task decides: what a network is to give, how far off it is, and how good that is.
 
 A network's outputs are (N, K) in the units of its training: logits, targets of zero mean and unit
-deviation, or the normalized window itself.  ``wanted`` says what they should be.
+deviation, or what is left of a window after its reconstruction.  ``wanted`` is what they should be.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tinyml_nas.features import Examples
 
-Known = Callable[[], tuple[Tensor, Tensor]]
+Known = Callable[[], Tensor]
 
 
 class Task(Protocol):
@@ -26,8 +26,8 @@ class Task(Protocol):
     def metric(self) -> str:
         """Name of the score."""
 
-    def wanted(self, x: Tensor, y: Tensor) -> Tensor:
-        """What the outputs for normalized windows ``x`` (N, C, L) with labels ``y`` should be."""
+    def wanted(self, y: Tensor) -> Tensor:
+        """What the outputs for windows with labels ``y`` should be."""
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         """Mean loss of a batch."""
@@ -43,5 +43,5 @@ class Task(Protocol):
     ) -> dict[str, Any]:
         """The metrics that the task's users read, and what its pictures need, ready for JSON.
 
-        ``known`` gives outputs and what was wanted on the training and validation examples.
+        ``known`` gives the outputs for the training and validation examples.
         """
