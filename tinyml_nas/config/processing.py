@@ -11,6 +11,7 @@ from tinyml_nas.config.base import Count, Ignored, Rate, Section, listed
 Step = Literal[
     "WINDOWING",
     "RAW_FE",
+    "LAST_REMOVE",
     "FFT_FE",
     "NORMALIZE",
     "FFT_POS_HALF",
@@ -75,6 +76,11 @@ class DataProcessing(Section):
         "of a forecast: the variables.",
     )
     forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
+    forecast_as: Literal["change", "value"] | None = Field(
+        default=None,
+        description="Whether a forecast tells the change from the last sample or the value itself; "
+        "default: the change, where the targets are among the variables.",
+    )
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")
     frame_size: Count = Field(default=1, description="Samples per frame.")

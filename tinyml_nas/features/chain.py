@@ -14,6 +14,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.band_steps import BINNING, LOG_DB
 from tinyml_nas.features.concat_step import CONCAT
+from tinyml_nas.features.last_step import LAST_REMOVE
 from tinyml_nas.features.signal import Settings, Shape, Step
 from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
 from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
@@ -21,6 +22,7 @@ from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
     RAW_FE,
+    LAST_REMOVE,
     FFT_FE,
     NORMALIZE,
     FFT_POS_HALF,

@@ -58,13 +58,16 @@ class Targets:
     """What a regression or a forecast gives: ``horizon`` values of each named target.
 
     ``mean`` and ``std`` (horizon * names,) are those of the training side, ordered by step, then by
-    name; std > 0.
+    name; std > 0.  Those of a ``relative`` forecast are of the changes from the last known value.
+    ``spread`` (names,) is the standard deviation of the values themselves.
     """
 
     names: tuple[str, ...]
     horizon: int
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
         chain,
         fixed,
         data.task,
-        fit_targets(train, data),
+        fit_targets(train, data, config),
     )
 
 
@@ -182,14 +185,39 @@ def fit_normalization(x: NDArray[np.float32]) -> Normalization:
     return Normalization(mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32))
 
 
-def fit_targets(train: Examples, data: DataSplits) -> Targets | None:
-    """Mean and standard deviation of what is to be learned, or None where that is no number."""
-    if not data.target_names:
+def fit_targets(train: Examples, data: DataSplits, config: Config) -> Targets | None:
+    """Scale of what is to be learned, or None where that is no number."""
+    names = data.target_names
+    if not names:
         return None
-    future = train.y[:, len(data.target_names) :] if data.task == "forecasting" else train.y
+    if data.task == "regression":
+        scale = fit_normalization(train.y[:, :, None])
+        return Targets(names, 1, scale.mean, scale.std, scale.std)
+    last, future = train.y[:, : len(names)], train.y[:, len(names) :]
+    horizon = future.shape[1] // len(names)
+    spread = fit_normalization(last[:, :, None]).std
+    relative = _relative(data, config)
+    if relative:
+        future = future - np.tile(last, (1, horizon))
     scale = fit_normalization(future[:, :, None])
-    horizon = future.shape[1] // len(data.target_names)
-    return Targets(data.target_names, horizon, scale.mean, scale.std)
+    steps = scale.std.reshape(horizon, -1).astype(np.float64)
+    pooled = np.sqrt((steps**2).mean(axis=0))  # all steps count by their errors alike
+    std = np.tile(pooled, horizon).astype(np.float32)
+    return Targets(names, horizon, scale.mean, std, spread, relative)
+
+
+def _relative(data: DataSplits, config: Config) -> bool:
+    """Whether a forecast tells changes; it can where the last values are known."""
+    wanted = config.data_processing_feature_extraction.forecast_as
+    known = set(data.target_names) <= set(data.channel_names)
+    if wanted == "change" and not known:
+        raise ConfigError(
+            "forecast_as: change needs the targets among the variables: "
+            f"{', '.join(sorted(set(data.target_names) - set(data.channel_names)))} is not read.",
+            hint="add it to data_processing_feature_extraction.variables, or write forecast_as: "
+            "value",
+        )
+    return wanted != "value" and known
 
 
 def _check_examples(examples: Examples, data: DataSplits, side: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.report.charts import Frame, Line, Tick, nice_ticks
 
-WIDTH, HEIGHT = 340, 280
+WIDTH, HEIGHT = 460, 270
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 46
 
 Points = Sequence[tuple[float, float]]
@@ -51,7 +51,6 @@ def plot(
     areas: Sequence[Layer] = (),
     lines: Sequence[Layer] = (),
     dots: Sequence[Layer] = (),
-    width: int = WIDTH,
     tick: Callable[[float], str] = lambda value: f"{value:g}",
 ) -> Plot | None:
     """A plot around all its points, or ``None`` where there are none."""
@@ -59,7 +58,7 @@ def plot(
     if not points:
         return None
     xs, ys = (nice_ticks([point[axis] for point in points], wanted=4) for axis in (0, 1))
-    frame = Frame(xs[0], xs[-1], ys[0], ys[-1], LEFT, TOP, width - RIGHT, HEIGHT - BOTTOM)
+    frame = Frame(xs[0], xs[-1], ys[0], ys[-1], LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
     return Plot(
         title,
         x_title,
@@ -69,8 +68,6 @@ def plot(
         tuple(Line(layer.label, layer.tone, _dots(layer.points, frame)) for layer in dots),
         tuple(Tick(frame.x(x), tick(x)) for x in xs),
         tuple(Tick(frame.y(y), tick(y)) for y in ys),
-        width,
-        right=width - RIGHT,
     )
 
 

@@ -9,7 +9,6 @@ from tinyml_nas.report.task_schema import AnomalyTest, ClassificationTest, Regre
 
 SHOWN_TARGETS = 4
 BINS = 24
-WIDE = 700
 
 
 def task_plots(test: Test, classes: list[str]) -> list[Plot]:
@@ -105,7 +104,6 @@ def _forecast(test: RegressionTest, target: int) -> Plot | None:
         "",
         areas=[Layer("90 % of the errors", "band", lower, upper)],
         lines=[Layer("actual", "muted", actual), Layer("forecast", "accent", predicted)],
-        width=WIDE,
     )
 
 

@@ -45,21 +45,23 @@ class Regression:
         return part
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
-        return r_squared(outputs, wanted).mean().item()
+        return float(r_squared(self.told(outputs, y), self.meant(y)).mean())
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
     ) -> dict[str, Any]:
-        predicted, actual = self.in_units(outputs), self.actual(part)
+        y = torch.from_numpy(part.y)
+        predicted, actual = self.told(outputs, y), self.meant(y)
         error = predicted - actual
+        spread = np.tile(self.targets.spread, self.targets.horizon)
         shown = np.unique(np.linspace(0, len(actual) - 1, SHOWN).astype(int))
         return {
             "targets": list(self.targets.names),
             "horizon": self.targets.horizon,
-            "r2": r_squared(outputs, wanted).tolist(),
+            "r2": r_squared(predicted, actual).tolist(),
             "rmse": np.sqrt((error**2).mean(axis=0)).tolist(),
             "mae": np.abs(error).mean(axis=0).tolist(),
-            "mse_normalized": F.mse_loss(outputs, wanted).item(),
+            "mse_normalized": float(((error / spread) ** 2).mean()),
             "smape": _smape(predicted, actual),
             "error_quantiles": np.quantile(error, BAND, axis=0).tolist(),
             "shown": {
@@ -69,11 +71,11 @@ class Regression:
             },
         }
 
-    def actual(self, part: Examples) -> Values:
-        """What the outputs should be (N, K), in the units of the targets."""
-        return np.asarray(part.y, np.float64)
+    def meant(self, y: Tensor) -> Values:
+        """What should be told (N, K), in the units of the targets."""
+        return np.asarray(y.numpy(), np.float64)
 
-    def in_units(self, outputs: Tensor) -> Values:
+    def told(self, outputs: Tensor, y: Tensor) -> Values:
         """``outputs`` (N, K) in the units of the targets."""
         scaled = outputs.double().numpy() * self.targets.std + self.targets.mean
         return np.asarray(scaled, np.float64)
@@ -88,33 +90,42 @@ class Forecasting(Regression):
     """
 
     def wanted(self, y: Tensor) -> Tensor:
-        return super().wanted(y[:, len(self.targets.names) :])
+        future = y[:, len(self.targets.names) :]
+        return super().wanted(future - self._last(y) if self.targets.relative else future)
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         return F.huber_loss(outputs, wanted)
 
-    def actual(self, part: Examples) -> Values:
-        return np.asarray(part.y[:, len(self.targets.names) :], np.float64)
+    def meant(self, y: Tensor) -> Values:
+        return super().meant(y[:, len(self.targets.names) :])
+
+    def told(self, outputs: Tensor, y: Tensor) -> Values:
+        values = super().told(outputs, y)
+        return values + self._last(y).numpy() if self.targets.relative else values
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
     ) -> dict[str, Any]:
-        actual, last = self.actual(part), part.y[:, : len(self.targets.names)]
-        naive = np.tile(last, (1, self.targets.horizon)).astype(np.float64)
-        naive_mae = np.abs(naive - actual).mean()
-        mae = np.abs(self.in_units(outputs) - actual).mean()
+        y = torch.from_numpy(part.y)
+        actual = self.meant(y)
+        naive = np.abs(self._last(y).numpy() - actual).mean()
+        error = np.abs(self.told(outputs, y) - actual).mean()
         return super().evaluate(outputs, wanted, part, known) | {
-            "naive_mae": float(naive_mae),
-            "mase": float(mae / naive_mae) if naive_mae else None,
+            "naive_mae": float(naive),
+            "mase": float(error / naive) if naive else None,
         }
 
+    def _last(self, y: Tensor) -> Tensor:
+        """The last known values (N, K), once for each step."""
+        return y[:, : len(self.targets.names)].repeat(1, self.targets.horizon)
 
-def r_squared(outputs: Tensor, wanted: Tensor) -> Tensor:
+
+def r_squared(predicted: Values, actual: Values) -> Values:
     """1 - SSE / SST of each column (K,); 0 where a column never changes and is not met exactly."""
-    error = ((outputs - wanted).double() ** 2).sum(0)
-    spread = ((wanted - wanted.mean(0)).double() ** 2).sum(0)
-    ratio = torch.where(spread > 0, error / spread.clamp(min=1e-300), (error > 0).double())
-    return 1 - ratio
+    error = ((predicted - actual) ** 2).sum(axis=0)
+    spread = ((actual - actual.mean(axis=0)) ** 2).sum(axis=0)
+    missed = (error > 0).astype(np.float64)
+    return np.asarray(1 - np.divide(error, spread, out=missed, where=spread > 0))
 
 
 def _smape(predicted: Values, actual: Values) -> float:
