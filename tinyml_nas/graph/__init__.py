@@ -5,6 +5,7 @@ one-dimensional operations over channel-by-length tensors.  Shapes, memory and c
 alone.
 """
 
+from tinyml_nas.graph.autoencoder import residual_of
 from tinyml_nas.graph.cost import Cost, LayerCost, network_cost
 from tinyml_nas.graph.memory import Buffer, MemoryPlan, plan_memory
 from tinyml_nas.graph.network import INPUT, Network, Node
@@ -41,4 +42,5 @@ __all__ = [
     "Shape",
     "network_cost",
     "plan_memory",
+    "residual_of",
 ]

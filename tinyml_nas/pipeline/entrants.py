@@ -11,7 +11,7 @@ from typing import Any
 from tinyml_nas.config import Config
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Network, Shape
+from tinyml_nas.graph import Network, Shape, residual_of
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.search.recipes import recipe_of
@@ -57,7 +57,8 @@ def zoo_network(name: str, features: FeatureSet) -> Network:
     """The zoo's model of that name for the data at hand."""
     channels, length = features.train.x.shape[1:]
     try:
-        return ZOO[name].build(Shape(channels, length), features.outputs)
+        network = ZOO[name].build(Shape(channels, length), features.outputs)
+        return residual_of(network) if features.task == "anomaly" else network
     except ValueError as error:
         raise ConfigError(
             f"{name} cannot read an input of {channels} x {length}: {error}",

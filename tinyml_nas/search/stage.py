@@ -32,7 +32,7 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.recipes import recipe_decisions
 from tinyml_nas.search.record import search_record, write_files
 from tinyml_nas.search.result import SearchResult
-from tinyml_nas.search.spaces import ChainSpace, Decision, Genome, Space, genome_key
+from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, Decision, Genome, Space, genome_key
 from tinyml_nas.search.speed import measured_speed
 from tinyml_nas.search.strategies import Strategy, load_strategy
 from tinyml_nas.search.view import HEADER, rows
@@ -161,13 +161,16 @@ def fingerprint(start: Start) -> str:
 def _space(
     name: str, features: FeatureSet, config: Config, device: Device, extra: tuple[Decision, ...]
 ) -> Space:
-    shape, classes = Shape(*features.train.x.shape[1:]), features.outputs
+    shape, outputs = Shape(*features.train.x.shape[1:]), features.outputs
+    if features.task == "anomaly":
+        return AutoencoderSpace(shape, extra)
     if name == "chain":
-        return ChainSpace(shape, classes, device.npu, extra)
+        positional = features.targets is not None
+        return ChainSpace(shape, outputs, device.npu, extra, positional)
     from tinyml_nas.search.settings import space_from_config
     from tinyml_nas.search.spaces.cells import CellSpace
 
-    return CellSpace(space_from_config(config, shape, classes), extra)
+    return CellSpace(space_from_config(config, shape, outputs), extra)
 
 
 def _header(start: Start, workers: int, like: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -214,7 +217,7 @@ def _conclude(
     chosen = pareto.select(points, training.nas_select, training.nas_optimization_mode)
     if chosen.score == 0:
         raise DataError(
-            "no network that the search trained got a single window right",
+            "no network that the search trained learned anything",
             hint="look for extreme values in the data, or lower training.learning_rate",
         )
     record = search_record(problem, archive, points, chosen)

@@ -1,5 +1,6 @@
 """Search spaces: each a file that decodes genomes to networks."""
 
+from tinyml_nas.search.spaces.autoencoder import AutoencoderSpace
 from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.search.spaces.space import (
     Decision,
@@ -13,6 +14,7 @@ from tinyml_nas.search.spaces.space import (
 )
 
 __all__ = [
+    "AutoencoderSpace",
     "ChainSpace",
     "Decision",
     "Genome",

@@ -40,15 +40,18 @@ MIN_LENGTH = 2
 
 @dataclass(frozen=True)
 class ChainSpace:
-    """Chains for inputs of ``input_shape`` and ``classes`` classes, legal under ``npu`` if given.
+    """Chains for inputs of ``input_shape`` and so many ``outputs``, legal under ``npu`` if given.
 
-    ``extra`` decisions, of the training recipe, ride along and never change the network.
+    Heads of ``positional`` chains may also read every step by itself, for a value often depends on
+    where in the window something is.  ``extra`` decisions, of the training recipe, ride along and
+    never change the network.
     """
 
     input_shape: Shape
-    classes: int
+    outputs: int
     npu: NpuRules | None = None
     extra: tuple[Decision, ...] = ()
+    positional: bool = False
 
     name = "chain"
 
@@ -74,6 +77,7 @@ class ChainSpace:
             ]
         unsupported = self.npu.unsupported if self.npu else ()
         heads = ("avg",) if "concat" in unsupported else ("avg", "max", "avg_max")
+        heads = (*heads, "flat") if self.positional else heads
         return (*decisions, Decision("head", heads), Decision("hidden", (0, 16, 32)), *self.extra)
 
     def canonical(self, genome: Genome) -> dict[str, Value]:
@@ -112,7 +116,7 @@ class ChainSpace:
                 kernel,
                 int(genome[f"stride{stage}"]),
             )
-        chain.head(str(genome["head"]), int(genome["hidden"]), self.classes)
+        chain.head(str(genome["head"]), int(genome["hidden"]), self.outputs)
         return Network(name, self.input_shape, tuple(chain.nodes))
 
     def _legal(self, strides: tuple[int, ...]) -> tuple[int, ...]:
@@ -160,10 +164,10 @@ class _Chain:
         """Every second sample: the larger of each pair."""
         self.add(name, MaxPool(2, 2))
 
-    def head(self, kind: str, hidden: int, classes: int) -> None:
-        """Pooled over time, then one or two fully connected layers."""
+    def head(self, kind: str, hidden: int, outputs: int) -> None:
+        """Pooled over time, or as it is; then one or two fully connected layers."""
         ops: dict[str, Op] = {"avg": GlobalAvgPool(), "max": MaxPool(self.shape.length, 1)}
-        parts = ["avg", "max"] if kind == "avg_max" else [kind]
+        parts = {"avg_max": ["avg", "max"], "flat": []}.get(kind, [kind])
         for part in parts:
             self.nodes.append(Node(f"{part}_pool", ops[part], (self.tensor,)))
         self.tensor = self.nodes[-1].name
@@ -173,4 +177,4 @@ class _Chain:
         if hidden:
             self.nodes.append(Node("hidden", Linear(hidden, relu=True), (self.tensor,)))
             self.tensor = "hidden"
-        self.nodes.append(Node("classifier", Linear(classes), (self.tensor,)))
+        self.nodes.append(Node("classifier", Linear(outputs), (self.tensor,)))

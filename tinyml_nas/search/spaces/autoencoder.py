@@ -1,0 +1,109 @@
+"""The autoencoder space: strided stages down to a narrow code, and the same way back.
+
+What a network must not be able to do is to copy: so the code has fewer values than the input.  The
+way back takes every length that the way down has left, whatever its parity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinyml_nas.graph import (
+    INPUT,
+    Conv,
+    DepthwiseConv,
+    Interpolate,
+    Network,
+    Node,
+    Op,
+    Shape,
+    Upsample,
+    residual_of,
+)
+from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.search.spaces.space import Decision, Genome, Value
+
+MAX_STAGES = 4
+WIDTHS = (4, 8, 12, 16, 24, 32, 48)
+KERNELS = (3, 5, 7, 9)
+CODES = (1, 2, 4, 8, 16)
+PARTS = ("block", "kernel", "stride", "width")
+
+
+@dataclass(frozen=True)
+class AutoencoderSpace:
+    """Autoencoders for windows of ``input_shape``; ``extra`` decisions ride along."""
+
+    input_shape: Shape
+    extra: tuple[Decision, ...] = ()
+
+    name = "autoencoder"
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Number of stages, each stage, the channels of the code; then ``extra``."""
+        decisions = [Decision("stages", tuple(range(1, MAX_STAGES + 1)))]
+        for stage in range(1, MAX_STAGES + 1):
+            decisions += [
+                Decision(f"block{stage}", ("conv", "dwsep")),
+                Decision(f"kernel{stage}", KERNELS),
+                Decision(f"stride{stage}", (1, 2, 4)),
+                Decision(f"width{stage}", WIDTHS),
+            ]
+        return (*decisions, Decision("code", CODES), *self.extra)
+
+    def canonical(self, genome: Genome) -> dict[str, Value]:
+        """Unused stages at their first choice."""
+        result = {d.name: genome.get(d.name, d.choices[0]) for d in self.decisions}
+        first = {d.name: d.choices[0] for d in self.decisions}
+        for stage in range(int(result["stages"]) + 1, MAX_STAGES + 1):
+            result |= {f"{part}{stage}": first[f"{part}{stage}"] for part in PARTS}
+        return result
+
+    def network(self, genome: Genome, name: str) -> Network:
+        """The autoencoder of ``genome``; raises ``ValueError`` where its code is no narrower."""
+        chain = _Chain(self.input_shape)
+        lengths, channels = [self.input_shape.length], self.input_shape.channels
+        stages = range(1, int(genome["stages"]) + 1)
+        for stage in stages:
+            chain.conv(f"down{stage}", genome, stage, int(genome[f"width{stage}"]), strided=True)
+            lengths.append(chain.shape.length)
+        chain.add("code", Conv(int(genome["code"]), 1))
+        if chain.shape.size >= self.input_shape.size:
+            raise ValueError(f"a code of {chain.shape.size} values could copy the window")
+        for stage in reversed(stages):
+            chain.stretch(f"stretch{stage}", lengths[stage - 1])
+            width = int(genome[f"width{stage - 1}"]) if stage > 1 else int(genome["width1"])
+            chain.conv(f"up{stage}", genome, stage, width, strided=False)
+        chain.add("reconstruction", Conv(channels, 1, norm=False, relu=False))
+        return residual_of(Network(name, self.input_shape, tuple(chain.nodes)))
+
+
+class _Chain:
+    """Nodes as they are added; ``shape`` is the last one's."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.nodes: list[Node] = []
+        self.tensor, self.shape = INPUT, shape
+
+    def add(self, name: str, op: Op) -> None:
+        self.nodes.append(Node(name, op, (self.tensor,)))
+        self.tensor, self.shape = name, op.output_shape((self.shape,))
+
+    def conv(self, name: str, genome: Genome, stage: int, width: int, *, strided: bool) -> None:
+        """The convolution of a stage, or a depthwise one and a pointwise one behind it."""
+        kernel = int(genome[f"kernel{stage}"])
+        stride = int(genome[f"stride{stage}"]) if strided else 1
+        pad = same_padding(kernel)
+        if genome[f"block{stage}"] == "dwsep":
+            self.add(f"{name}_depthwise", DepthwiseConv(kernel, stride, pad))
+            self.add(f"{name}_pointwise", Conv(width, 1))
+        else:
+            self.add(name, Conv(width, kernel, stride, pad))
+
+    def stretch(self, name: str, length: int) -> None:
+        """As many steps as before the stride."""
+        factor, rest = divmod(length, self.shape.length)
+        if length != self.shape.length:
+            self.add(name, Interpolate(length) if rest else Upsample(factor))
