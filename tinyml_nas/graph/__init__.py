@@ -15,10 +15,13 @@ from tinyml_nas.graph.ops import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Op,
+    Reshape,
     Shape,
+    Upsample,
 )
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Cost",
     "DepthwiseConv",
     "GlobalAvgPool",
+    "Interpolate",
     "LayerCost",
     "Linear",
     "MaxPool",
@@ -38,7 +42,9 @@ __all__ = [
     "Network",
     "Node",
     "Op",
+    "Reshape",
     "Shape",
+    "Upsample",
     "network_cost",
     "plan_memory",
 ]
