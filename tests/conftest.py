@@ -15,11 +15,14 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
+    Reshape,
     Shape,
+    Upsample,
 )
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
@@ -52,8 +55,12 @@ def every_op() -> Network:
         Node("narrow", Conv(7, 5, 3, (2, 2)), ("cat",)),
         Node("depthwise", DepthwiseConv(4, 2, (2, 1)), ("narrow",)),
         Node("plain_depthwise", DepthwiseConv(2, norm=False, relu=False), ("depthwise",)),
-        Node("hidden", Linear(6, relu=True), ("plain_depthwise",)),
-        Node("wide", Conv(8, 1), ("hidden",)),
+        Node("hidden", Linear(6, relu=True, norm=True), ("plain_depthwise",)),
+        Node("steps", Reshape(2), ("hidden",)),
+        Node("stairs", Upsample(2), ("steps",)),
+        Node("line", Interpolate(7), ("steps",)),
+        Node("row", Concat("length"), ("stairs", "line", "steps")),
+        Node("wide", Conv(8, 1), ("row",)),
         Node("pool", GlobalAvgPool(), ("wide",)),
         Node("fc", Linear(CLASSES), ("pool",)),
     )

@@ -121,6 +121,13 @@ def walk(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[
                         [(0, x + row * field["channels"] + c, 1)],
                         [y + row * field["row_bytes"] + c],
                     )
+        case "upsample":
+            channels, factor = field["channels"], field["factor"]
+            for row in range(field["rows_in"] * factor):
+                for c in range(channels):
+                    yield [(0, x + row // factor * channels + c, 1)], [y + row * channels + c]
+        case "interpolate":
+            yield from _interpolate(field, x, y)
         case "clamp":
             pass  # of the output alone
         case _:
@@ -164,6 +171,17 @@ def _max_pool(field: dict[str, int], x: int, y: int) -> Iterator[Step]:
         rows = range(max(first, 0), min(first + field["kernel"], field["rows_in"]))
         for c in range(channels):
             yield [(0, x + r * channels + c, 1) for r in rows], [y + row * channels + c]
+
+
+def _interpolate(field: dict[str, int], x: int, y: int) -> Iterator[Step]:
+    channels, position, at = field["channels"], field["start"], 0
+    for row in range(field["rows"]):
+        steps = (at, min(at + 1, field["rows_in"] - 1))
+        for c in range(channels):
+            yield [(0, x + s * channels + c, 1) for s in steps], [y + row * channels + c]
+        position += field["step"]
+        if position >= field["whole"]:
+            position, at = position - field["whole"], at + 1
 
 
 def _numbers(call: KernelCall) -> dict[str, int]:

@@ -15,13 +15,17 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
     Op,
+    Reshape,
     Shape,
+    Upsample,
 )
+from tinyml_nas.graph.ops import MOVING
 from tinyml_nas.quantize.integer import (
     InputQuantization,
     Int8,
@@ -29,10 +33,13 @@ from tinyml_nas.quantize.integer import (
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntLayer,
     IntMaxPool,
     IntNetwork,
     IntOp,
+    IntReshape,
+    IntUpsample,
     Requantize,
     TensorScale,
 )
@@ -40,6 +47,9 @@ from tinyml_nas.quantize.integer import (
 CHANNELS = (1, 3, 4, 6, 17)
 KINDS = ("conv", "conv", "conv", "conv", "max", "avg", "add", "concat", "global", "linear")
 DEPTHWISE = ("depthwise", "depthwise")
+DECODER = ("append", "reshape", "upsample", "interpolate")
+LONGEST = 80
+"""Steps of what is upsampled: short enough for the slow reference."""
 
 
 def random_windows(net: IntNetwork, count: int, seed: int = 0) -> Int8:
@@ -58,7 +68,7 @@ def random_samples(net: IntNetwork, count: int, seed: int = 0) -> np.ndarray:
 def random_int_network(
     seed: int,
     nodes: int = 8,
-    kinds: tuple[str, ...] = KINDS + DEPTHWISE,
+    kinds: tuple[str, ...] = KINDS + DEPTHWISE + DECODER,
     shape: Shape | None = None,
 ) -> IntNetwork:
     """A network of ``nodes`` random layers among ``kinds`` and a linear classifier.
@@ -131,6 +141,8 @@ def _random_network(
             out = op.output_shape(tuple(shapes[name] for name in inputs))
         except ValueError:
             continue
+        if op.kind in ("upsample", "interpolate", "concat") and out.length > LONGEST:
+            continue
         name = f"n{len(nodes)}/{op.kind}"
         nodes.append(Node(name, op, inputs))
         shapes[name] = out
@@ -149,6 +161,7 @@ def _random_op(
     pool = max(kernel, 2)
     equal = [name for name in names if shapes[name] == shapes[source]]
     as_long = [name for name in names if shapes[name].length == shapes[source].length]
+    as_wide = [name for name in names if shapes[name].channels == shapes[source].channels]
     match rng.choice(kinds):
         case "conv":
             return (source,), Conv(int(rng.integers(1, 12)), kernel, stride, pad)
@@ -163,6 +176,16 @@ def _random_op(
         case "concat":
             picked = rng.choice(as_long, size=int(rng.integers(1, 4)))
             return (source, *map(str, picked)), Concat()
+        case "append":
+            picked = rng.choice(as_wide, size=int(rng.integers(1, 3)))
+            return (source, *map(str, picked)), Concat("length")
+        case "reshape":
+            return (source,), Reshape(int(rng.integers(1, 9)))
+        case "upsample":
+            return (source,), Upsample(int(rng.integers(1, 4)))
+        case "interpolate":
+            longer = int(shapes[source].length * rng.uniform(1, 3))
+            return (source,), Interpolate(longer)
         case "global":
             return (source,), GlobalAvgPool()
     return (source,), Linear(int(rng.integers(1, 9)))
@@ -175,7 +198,7 @@ def _random_depthwise(rng: np.random.Generator) -> DepthwiseConv:
 
 
 def _random_scales(rng: np.random.Generator, network: Network) -> dict[str, TensorScale]:
-    """Scales; a concat's inputs and output, and a max pool's, share theirs."""
+    """Scales; where values only move, inputs and output share theirs."""
     group = {name: name for name in network.shapes}
 
     def root(name: str) -> str:
@@ -184,7 +207,7 @@ def _random_scales(rng: np.random.Generator, network: Network) -> dict[str, Tens
         return name
 
     for node in network.nodes:
-        if isinstance(node.op, Concat | MaxPool):
+        if isinstance(node.op, MOVING):
             for name in node.inputs:
                 group[root(name)] = root(node.name)
     drawn = {
@@ -221,8 +244,14 @@ def int_op(
             r1 = _random_requantize(rng, 1, 31)
             m = rng.integers(1, 1 << 31, 2).astype(np.int32)
             return IntAdd(Requantize(m, r1.shift, r1.lower, r1.upper))
-        case Concat():
-            return IntConcat()
+        case Concat(axis):
+            return IntConcat(axis)
+        case Reshape(channels):
+            return IntReshape(channels)
+        case Upsample(factor):
+            return IntUpsample(factor)
+        case Interpolate(length):
+            return IntInterpolate(length, _random_requantize(rng, 1, 38))
     raise AssertionError(node.op)
 
 

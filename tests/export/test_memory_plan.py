@@ -19,12 +19,15 @@ from tinyml_nas.graph import (
     Concat,
     Conv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
     Op,
+    Reshape,
     Shape,
+    Upsample,
     plan_memory,
 )
 from tinyml_nas.graph.cost import CODE_BYTES
@@ -57,6 +60,10 @@ def test_no_kernel_reads_a_byte_that_was_overwritten(seed: int, nodes: int) -> N
         GlobalAvgPool(),
         Add(),
         Concat(),
+        Concat("length"),
+        Reshape(4),
+        Upsample(2),
+        Interpolate(70),
     ],
     ids=str,
 )

@@ -214,7 +214,7 @@ def test_a_chain_is_told_in_words() -> None:
         ("stage 1", "depthwise and pointwise convolution, kernel 5, 8 channels"),
         ("stage 2", "max pooling by 2, then convolution, kernel 5, 16 channels"),
         ("stage 3", "convolution added to its input, kernel 5"),
-        ("head", "average and maximum over time, 16 hidden units, then the classes"),
+        ("head", "average and maximum over time, 16 hidden units, then the outputs"),
         ("augmentation", "0.5 × the configured one"),
         ("learning rate", "2.0 × the configured one"),
     ]

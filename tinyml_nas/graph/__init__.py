@@ -16,10 +16,13 @@ from tinyml_nas.graph.ops import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Op,
+    Reshape,
     Shape,
+    Upsample,
 )
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "Cost",
     "DepthwiseConv",
     "GlobalAvgPool",
+    "Interpolate",
     "LayerCost",
     "Linear",
     "MaxPool",
@@ -39,7 +43,9 @@ __all__ = [
     "Network",
     "Node",
     "Op",
+    "Reshape",
     "Shape",
+    "Upsample",
     "network_cost",
     "plan_memory",
     "residual_of",

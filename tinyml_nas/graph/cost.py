@@ -24,9 +24,13 @@ from tinyml_nas.graph.ops import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Op,
+    Reshape,
+    Shape,
+    Upsample,
 )
 
 CHANNEL_BYTES = 4 + 4 + 1
@@ -64,6 +68,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 20,
         "concat": 43,
         "padding": 34,
+        "upsample": 59,
+        "interpolate": 216,
     },
     "two_rows": {
         "network": 656,
@@ -80,6 +86,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 14,
         "concat": 52,
         "padding": 29,
+        "upsample": 73,
+        "interpolate": 144,
     },
     "two_steps": {
         "network": 726,
@@ -96,6 +104,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 51,
         "narrow_concat": 22,
         "padding": 40,
+        "upsample": 61,
+        "interpolate": 203,
     },
     "dsp": {
         "network": 970,
@@ -112,6 +122,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 21,
         "concat": 54,
         "padding": 29,
+        "upsample": 80,
+        "interpolate": 144,
         "conv_dsp": 26,
         "depthwise_dsp": 21,
         "quad_kernel": 383,
@@ -134,6 +146,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 41,
         "narrow_concat": 29,
         "padding": 35,
+        "upsample": 71,
+        "interpolate": 166,
+        "lone_upsample": 74,
+        "lone_interpolate": 142,
         "lone_max_pool": 65,
         "lone_clipped_max_pool": 122,
         "lone_global_max_pool": 65,
@@ -190,9 +206,19 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     kernel = op.kind
     if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
         kernel = "clipped_max_pool"
-    elif isinstance(op, MaxPool | Concat) and output.length == 1:
-        kernel = f"global_{op.kind}"
+    elif isinstance(op, MaxPool) and output.length == 1:
+        kernel = "global_max_pool"
+    elif isinstance(op, Concat | Reshape):
+        one_row = all(copy.length == 1 for copy in copies(op, network.input_shapes(node)))
+        kernel = "global_concat" if one_row else "concat"
     return f"lone_{kernel}" if backend == "mve" and _is_sole_call(network, op) else kernel
+
+
+def copies(op: Concat | Reshape, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """Rows of bytes that each input is copied in; along the length it is one."""
+    if isinstance(op, Concat) and op.axis == "channels":
+        return inputs
+    return tuple(Shape(shape.size, 1) for shape in inputs)
 
 
 def _is_sole_call(network: Network, op: Op) -> bool:
@@ -200,8 +226,9 @@ def _is_sole_call(network: Network, op: Op) -> bool:
 
     A single average pool that is not global is rare, and promised as one of several.
     """
-    families = {MaxPool: MaxPool, Add: Add, GlobalAvgPool: AvgPool | GlobalAvgPool}
-    family = families.get(type(op), ())
+    if not isinstance(op, MaxPool | Add | GlobalAvgPool | Upsample | Interpolate):
+        return False
+    family = AvgPool | GlobalAvgPool if isinstance(op, GlobalAvgPool) else type(op)
     return sum(isinstance(node.op, family) for node in network.nodes) == 1
 
 
@@ -285,9 +312,10 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
     if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
         causes["clamp"] = 1
     match node.op:
-        case Concat():  # one loop per input, or none where its channels are few
-            narrow = sum(shape.channels <= NARROW_CHANNELS for shape in network.input_shapes(node))
-            return {"concat": len(node.inputs) - narrow, "narrow_concat": narrow}
+        case Concat() | Reshape() as op:  # one loop per input, or none where its channels are few
+            rows = copies(op, network.input_shapes(node))
+            narrow = sum(row.channels <= NARROW_CHANNELS for row in rows)
+            return {"concat": len(rows) - narrow, "narrow_concat": narrow}
         case _ if any(padding_of(node.op)):
             causes["padding"] = 1
     return causes

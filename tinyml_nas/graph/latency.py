@@ -19,11 +19,13 @@ from tinyml_nas.graph.cost import (
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,
+    copies,
     dsp_words,
     kernel_of,
     padding_of,
 )
 from tinyml_nas.graph.network import Network, Node
+from tinyml_nas.graph.ops import Concat, Reshape
 
 MVE_CHANNELS, MVE_BYTES = 4, 16
 """What the Helium convolution takes at a time."""
@@ -88,13 +90,20 @@ def layer_trips(
                 "clamped": output.size * (node.name in network.lifted),
             }
         case "concat" | "global_concat":
-            wide = [shape for shape in inputs if shape.channels > NARROW_CHANNELS]
+            assert isinstance(op, Concat | Reshape)
+            copied = copies(op, inputs)
+            wide = [shape for shape in copied if shape.channels > NARROW_CHANNELS]
+            lengths = sum(shape.length for shape in wide)
             return trips | {
-                "input": len(inputs),
-                "row": rows * len(wide),
-                "narrow_row": rows * (len(inputs) - len(wide)),
+                "input": len(copied),
+                "row": lengths,
+                "narrow_row": sum(shape.length for shape in copied) - lengths,
                 "value": sum(shape.size for shape in wide),
             }
+        case "upsample" | "lone_upsample":  # each row of the input is copied so often
+            return trips | {"source": first.length, "row": rows, "value": output.size}
+        case "interpolate" | "lone_interpolate":
+            return trips | {"row": rows, "value": output.size}
         case "add" | "lone_add":
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window

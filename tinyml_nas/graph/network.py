@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tinyml_nas.graph.ops import OPS, Concat, MaxPool, Op, Shape
+from tinyml_nas.graph.ops import MOVING, OPS, Op, Shape
 
 INPUT = "input"
 """Name of the tensor that enters a network."""
@@ -59,7 +59,7 @@ class Network:
         """Tensors that must share one scale when quantized, each tensor in exactly one group."""
         group_of: dict[str, set[str]] = {name: {name} for name in self.shapes}
         for node in self.nodes:
-            if isinstance(node.op, MaxPool | Concat):
+            if isinstance(node.op, MOVING):
                 merged = set.union(*(group_of[name] for name in (node.name, *node.inputs)))
                 group_of |= dict.fromkeys(merged, merged)
         return tuple(sorted({tuple(sorted(group)) for group in group_of.values()}))

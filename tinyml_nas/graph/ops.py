@@ -7,7 +7,7 @@ its ReLU: both vanish into its weights and its clamp when it is quantized.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 
 class Shape(NamedTuple):
@@ -114,6 +114,7 @@ class Linear:
 
     out_features: int
     relu: bool = False
+    norm: bool = False
 
     kind = "linear"
 
@@ -197,17 +198,88 @@ class Add(_Weightless):
 
 @dataclass(frozen=True)
 class Concat(_Weightless):
-    """Channels of all inputs, in order; the lengths are equal."""
+    """All inputs in order, along one axis; they agree in the other."""
+
+    axis: Literal["channels", "length"] = "channels"
 
     kind = "concat"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        if len({shape.length for shape in inputs}) != 1:
-            raise ValueError(f"concat takes inputs of one length, not {[tuple(s) for s in inputs]}")
-        return Shape(sum(shape.channels for shape in inputs), inputs[0].length)
+        agree = "length" if self.axis == "channels" else "channels"
+        if len({getattr(shape, agree) for shape in inputs}) != 1:
+            one = "one length" if agree == "length" else "one number of channels"
+            raise ValueError(f"concat takes inputs of {one}, not {[tuple(s) for s in inputs]}")
+        total = sum(getattr(shape, self.axis) for shape in inputs)
+        return inputs[0]._replace(**{self.axis: total})
+
+
+@dataclass(frozen=True)
+class Reshape(_Weightless):
+    """The same values, step by step, with another number of channels in each step.
+
+    That is the order of the target's memory, ``[length][channels]``.
+    """
+
+    channels: int
+
+    kind = "reshape"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        size = _single(self.kind, inputs).size
+        if size % self.channels:
+            raise ValueError(f"{size} values cannot be reshaped to {self.channels} channels")
+        return Shape(self.channels, size // self.channels)
+
+
+@dataclass(frozen=True)
+class Upsample(_Weightless):
+    """Every step ``factor`` times: nearest-neighbor upsampling, a staircase."""
+
+    factor: int
+
+    kind = "upsample"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, length = _single(self.kind, inputs)
+        return Shape(channels, length * self.factor)
+
+
+@dataclass(frozen=True)
+class Interpolate(_Weightless):
+    """Linear interpolation to ``length`` steps, no fewer than there are.
+
+    The steps of both are the centers of equal parts of one interval ("half pixel"), and beyond the
+    first and the last center the value stays.
+    """
+
+    length: int
+
+    kind = "interpolate"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        channels, length = _single(self.kind, inputs)
+        if self.length < length:
+            raise ValueError(f"interpolation from {length} steps to {self.length} would lose some")
+        return Shape(channels, self.length)
+
+
+def interpolation(source: int, length: int) -> list[tuple[int, int, int]]:
+    """For each of ``length`` steps the two of ``source`` that it lies between, and its weight.
+
+    The weight is that of the second one, of ``2 * length`` in all: so every value of a linear
+    interpolation is a sum of integers over one divisor.
+    """
+    whole = 2 * length
+    positions = (max(0, (2 * step + 1) * source - length) for step in range(length))
+    return [(at // whole, min(at // whole + 1, source - 1), at % whole) for at in positions]
 
 
 OPS: dict[str, type] = {
     op.kind: op
-    for op in (Conv, DepthwiseConv, Linear, MaxPool, AvgPool, GlobalAvgPool, Add, Concat)
+    for op in (
+        *(Conv, DepthwiseConv, Linear, MaxPool, AvgPool, GlobalAvgPool),
+        *(Add, Concat, Reshape, Upsample, Interpolate),
+    )
 }
+MOVING = MaxPool | Concat | Reshape | Upsample
+"""Operations that move values as they are: their tensors share one scale when quantized."""

@@ -9,7 +9,10 @@ Optimisation for Machine Learning on Micro-controllers", 2020).  How closely is 
   these windows on may be overwritten.
 - Pools make a value of its own channel alone, and addition makes it of what lies in its place: it
   may overwrite the first value that it was made of.
-- A concatenation copies one input after the other: only the first one may be overwritten.
+- A concatenation copies one input after the other.  Along the channels only the first one may be
+  overwritten; along the length each may that lies no lower than where it goes.
+- Upsampling ends with the last step of its input, and so must its output; interpolation reads the
+  two steps around each of its own.
 
 Where a kernel reads whole words, what it reads beyond its window meets weights of zero and may be
 anything.
@@ -18,6 +21,8 @@ anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
+from operator import eq
 
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import (
@@ -26,10 +31,13 @@ from tinyml_nas.graph.ops import (
     Concat,
     Conv,
     DepthwiseConv,
+    Interpolate,
     Linear,
     MaxPool,
     Op,
     Shape,
+    Upsample,
+    interpolation,
 )
 
 ROWS_AT_ONCE = 2
@@ -46,6 +54,9 @@ def leads(network: Network, node: Node) -> Mapping[str, int]:
     match node.op:
         case Add():
             return dict.fromkeys(node.inputs, 0)
+        case Concat(axis="length"):
+            ends = accumulate((network.shapes[name].size for name in node.inputs), initial=0)
+            return dict(zip(node.inputs, ends, strict=False))  # of equal inputs the last one counts
         case Concat() if node.inputs[0] in node.inputs[1:]:
             return {}
     return {node.inputs[0]: _lead_bytes(node.op, first, output)}
@@ -58,6 +69,15 @@ def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
             lead = output.size
         case Concat():
             lead = (output.length - 1) * (output.channels - source.channels)
+        case Upsample():
+            lead = output.size - source.size
+        case Interpolate():
+            steps = [first for first, *_ in interpolation(source.length, output.length)]
+            again = [*map(eq, steps, steps[1:]), False]  # the next one reads the same step
+            lead = max(
+                (step - first + repeated) * source.channels
+                for step, (first, repeated) in enumerate(zip(steps, again, strict=True))
+            )
         case MaxPool():  # its first windows are clipped and begin with the first row, all of them
             lead = min(op.pad[0] // op.stride, output.length - 1) * source.channels
         case AvgPool():

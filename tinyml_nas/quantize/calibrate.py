@@ -1,7 +1,7 @@
 """Calibration: the range of every activation, from training windows, and the scales that follow.
 
-Max pooling and concatenation move int8 values without touching them, so their inputs and output
-share one scale: such tensors form a group that is calibrated together.
+Max pooling, concatenation and upsampling move int8 values without touching them, so their inputs
+and output share one scale: such tensors form a group that is calibrated together.
 """
 
 from __future__ import annotations

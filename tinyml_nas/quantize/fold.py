@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from tinyml_nas.graph import Conv, DepthwiseConv, Network
+from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network
 from tinyml_nas.train.builder import ConvBlock, NetworkModule
 
 
@@ -15,7 +15,7 @@ def fold_network(network: Network) -> Network:
     """``network`` with no batch norm left."""
     nodes = tuple(
         dataclasses.replace(node, op=dataclasses.replace(node.op, norm=False))
-        if isinstance(node.op, Conv | DepthwiseConv)
+        if isinstance(node.op, Conv | DepthwiseConv | Linear)
         else node
         for node in network.nodes
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -112,10 +113,46 @@ class IntAdd:
 
 @dataclass(frozen=True)
 class IntConcat:
-    """Channels side by side; all inputs and the output share one scale and zero point."""
+    """All inputs one after the other, along one axis; they and the output share one scale."""
+
+    axis: Literal["channels", "length"] = "channels"
 
 
-IntOp = IntConv | IntAvgPool | IntMaxPool | IntAdd | IntConcat
+@dataclass(frozen=True)
+class IntReshape:
+    """The same values with another number of channels per step; the scale stays."""
+
+    channels: int
+
+
+@dataclass(frozen=True)
+class IntUpsample:
+    """Every step so many times; the scale stays."""
+
+    factor: int
+
+
+@dataclass(frozen=True)
+class IntInterpolate:
+    """Weighted sum of ``x - x_zero_point`` over two steps, see ``graph.ops.interpolation``.
+
+    The divisor of its integer weights, ``2 * length``, is inside its one multiplier.
+    """
+
+    length: int
+    requantize: Requantize
+
+
+IntOp = (
+    IntConv
+    | IntAvgPool
+    | IntMaxPool
+    | IntAdd
+    | IntConcat
+    | IntReshape
+    | IntUpsample
+    | IntInterpolate
+)
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,14 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
+    Reshape,
     Shape,
+    Upsample,
 )
 from tinyml_nas.quantize.integer import (
     FLOAT32_EXACT,
@@ -36,10 +39,13 @@ from tinyml_nas.quantize.integer import (
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntLayer,
     IntMaxPool,
     IntNetwork,
     IntOp,
+    IntReshape,
+    IntUpsample,
     Requantize,
     TensorScale,
 )
@@ -110,8 +116,14 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
             return IntMaxPool(op.kernel, op.stride, op.pad)
         case Add() as op:
             return _add(node, op, scales)
-        case Concat():
-            return IntConcat()
+        case Concat(axis):
+            return IntConcat(axis)
+        case Reshape(channels):
+            return IntReshape(channels)
+        case Upsample(factor):
+            return IntUpsample(factor)
+        case Interpolate(length):
+            return _interpolate(node, length, scales)
     raise TypeError(f"no integer layer for {node.op!r}")
 
 
@@ -162,6 +174,18 @@ def _avg_pool(
     ratio = np.float64(entry.scale) / (kernel * np.float64(leave.scale))
     r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
     return IntAvgPool(kernel, stride, pad, r1)
+
+
+def _interpolate(node: Node, length: int, scales: Scales) -> IntInterpolate:
+    entry, leave = scales[node.inputs[0]], scales[node.name]
+    if 2 * length * (QMAX - QMIN) >= FLOAT32_EXACT:
+        raise ConfigError(
+            f"layer {node.name!r}: an interpolation to {length:,} steps can lose bits",
+            hint="use a shorter frame",
+        )
+    ratio = np.float64(entry.scale) / (2 * length * np.float64(leave.scale))
+    r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
+    return IntInterpolate(length, r1)
 
 
 def _add(node: Node, op: Add, scales: Scales) -> IntAdd:

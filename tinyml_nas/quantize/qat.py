@@ -16,17 +16,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyml_nas.graph import INPUT, Node
+from tinyml_nas.graph.ops import interpolation
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntMaxPool,
+    IntReshape,
+    IntUpsample,
     Requantize,
 )
 from tinyml_nas.quantize.lower import Parameters, Scales, lower_node
 from tinyml_nas.quantize.scheme import QMAX, QMIN, weight_scales
-from tinyml_nas.train.builder import ConvBlock, NetworkModule
+from tinyml_nas.train.builder import ConvBlock, NetworkModule, reshaped
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -113,7 +117,13 @@ class QuantizedModule(nn.Module):
             case IntAdd():
                 return self._add(node, op, inputs)
             case IntConcat():
-                return torch.cat(inputs, dim=1)
+                return torch.cat(inputs, dim=1 if op.axis == "channels" else 2)
+            case IntReshape():
+                return reshaped(inputs[0], op.channels)
+            case IntUpsample():
+                return inputs[0].repeat_interleave(op.factor, dim=2)
+            case IntInterpolate():
+                return self._interpolate(node, op, inputs[0])
 
     def _conv(self, node: Node, op: IntConv, x: Tensor) -> Tensor:
         block = self.folded.get_submodule(node.name)
@@ -130,6 +140,14 @@ class QuantizedModule(nn.Module):
         acc = F.conv1d(_padded(x, op.pad), q_weight, q_bias, op.stride, groups=op.groups)
         soft = acc * (w_scale * self._ratio(node, node.inputs[0])).view(-1, 1)
         product = acc.detach().long().mul_(_int64(op.requantize.multiplier, x))
+        return self._rule_r1(node, op.requantize, soft, product)
+
+    def _interpolate(self, node: Node, op: IntInterpolate, x: Tensor) -> Tensor:
+        points = torch.tensor(interpolation(x.shape[2], op.length), device=x.device).T
+        whole, weight = 2 * op.length, points[2].to(x.dtype)
+        acc = x[:, :, points[0]] * (whole - weight) + x[:, :, points[1]] * weight
+        soft = acc * (self._ratio(node, node.inputs[0]) / whole)
+        product = acc.detach().long().mul_(int(op.requantize.multiplier[0]))
         return self._rule_r1(node, op.requantize, soft, product)
 
     def _add(self, node: Node, op: IntAdd, inputs: list[Tensor]) -> Tensor:

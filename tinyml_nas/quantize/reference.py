@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.graph import INPUT
+from tinyml_nas.graph.ops import interpolation
 from tinyml_nas.quantize.integer import (
     Detection,
     Int8,
@@ -18,9 +19,12 @@ from tinyml_nas.quantize.integer import (
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntLayer,
     IntMaxPool,
     IntNetwork,
+    IntReshape,
+    IntUpsample,
     Values,
 )
 from tinyml_nas.quantize.scheme import QMAX, QMIN, Int64, requantize
@@ -74,7 +78,14 @@ def _run_layer(net: IntNetwork, layer: IntLayer, inputs: list[Int8]) -> Int8:
         case IntAdd():
             return _add(op, inputs, zero_in, zero_out)
         case IntConcat():
-            return np.concatenate(inputs, axis=1)
+            return np.concatenate(inputs, axis=1 if op.axis == "channels" else 2)
+        case IntReshape():
+            in_time = inputs[0].transpose(0, 2, 1).reshape(len(inputs[0]), -1, op.channels)
+            return in_time.transpose(0, 2, 1)
+        case IntUpsample():
+            return np.repeat(inputs[0], op.factor, axis=2)
+        case IntInterpolate():
+            return _interpolate(op, inputs[0], zero_in[0], zero_out)
 
 
 def _windows(
@@ -109,6 +120,16 @@ def _avg_pool(op: IntAvgPool, x: Int8, zero_in: int, zero_out: int) -> Int8:
 def _max_pool(op: IntMaxPool, x: Int8) -> Int8:
     windows = _windows(x.astype(np.int64), op.kernel, op.stride, op.pad, QMIN)
     return np.stack([window.max(axis=2) for window in windows], axis=2).astype(np.int8)
+
+
+def _interpolate(op: IntInterpolate, x: Int8, zero_in: int, zero_out: int) -> Int8:
+    r1, centered = op.requantize, x.astype(np.int64) - zero_in
+    columns = []
+    for first, second, weight in interpolation(x.shape[2], op.length):
+        acc = centered[:, :, first] * (2 * op.length - weight) + centered[:, :, second] * weight
+        product = acc * np.int64(r1.multiplier[0])
+        columns.append(requantize(product, r1.shift[0], zero_out, r1.lower, r1.upper))
+    return np.stack(columns, axis=2)
 
 
 def _add(op: IntAdd, inputs: list[Int8], zero_in: list[int], zero_out: int) -> Int8:

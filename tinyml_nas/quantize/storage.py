@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,12 +13,7 @@ from tinyml_nas.quantize.integer import (
     Detection,
     Float32,
     InputQuantization,
-    IntAdd,
-    IntAvgPool,
-    IntConcat,
-    IntConv,
     IntLayer,
-    IntMaxPool,
     IntNetwork,
     IntOp,
     Requantize,
@@ -27,7 +22,7 @@ from tinyml_nas.quantize.integer import (
 )
 from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
 
-OPS = {op.__name__: op for op in (IntConv, IntAvgPool, IntMaxPool, IntAdd, IntConcat)}
+OPS: dict[str, type] = {op.__name__: op for op in get_args(IntOp)}
 
 
 def save_integer(path: Path, net: IntNetwork, windows: Float32) -> None:

@@ -1,4 +1,4 @@
-"""A genome in words: what a chain does from its input to its classes, or a cell node by node."""
+"""A genome in words: what a chain does from its input to its outputs, or a cell node by node."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ HEADS = {
     "avg": "average over time",
     "max": "maximum over time",
     "avg_max": "average and maximum over time",
+    "flat": "every step by itself",
 }
 CHAIN = ("stem", "stem_kernel", "stem_stride", "stem_width", "stages", "head", "hidden")
 TIMES = ("augmentation", "learning_rate")  # factors on what the YAML says
@@ -27,6 +28,8 @@ PARTS = ("block", "kernel", "stride", "width")
 
 def genome_words(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Named parts in the order in which a window meets them; what is no chain, choice by choice."""
+    if "code" in genome:
+        return _autoencoder(genome)
     if not all(name in genome for name in CHAIN):
         return _rest(genome, known=())
     stages = range(1, int(genome["stages"]) + 1)
@@ -36,8 +39,18 @@ def genome_words(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("stem", _conv(genome, "stem", "stem_kernel", "stem_stride", "stem_width")),
         *((f"stage {i}", _conv(genome, *(f"{part}{i}" for part in PARTS))) for i in stages),
-        ("head", f"{head}{hidden}, then the classes"),
+        ("head", f"{head}{hidden}, then the outputs"),
         *_rest(genome, known=(*CHAIN, *parts)),
+    ]
+
+
+def _autoencoder(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
+    stages = range(1, int(genome["stages"]) + 1)
+    parts = [name for name in genome if name.rstrip("0123456789") in PARTS]
+    return [
+        *((f"stage {i}", _conv(genome, *(f"{part}{i}" for part in PARTS))) for i in stages),
+        ("code", f"{genome['code']} channels, then the same stages back"),
+        *_rest(genome, known=("stages", "code", *parts)),
     ]
 
 

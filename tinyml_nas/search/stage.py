@@ -32,7 +32,14 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.recipes import recipe_decisions
 from tinyml_nas.search.record import search_record, write_files
 from tinyml_nas.search.result import SearchResult
-from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, Decision, Genome, Space, genome_key
+from tinyml_nas.search.spaces import (
+    AutoencoderSpace,
+    ChainSpace,
+    Decision,
+    Genome,
+    Space,
+    genome_key,
+)
 from tinyml_nas.search.speed import measured_speed
 from tinyml_nas.search.strategies import Strategy, load_strategy
 from tinyml_nas.search.view import HEADER, rows

@@ -18,11 +18,14 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
+    Reshape,
     Shape,
+    Upsample,
 )
 
 
@@ -31,7 +34,7 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: Shape, op: Conv | DepthwiseConv | Linear) -> None:
         super().__init__()
-        conv = Conv(op.out_features, inputs.length, norm=False) if isinstance(op, Linear) else op
+        conv = Conv(op.out_features, inputs.length, norm=op.norm) if isinstance(op, Linear) else op
         channels = conv.output_shape((inputs,)).channels
         self.pad = conv.pad
         self.relu = op.relu
@@ -81,8 +84,44 @@ class _Add(nn.Module):
 
 
 class _Concat(nn.Module):
+    def __init__(self, op: Concat) -> None:
+        super().__init__()
+        self.dim = 1 if op.axis == "channels" else 2
+
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.cat(inputs, dim=1)
+        return torch.cat(inputs, dim=self.dim)
+
+
+class _Reshape(nn.Module):
+    def __init__(self, op: Reshape) -> None:
+        super().__init__()
+        self.channels = op.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reshaped(x, self.channels)
+
+
+class _Upsample(nn.Module):
+    def __init__(self, op: Upsample) -> None:
+        super().__init__()
+        self.factor = op.factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.repeat_interleave(self.factor, dim=2)
+
+
+class _Interpolate(nn.Module):
+    def __init__(self, op: Interpolate) -> None:
+        super().__init__()
+        self.length = op.length
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, size=self.length, mode="linear", align_corners=False)
+
+
+def reshaped(x: Tensor, channels: int) -> Tensor:
+    """The values of (N, C, L) in the order of time, with so many ``channels`` in each step."""
+    return x.transpose(1, 2).reshape(len(x), -1, channels).transpose(1, 2)
 
 
 class NetworkModule(nn.Module):
@@ -127,6 +166,12 @@ def _module(network: Network, node: Node) -> nn.Module:
             return _GlobalAvgPool()
         case Add() as op:
             return _Add(op)
-        case Concat():
-            return _Concat()
+        case Concat() as op:
+            return _Concat(op)
+        case Reshape() as op:
+            return _Reshape(op)
+        case Upsample() as op:
+            return _Upsample(op)
+        case Interpolate() as op:
+            return _Interpolate(op)
     raise TypeError(f"no torch module for {node.op!r}")

@@ -21,9 +21,12 @@ from tinyml_nas.quantize.integer import (
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntLayer,
     IntMaxPool,
     IntNetwork,
+    IntReshape,
+    IntUpsample,
 )
 
 KERNELS = (
@@ -35,6 +38,8 @@ KERNELS = (
     "add",
     "wide_add",
     "concat",
+    "upsample",
+    "interpolate",
 )
 DSP_KERNELS = ("conv_dsp", "depthwise_dsp", "clamp")
 
@@ -116,7 +121,9 @@ class CModel:
     @property
     def requantizes(self) -> bool:
         """Whether any kernel uses the multiplier and shift of an accumulator."""
-        return bool(self.kernels & {"conv", "depthwise_conv", "avg_pool"})
+        return bool(
+            self.kernels & {"conv", "depthwise_conv", "avg_pool", "upsample", "interpolate"}
+        )
 
 
 def _kernels(codes: Iterable[Code]) -> frozenset[str]:
@@ -152,6 +159,8 @@ def _smallest_shift(layer: IntLayer) -> int:
             return int(layer.op.requantize.shift.min())
         case IntAvgPool():
             return int(layer.op.requantize.shift[0]) + _raised_bits(layer.op)
+        case IntInterpolate():
+            return int(layer.op.requantize.shift[0])
     return FAST_SHIFT
 
 
@@ -202,8 +211,14 @@ def _resolve_layer(
             portable = Code((_max_pool_call(layer.op, sources[0], target),))
         case IntAdd():
             portable = Code((_add_call(net, layer, layer.op, sources, target),))
-        case IntConcat():
+        case IntConcat() if layer.op.axis == "channels":
             portable = Code(_concat_calls(sources, target))
+        case IntConcat() | IntReshape():
+            portable = Code(_copy_calls(sources, target))
+        case IntUpsample():
+            portable = Code((_upsample_call(layer.op, sources[0], target),))
+        case IntInterpolate():
+            portable = Code((_interpolate_call(net, layer, layer.op, sources[0], target),))
     return CLayer(
         index=index,
         name=c_comment(layer.name),
@@ -340,6 +355,45 @@ def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ..
         )
         channel += source.row_bytes
     return tuple(calls)
+
+
+def _copy_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:
+    """One input behind the other, each as a single row."""
+    calls, offset = [], target.data_offset
+    for source in sources:
+        size = source.rows * source.row_bytes
+        fields = (("rows", "1"), ("channels", str(size)), ("row_bytes", str(size)))
+        calls.append(KernelCall("concat", fields, (source.data_offset,), offset))
+        offset += size
+    return tuple(calls)
+
+
+def _upsample_call(op: IntUpsample, source: Buffer, target: Buffer) -> KernelCall:
+    fields = (
+        ("factor", str(op.factor)),
+        ("rows_in", str(source.rows)),
+        ("channels", str(target.row_bytes)),
+    )
+    return KernelCall("upsample", fields, (source.data_offset,), target.data_offset)
+
+
+def _interpolate_call(
+    net: IntNetwork, layer: IntLayer, op: IntInterpolate, source: Buffer, target: Buffer
+) -> KernelCall:
+    zero_point, whole = net.scales[layer.inputs[0]].zero_point, 2 * op.length
+    fields = (
+        ("start", str(source.rows - op.length)),
+        ("step", f"2 * {source.rows}"),
+        ("whole", str(whole)),
+        ("offset", str(-whole * zero_point)),
+        ("multiplier", str(int(op.requantize.multiplier[0]))),
+        ("shift", str(int(op.requantize.shift[0]))),
+        ("rows_in", str(source.rows)),
+        ("rows", str(target.rows)),
+        ("channels", str(target.row_bytes)),
+        *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
+    )
+    return KernelCall("interpolate", fields, (source.data_offset,), target.data_offset)
 
 
 def _comment(net: IntNetwork, layer: IntLayer) -> tuple[str, ...]:

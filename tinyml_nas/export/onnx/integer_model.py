@@ -8,25 +8,27 @@ saturate on CPUs without VNNI).  Rule R1 runs in int64 up to its clamp: with a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import onnx
 from onnx import TensorProto
 
 from tinyml_nas.export.onnx.builder import SAMPLES, GraphBuilder
+from tinyml_nas.export.onnx.float_model import interpolate, reshape, upsample
 from tinyml_nas.graph import INPUT
+from tinyml_nas.graph.ops import interpolation
 from tinyml_nas.quantize.integer import (
     FLOAT32_EXACT,
     IntAdd,
     IntAvgPool,
     IntConcat,
     IntConv,
+    IntInterpolate,
     IntLayer,
     IntMaxPool,
     IntNetwork,
+    IntReshape,
+    IntUpsample,
     Requantize,
-    TensorScale,
 )
 from tinyml_nas.quantize.scheme import QMAX, QMIN
 
@@ -41,7 +43,7 @@ def integer_model(net: IntNetwork) -> onnx.ModelProto:
     graph = GraphBuilder()
     _quantize_input(graph, net)
     for layer in net.layers:
-        _layer(graph, layer, net.scales)
+        _layer(graph, layer, net)
     output = net.network.output
     graph.op("Flatten", [output], SCORES, axis=1)
     metadata = {
@@ -72,8 +74,8 @@ def _quantize_input(graph: GraphBuilder, net: IntNetwork) -> str:
     return graph.op("Cast", [clipped], INPUT, to=TensorProto.INT8)
 
 
-def _layer(graph: GraphBuilder, layer: IntLayer, scales: Mapping[str, TensorScale]) -> str:
-    name, op = layer.name, layer.op
+def _layer(graph: GraphBuilder, layer: IntLayer, net: IntNetwork) -> str:
+    name, op, scales = layer.name, layer.op, net.scales
     zero_in = [scales[tensor].zero_point for tensor in layer.inputs]
     match op:
         case IntConv():
@@ -88,7 +90,15 @@ def _layer(graph: GraphBuilder, layer: IntLayer, scales: Mapping[str, TensorScal
         case IntAdd():
             return _add(graph, layer, op, zero_in, scales[name].zero_point)
         case IntConcat():
-            return graph.op("Concat", list(layer.inputs), name, axis=1)
+            axis = 1 if op.axis == "channels" else 2
+            return graph.op("Concat", list(layer.inputs), name, axis=axis)
+        case IntReshape():
+            return reshape(graph, layer.inputs[0], name, op.channels)
+        case IntUpsample():
+            return upsample(graph, layer.inputs[0], name, op.factor)
+        case IntInterpolate():
+            length = net.network.shapes[layer.inputs[0]].length
+            acc = _interpolation(graph, layer, op, length, zero_in[0])
     multiplier = op.requantize.multiplier.astype(np.int64).reshape(1, -1, 1)
     product_name = graph.op(
         "Mul", [acc, graph.constant(f"{name}.multiplier", multiplier)], f"{name}.product"
@@ -151,6 +161,19 @@ def _window_sum(graph: GraphBuilder, name: str, op: IntAvgPool, source: str, zer
     summed = graph.op("Conv", [plane, ones], f"{name}.sums", **window)
     flat = graph.op("Squeeze", [summed, axis], f"{name}.sum")
     return graph.op("Cast", [flat], f"{name}.int", to=TensorProto.INT64)
+
+
+def _interpolation(
+    graph: GraphBuilder, layer: IntLayer, op: IntInterpolate, length: int, zero_in: int
+) -> str:
+    """int64 weighted sums of ``source - zero_in`` over two of its ``length`` steps."""
+    name = layer.name
+    wide = graph.op("Cast", [layer.inputs[0]], f"{name}.wide", to=TensorProto.INT64)
+    zero = graph.constant(f"{name}.zero", np.int64(zero_in))
+    centered = graph.op("Sub", [wide, zero], f"{name}.centered")
+    points = np.array(interpolation(length, op.length), np.int64)
+    weights = points[:, 2]
+    return interpolate(graph, centered, f"{name}.acc", points, 2 * op.length - weights, weights)
 
 
 def _add(

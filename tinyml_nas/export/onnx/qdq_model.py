@@ -51,7 +51,8 @@ def _layer(graph: GraphBuilder, node: Node, net: IntNetwork, parameters: Paramet
     output = f"{node.name}.real"
     op = net.by_name[node.name].op
     if not isinstance(op, IntConv):
-        return layer(graph, node, inputs, output, parameters)
+        shape = net.network.input_shapes(node)[0]
+        return layer(graph, node, shape, inputs, output, parameters)
     assert isinstance(node.op, Conv | DepthwiseConv | Linear)
     entry = net.scales[node.inputs[0]].scale
     scales = weight_scales(*parameters[node.name], float(entry))
