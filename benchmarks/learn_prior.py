@@ -33,7 +33,7 @@ from tinyml_nas.devices import load_device  # noqa: E402
 from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
 from tinyml_nas.graph import Shape  # noqa: E402
 from tinyml_nas.search.budget import Budget  # noqa: E402
-from tinyml_nas.search.evaluator import Evaluator, taken  # noqa: E402
+from tinyml_nas.search.evaluator import Evaluator  # noqa: E402
 from tinyml_nas.search.prior import PAYS, trait_matrix  # noqa: E402
 from tinyml_nas.search.problem import Problem  # noqa: E402
 from tinyml_nas.search.recipes import MILD  # noqa: E402
@@ -133,7 +133,7 @@ def study(train: Windows, held_out: Windows, budget: Budget, nets: int) -> tuple
     pool = [Examples(*side, np.arange(len(side[1]))) for side in (train, held_out)]
     scale = Normalization(x.mean((0, 2)), np.maximum(x.std((0, 2)), 1e-6))
     classes, channels = (tuple(map(str, range(n))) for n in (y.max() + 1, x.shape[1]))
-    features = FeatureSet(*pool, taken(pool[0], np.arange(0)), scale, classes, channels, ())
+    features = FeatureSet(*pool, pool[0].taken(np.arange(0)), scale, classes, channels, ())
     recipe = Recipe(
         EPOCHS, BATCH, "adamw", 1e-2, 1e-3, "cosineannealinglr", 1, 0.05, False, None, MILD
     )
@@ -149,7 +149,7 @@ def study(train: Windows, held_out: Windows, budget: Budget, nets: int) -> tuple
     )
     candidates = problem.sample(random.Random(1), nets)
     outcomes = [problem.evaluator(Trial(c, EPOCHS, 0, 1)) for c in candidates]
-    accuracy, loss = ([getattr(o, name) for o in outcomes] for name in ("accuracy", "loss"))
+    accuracy, loss = ([getattr(o, name) for o in outcomes] for name in ("score", "loss"))
     standing = stats.rankdata(accuracy) - stats.rankdata(loss)
     x = trait_matrix(candidates)
     return (x - x.mean(0)) / np.maximum(x.std(0), 1e-9), stats.zscore(standing)

@@ -37,7 +37,7 @@ from tinyml_nas.devices import load_device  # noqa: E402
 from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
 from tinyml_nas.graph import Shape  # noqa: E402
 from tinyml_nas.search.budget import Budget  # noqa: E402
-from tinyml_nas.search.evaluator import Evaluator, taken  # noqa: E402
+from tinyml_nas.search.evaluator import Evaluator  # noqa: E402
 from tinyml_nas.search.folds import make_folds  # noqa: E402
 from tinyml_nas.search.problem import Problem  # noqa: E402
 from tinyml_nas.search.proxies import load_proxy, proxy_names  # noqa: E402
@@ -77,7 +77,7 @@ def load_windows(path: Path) -> FeatureSet:
         x = file["X_train"].astype(np.float32)
         y, group = file["y_train"].astype(np.int64), file["s_train"].astype(np.int64)
     train = Examples(x, y, group)
-    nothing = taken(train, np.arange(0))
+    nothing = train.taken(np.arange(0))
     scale = Normalization(x.mean((0, 2)), x.std((0, 2)))
     classes = tuple(str(label) for label in range(int(y.max()) + 1))
     channels = tuple(f"c{i}" for i in range(x.shape[1]))
@@ -116,7 +116,7 @@ def warmed_up(problem: Problem, candidate: Candidate) -> Iterator[Probe]:
     cuts = [round(level * len(train)) for level in LEVELS]
     yield Probe(candidate.network, module, batches)
     for stage, (start, end) in enumerate(pairwise(cuts)):
-        share = taken(train, order[start:end])
+        share = train.taken(order[start:end])
         normalize = Normalizer(features)
         train_epoch(module, optimizer, share, normalize, recipe, None, seed, stage)
         yield Probe(candidate.network, module, batches)
@@ -134,7 +134,7 @@ def measure(problem: Problem, nets: int, seeds: int) -> tuple[dict[str, Scores],
                 raw[name][level, i] = load_proxy(name).score(probe)
         epochs = problem.evaluator.recipe.epochs
         trials = [Trial(candidate, epochs, 0, problem.seed + s) for s in range(seeds)]
-        truth[i] = np.mean([problem.evaluator(trial).accuracy for trial in trials])
+        truth[i] = np.mean([problem.evaluator(trial).score for trial in trials])
         print(f"{i + 1}/{nets}: {truth[i]:.3f} {candidate.resources}", file=sys.stderr, flush=True)
     merits = {name: np.stack([merit(name, row) for row in raw[name]]) for name in names}
     blend = [rank_mean({n: raw[n][level] for n in DEFAULT}) for level in range(len(LEVELS))]

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -30,15 +31,14 @@ from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E40
 from tinyml_nas.pipeline.final import (  # noqa: E402
     Entrant,
     FinalFit,
-    confusions,
+    answers,
     fit_all,
     refit_features,
-    without_test,
 )
 from tinyml_nas.search.recipes import recipe_of  # noqa: E402
 from tinyml_nas.search.stage import search  # noqa: E402
-from tinyml_nas.train.metrics import accuracy  # noqa: E402
 from tinyml_nas.train.recipe import recipe_from_config  # noqa: E402
+from tinyml_nas.train.tasks import task_of  # noqa: E402
 
 STEPS = 4200
 YAML = """
@@ -104,18 +104,18 @@ def run(
         config = load_config(folder / "c.yaml", arguments.set).config
         training, device = config.training, load_device(config.common.target_device)
         start = time.monotonic()
-        choosing = without_test(features)
+        choosing = features.for_choices()
         found = search(choosing, config, device, folder=folder / "s", resume=False, console=quiet)
         recipe = recipe_of(found.recipe_genes, recipe_from_config(training))
         final = FinalFit(refit_features(choosing), training, seed, folder / "t")
         entrant = Entrant("searched", found.network, recipe)
         [(fitted,)] = fit_all(final, [entrant], 1, 1, quiet)
         wall = time.monotonic() - start
-    matrices = confusions(fitted.module, fitted.quantized, features, features.test)
+    given = answers(fitted.module, fitted.quantized, features, features.test)
+    task, y = task_of(features), torch.from_numpy(features.test.y)
     record = found.to_json()
     return {
-        "int8": accuracy(matrices["int8"]),
-        "float": accuracy(matrices["float"]),
+        **{p: task.score(outputs, task.wanted(y), y) for p, outputs in given.items()},
         **{k: v for k, v in dataclasses.asdict(found.candidate.resources).items() if v is not None},
         "trials": record["trials"],
         "search_cpu": record["cpu_seconds"],

@@ -21,7 +21,6 @@ from tinyml_nas.pipeline.final import (
     best_seed,
     fit_all,
     refit_features,
-    without_test,
 )
 from tinyml_nas.train.loop import FitResult
 from tinyml_nas.train.recipe import recipe_from_config
@@ -51,7 +50,7 @@ def _entrants(training: Training = TRAINING) -> list[Entrant]:
 
 
 def _final(features: FeatureSet, folder: Path, training: Training = TRAINING) -> FinalFit:
-    return FinalFit(without_test(features), training, 7, folder)
+    return FinalFit(features.for_choices(), training, 7, folder)
 
 
 def _same(a: Fitted, b: Fitted) -> bool:
@@ -122,7 +121,7 @@ def test_the_best_int8_on_validation_ships() -> None:
 def test_a_refit_sees_training_and_validation_and_chooses_nothing(
     features: FeatureSet, tmp_path: Path
 ) -> None:
-    refit = refit_features(without_test(features))
+    refit = refit_features(features.for_choices())
     assert [len(side) for side in (refit.train, refit.validation, refit.test)] == [72, 0, 0]
     ((fitted, _), _) = fit_all(FinalFit(refit, TRAINING, 7, tmp_path), _entrants(), 2, 1, QUIET)
     assert fitted.validation == {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from tinyml_nas.config import names
 from tinyml_nas.config.base import Ignored, Section
 
 SUM_TOLERANCE = 1e-6
@@ -61,6 +62,12 @@ Shares = Annotated[
         }
     ),
 ]
+
+
+if TYPE_CHECKING:
+    GeneratorName = str
+else:
+    GeneratorName = Literal[names.generator_names()]
 
 
 class SplitGroups(Section):
@@ -119,7 +126,7 @@ class Dataset(Section):
         default="Normal",
         description="Class that is normal, for anomaly detection; every other is an anomaly.",
     )
-    generator: Literal["arc_fault"] | None = Field(
+    generator: GeneratorName | None = Field(
         default=None, description="A synthetic signal made on the spot instead of recordings."
     )
     enable: Ignored = None

@@ -146,6 +146,12 @@ def proxy_names() -> tuple[str, ...]:
     return _declared("search/proxies", "PROXY")
 
 
+def generator_names() -> tuple[str, ...]:
+    """Every value of ``dataset.generator``."""
+    files = sorted((PACKAGE / "data" / "synthetic").glob("*.py"))
+    return tuple(file.stem for file in files if not file.stem.startswith("_"))
+
+
 def _declared(folder: str, what: str) -> tuple[str, ...]:
     """The modules of ``folder`` that assign ``what``, found without importing any.
 

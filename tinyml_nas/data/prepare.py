@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,12 @@ from tinyml_nas.data.checks import check_no_leak, check_sides
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
 from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
-from tinyml_nas.data.series import read_series
+from tinyml_nas.data.series import chosen_columns, read_series
 from tinyml_nas.data.single import read_single
 from tinyml_nas.data.split import split
-from tinyml_nas.data.synthetic import arc_fault
+from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.windows import cut, framing, process
-from tinyml_nas.errors import DataError
-
-GENERATORS: dict[str, Callable[[int], RecordingSet]] = {"arc_fault": arc_fault}
+from tinyml_nas.errors import ConfigError, DataError
 
 
 def prepare_data(config: Config, console: Console) -> DataSplits:
@@ -76,7 +73,7 @@ def load_recordings(config: Config) -> RecordingSet:
     """All recordings of the data set that the YAML names."""
     dataset = config.dataset
     if dataset.generator is not None:
-        return GENERATORS[dataset.generator](config.common.seed)
+        return _generated(dataset.generator, config)
     if dataset.input_data_path is None:
         raise DataError(
             "The configuration names no data.",
@@ -99,6 +96,21 @@ def load_recordings(config: Config) -> RecordingSet:
         f"{path} has the suffix {suffix!r}, which is not read here.",
         hint="Use a folder, a .zip, a .csv or an .npz file.",
     )
+
+
+def _generated(name: str, config: Config) -> RecordingSet:
+    """The recordings of a generator; they must have what the task learns."""
+    data, task = generate(name, config.common.seed), config.common.task
+    has, needs = "values" if data.target_names else "classes", "classes"
+    if task in ("regression", "forecasting"):
+        needs = "values"
+    if has != needs:
+        raise ConfigError(
+            f"dataset.generator: {name} makes recordings with {has} to learn, but "
+            f"{config.common.task_type} learns {needs}.",
+            hint="take another generator, or another common.task_type",
+        )
+    return chosen_columns(data, config)
 
 
 def _existing(text: str, folder: Path) -> Path:

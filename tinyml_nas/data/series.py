@@ -7,6 +7,7 @@ recording.  ``target_variables`` says which columns of a table are to be learned
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,23 @@ def read_series(path: Path, config: Config) -> RecordingSet:
     recording, channels, targets = _recording(table, path.name, config)
     source = Source(path.name, sha256(data), len(data))
     return RecordingSet((recording,), channels, (), (source,), target_names=targets)
+
+
+def chosen_columns(data: RecordingSet, config: Config) -> RecordingSet:
+    """The recordings of a generator with the targets that are asked for, all if none are."""
+    wanted = config.data_processing_feature_extraction.target_variables
+    if not data.target_names or not wanted:
+        return data
+    names = data.target_names
+    picked = pick_columns(wanted, names, len(names), "the generator", key="target_variables")
+    recordings = tuple(
+        replace(recording, targets=recording.targets[:, picked])
+        for recording in data.recordings
+        if recording.targets is not None
+    )
+    return replace(
+        data, recordings=recordings, target_names=tuple(names[column] for column in picked)
+    )
 
 
 def _read_tree(path: Path, config: Config) -> RecordingSet:

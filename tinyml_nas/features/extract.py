@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,15 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def taken(self, indices: NDArray[np.int64]) -> Examples:
+        """The examples at ``indices``."""
+        return Examples(self.x[indices], self.y[indices], self.group[indices])
+
+    def joined(self, other: Examples) -> Examples:
+        """These examples, then those of ``other``."""
+        fields = ("x", "y", "group")
+        return Examples(*(np.concatenate([getattr(e, f) for e in (self, other)]) for f in fields))
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,13 @@ class FeatureSet:
     fixed: FixedChain | None = None
     task: Task = "classification"
     targets: Targets | None = None
+
+    def for_choices(self) -> FeatureSet:
+        """The features as every choice sees them, and as they travel to workers.
+
+        There is no test side to look at, and nothing that only the export reads.
+        """
+        return replace(self, test=self.test.taken(np.arange(0)), fixed=None)
 
     @property
     def outputs(self) -> int:

@@ -22,7 +22,6 @@ from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
 from tinyml_nas.quantize.scheme import dequantize
-from tinyml_nas.search.evaluator import joined, taken
 from tinyml_nas.search.workers import open_workers
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
@@ -65,7 +64,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class FinalFit:
-    """Trains and quantizes; ``features`` have no test side (see :func:`without_test`)."""
+    """Trains and quantizes; ``features`` have no test side."""
 
     features: FeatureSet
     training: Training
@@ -154,16 +153,8 @@ def answers(
     return found
 
 
-def without_test(features: FeatureSet) -> FeatureSet:
-    """``features`` as every choice sees them: there is no test side to look at."""
-    return dataclasses.replace(features, test=_none_of(features.test))
-
-
 def refit_features(features: FeatureSet) -> FeatureSet:
     """Training and validation examples as one training side, and nothing to validate on."""
-    both = joined(features.train, features.validation)
-    return dataclasses.replace(features, train=both, validation=_none_of(features.validation))
-
-
-def _none_of(examples: Examples) -> Examples:
-    return taken(examples, np.arange(0))
+    none = features.validation.taken(np.arange(0))
+    both = features.train.joined(features.validation)
+    return dataclasses.replace(features, train=both, validation=none)

@@ -21,7 +21,6 @@ from tinyml_nas.pipeline.final import Entrant, Fitted, answers
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.quantize.stream import Voting, agreement, make_stream, sample_streams, save_stream
-from tinyml_nas.search.evaluator import joined
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.tasks import task_of
 
@@ -143,7 +142,7 @@ class _Known:
 
     @cached_property
     def _answers(self) -> dict[str, Tensor]:
-        part = joined(self.features.train, self.features.validation)
+        part = self.features.train.joined(self.features.validation)
         return answers(self.fitted.module, self.fitted.quantized, self.features, part)
 
 

@@ -31,7 +31,6 @@ from tinyml_nas.pipeline.final import (
     best_seed,
     fit_all,
     refit_features,
-    without_test,
 )
 from tinyml_nas.pipeline.folder import (
     LATEST,
@@ -116,7 +115,7 @@ def run(
 def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict[str, Any]:
     """The parts of the results on networks: how they were found, what became of each."""
     config, training = context.config, context.config.training
-    features = without_test(context.features)
+    features = context.features.for_choices()
     found = _find(context, features, taken) if training.nas_enabled else Found(None, [], {})
     entrants = [*found.entrants, *fixed]
     seeds = training.nas_seeds if training.nas_enabled else 1

@@ -60,10 +60,10 @@ class Evaluator:
 
     def sides(self, fold: int) -> tuple[Examples, Examples]:
         """Training examples and held-out examples of ``fold``."""
-        pool = joined(self.features.train, self.features.validation)
+        pool = self.features.train.joined(self.features.validation)
         held_out = self.folds[fold % len(self.folds)]
         rest = np.setdiff1d(np.arange(len(pool)), held_out)
-        return taken(pool, rest), taken(pool, held_out)
+        return pool.taken(rest), pool.taken(held_out)
 
     def work(self, trial: Trial) -> float:
         """Expected CPU-seconds of ``trial``."""
@@ -99,14 +99,3 @@ def training_seconds(network: Network, windows: int, epochs: int, batch_size: in
     )
     per_step = SECONDS_PER_STEP + len(network.nodes) * SECONDS_PER_NODE_STEP
     return epochs * (steps * per_step + windows * per_window)
-
-
-def joined(a: Examples, b: Examples) -> Examples:
-    """The examples of both."""
-    fields = ("x", "y", "group")
-    return Examples(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in fields))
-
-
-def taken(examples: Examples, indices: npt.NDArray[np.int64]) -> Examples:
-    """The examples at ``indices``."""
-    return Examples(examples.x[indices], examples.y[indices], examples.group[indices])

@@ -20,7 +20,7 @@ from torch.func import functional_call
 from tinyml_nas import interrupts
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Concat, Conv, DepthwiseConv, Linear, Network, Node
-from tinyml_nas.search.evaluator import taken, train_module
+from tinyml_nas.search.evaluator import train_module
 from tinyml_nas.search.spaces import ChainSpace
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.recipe import Recipe
@@ -114,7 +114,7 @@ def share_of(examples: Examples, level: float, seed: int) -> Examples:
     Every epoch of a warm-up passes through this same share.
     """
     order = torch.randperm(len(examples), generator=generator(seed, "supernet", "share"))
-    return taken(examples, order[: round(level * len(examples))].numpy())
+    return examples.taken(order[: round(level * len(examples))].numpy())
 
 
 def _skeleton(network: Network) -> NetworkModule:

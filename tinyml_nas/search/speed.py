@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape
-from tinyml_nas.search.evaluator import Evaluator, joined, taken, train_module, training_seconds
+from tinyml_nas.search.evaluator import Evaluator, train_module, training_seconds
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.seeding import generator
 
@@ -28,8 +28,8 @@ def measured_speed(evaluator: Evaluator) -> float:
     """
     features, recipe = evaluator.features, dataclasses.replace(evaluator.recipe, epochs=1)
     recipe = dataclasses.replace(recipe, device="cpu")
-    pool = joined(features.train, features.validation)
-    some = taken(pool, np.arange(len(pool))[: STEPS * recipe.batch_size])
+    pool = features.train.joined(features.validation)
+    some = pool.taken(np.arange(len(pool))[: STEPS * recipe.batch_size])
     network = _probe(Shape(*pool.x.shape[1:]), features.outputs)
     seconds = []
     threads = torch.get_num_threads()

@@ -25,7 +25,7 @@ from tinyml_nas.search.budget_from_config import budget_from_config
 from tinyml_nas.search.cells.record import cells_of
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed
-from tinyml_nas.search.evaluator import Evaluator, taken
+from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.folds import make_folds
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
@@ -126,8 +126,7 @@ def starting_point(
 ) -> Start:
     """The problem that the configuration poses, and the strategy that it names."""
     training, seed = config.training, config.common.seed
-    nothing = taken(features.test, np.arange(0))
-    features = dataclasses.replace(features, test=nothing)
+    features = features.for_choices()
     recipe = recipe_from_config(training)
     decisions = recipe_decisions()
     chosen = load_strategy(strategy or training.nas_search_strategy)

@@ -23,7 +23,7 @@ import numpy as np
 
 from tinyml_nas import interrupts
 from tinyml_nas.graph import Network
-from tinyml_nas.search.evaluator import Evaluator, taken, training_seconds
+from tinyml_nas.search.evaluator import Evaluator, training_seconds
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
@@ -105,7 +105,7 @@ def warmed_up(search: Search, paths: Sequence[Candidate]) -> Supernet:
     networks = [candidate.network for candidate in paths]
     share = share_of(problem.features.train, training.nas_warmup_level, seed)
     affordable = SHARE * search.work_left() / _epoch_seconds(evaluator, networks, len(share))
-    share = taken(share, np.arange(int(min(1.0, max(0.0, affordable)) * len(share))))
+    share = share.taken(np.arange(int(min(1.0, max(0.0, affordable)) * len(share))))
     epochs = int(max(1, min(training.nas_epochs, affordable))) if len(share) > 1 else 0
     search.record["supernet"] = {"windows": len(share), "epochs": epochs}
     search.console.info(f"sub_one_shot: {epochs} epochs of {len(share)} windows warm it up")

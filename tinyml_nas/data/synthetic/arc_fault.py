@@ -27,14 +27,14 @@ CLASSES = ("arc", "normal")
 Signal = NDArray[np.float64]
 
 
-def arc_fault(seed: int) -> RecordingSet:
+def recordings(seed: int) -> RecordingSet:
     """Recordings of both classes under as many load conditions, the same for the same seed."""
-    recordings = [
+    found = [
         Recording(f"{label}/load_{index:02d}", label, _record(label == "arc", seed, index))
         for label in CLASSES
         for index in range(RECORDINGS_PER_CLASS)
     ]
-    return RecordingSet(tuple(recordings), ("current_a",), CLASSES, synthetic=True)
+    return RecordingSet(tuple(found), ("current_a",), CLASSES, synthetic=True)
 
 
 def _record(arc: bool, seed: int, index: int) -> NDArray[np.float32]:
