@@ -1,0 +1,43 @@
+"""The autoencoder space, and heads that read every step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape, residual_of
+from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, random_genome
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize("shape", [Shape(1, 125), Shape(3, 64), Shape(6, 17)])
+def test_autoencoders_end_in_what_is_left_and_cannot_copy(shape: Shape) -> None:
+    space, rng, built = AutoencoderSpace(shape), np.random.default_rng(1), 0
+    for _ in range(60):
+        genome = space.canonical(random_genome(space, rng))
+        try:
+            network = space.network(genome, "a")
+        except ValueError:
+            continue  # the code could copy the window
+        built += 1
+        assert network.shapes[network.output] == shape
+        assert network.nodes[-1].inputs[0] == INPUT
+        assert network.shapes["code"].size < shape.size
+    assert built > 20
+
+
+def test_only_what_gives_back_its_input_has_a_residual() -> None:
+    network = Network("n", Shape(2, 8), (Node("conv", Conv(3, 1), (INPUT,)),))
+    with pytest.raises(ValueError, match="gives 3 x 8 for an input of 2 x 8"):
+        residual_of(network)
+
+
+def test_positional_chains_may_read_every_step() -> None:
+    space = ChainSpace(Shape(1, 32), 2, positional=True)
+    genome = {d.name: d.choices[0] for d in space.decisions} | {"head": "flat", "stem_stride": 2}
+    network = space.network(genome, "c")
+    head = network.nodes[-1]
+    assert network.input_shapes(head)[0].length > 1
+    plain = ChainSpace(Shape(1, 32), 2)
+    assert all("flat" not in d.choices for d in plain.decisions if d.name == "head")
