@@ -26,7 +26,15 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "LOG_DB", "CONCAT"),
     ("WINDOWING", "FFT_FE", "NORMALIZE", "FFT_POS_HALF", "ABS", "BINNING", "LOG_DB", "CONCAT"),
 )
+WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
+    ("ROUND_OFF",),
+    ("FE_Q15", "CONCAT"),
+    ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT"),
+    ("FE_Q15", "FFT_Q15", "Q15_SCALE", "Q15_MAG", "LOG_DB"),
+)
+"""Chains that round to whole numbers and are exact from there on."""
 LENGTHS = (4, 8, 32, 64, 128, 1024)
+Q15_LENGTHS = (32, 64, 128, 512)
 ODD_LENGTHS = (1, 5, 25, 64)
 
 
@@ -46,15 +54,19 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
         log_base=10.0,
         log_threshold=float(rng.choice([1e-100, 0.5])),
         stacking=str(rng.choice(["1D", "2D1"])),
+        q15_scale_factor=int(rng.choice([5, 1, -1])),
     )
 
 
 def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
     rng = np.random.default_rng(seed)
-    length = int(rng.choice(LENGTHS if "FFT_FE" in names else ODD_LENGTHS))
+    lengths = LENGTHS if "FFT_FE" in names else Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
+    length = int(rng.choice(lengths))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
     settings = random_settings(rng, length)
+    if "FFT_Q15" in names:  # it has no bins beyond N/2
+        settings = dataclasses.replace(settings, min_bin=min(settings.min_bin, 2))
     lsb = 10.0 ** rng.uniform(-3, 2, channels)
     chain = lower_chain([STEPS[name] for name in names], settings, lsb, length, hop)
     samples = random_samples(rng, length + hop * int(rng.integers(6, 12)), channels)

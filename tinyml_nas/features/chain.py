@@ -14,18 +14,27 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.band_steps import BINNING, LOG_DB
 from tinyml_nas.features.concat_step import CONCAT
+from tinyml_nas.features.q15_steps import BIN_Q15, FE_Q15, FFT_Q15, Q15_MAG, Q15_SCALE, TO_Q15
 from tinyml_nas.features.signal import Settings, Shape, Step
 from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
 from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
+from tinyml_nas.features.whole_step import ROUND_OFF
 
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
     RAW_FE,
+    FE_Q15,
+    TO_Q15,
+    FFT_Q15,
+    Q15_SCALE,
+    Q15_MAG,
     FFT_FE,
     NORMALIZE,
+    ROUND_OFF,
     FFT_POS_HALF,
     ABS,
     DC_REMOVE,
+    BIN_Q15,
     BINNING,
     LOG_DB,
     CONCAT,
@@ -102,8 +111,18 @@ def check_chain(steps: Sequence[Step], shape: Shape, settings: Settings) -> Shap
     """The shape of a model input; a ConfigError names the step that cannot come where it is."""
     for step in steps:
         shape = step.check(shape, settings)
-    if shape.domain in ("spectrum", "half spectrum"):
+    if shape.domain.endswith("spectrum"):
         raise ConfigError(
-            "feat_ext_transform ends with complex numbers.", hint="Add ABS after FFT_FE."
+            "feat_ext_transform ends with complex numbers.",
+            hint="Add ABS after FFT_FE, Q15_MAG after FFT_Q15.",
         )
     return shape
+
+
+def channel_names(
+    steps: Sequence[Step], names: tuple[str, ...], settings: Settings
+) -> tuple[str, ...]:
+    """The names of the channels of a model input, out of those of the samples."""
+    for step in steps:
+        names = step.channel_names(names, settings)
+    return names

@@ -116,7 +116,7 @@ ABS = FrameStep(
 DC_REMOVE = FrameStep(
     "DC_REMOVE",
     "Drop bin 0 of a spectrum.",
-    ("half spectrum", "magnitude"),
+    ("half spectrum", "q15 spectrum", "magnitude"),
     None,
     lambda x, settings: x[..., 1:],
     _drop_first_twin,

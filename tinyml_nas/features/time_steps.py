@@ -71,7 +71,8 @@ class RemoveMean:
         return np.asarray(x - rounded_shift(total * self.reciprocal, self.shift))
 
 
-def _remove_mean_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
+def remove_mean_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
+    """Takes the rounded mean off each frame, unless dc_remove is off."""
     if not settings.dc_remove:
         return None, signal
     shift = 62 - signal.bound.bit_length()  # bound * 2^shift, the largest product, is below 2^62
@@ -93,5 +94,5 @@ RAW_FE = FrameStep(
     ("samples",),
     None,
     _remove_mean,
-    _remove_mean_twin,
+    remove_mean_twin,
 )
