@@ -26,6 +26,13 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "LOG_DB", "CONCAT"),
     ("WINDOWING", "FFT_FE", "NORMALIZE", "FFT_POS_HALF", "ABS", "BINNING", "LOG_DB", "CONCAT"),
 )
+OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
+    ("HAAR", "ABS", "CONCAT"),
+    ("WINDOWING", "HADAMARD"),
+    ("RAW_FE", "FE_DECIMATE", "CONCAT"),
+    ("ECG_NORMALIZE",),
+    ("RANGE_NORMALIZE", "CONCAT"),
+)
 WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
     ("ROUND_OFF",),
     ("FE_Q15", "CONCAT"),
@@ -55,13 +62,15 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
         log_threshold=float(rng.choice([1e-100, 0.5])),
         stacking=str(rng.choice(["1D", "2D1"])),
         q15_scale_factor=int(rng.choice([5, 1, -1])),
+        resampling_factor=int(rng.choice([k for k in (2, 3, 4) if k <= length] or [1])),
     )
 
 
 def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
     rng = np.random.default_rng(seed)
-    lengths = LENGTHS if "FFT_FE" in names else Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
+    halved = {"FFT_FE", "HAAR", "HADAMARD"} & set(names)
+    lengths = LENGTHS if halved else Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
     length = int(rng.choice(lengths))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
     settings = random_settings(rng, length)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.export.c_builds import WARNINGS, compiler_or_skip
 from tests.export.random_networks import random_samples as random_windows
-from tests.export.random_streams import CHAINS, WHOLE_CHAINS, random_stream
+from tests.export.random_streams import CHAINS, OTHER_CHAINS, WHOLE_CHAINS, random_stream
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_difference
 from tinyml_nas.export.targets import EMULATED_CORES
@@ -27,7 +27,7 @@ def name_of(names: tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("names", CHAINS + WHOLE_CHAINS, ids=name_of)
+@pytest.mark.parametrize("names", CHAINS + OTHER_CHAINS + WHOLE_CHAINS, ids=name_of)
 def test_host_gives_the_bits_of_the_definition(
     names: tuple[str, ...], seed: int, tmp_path: Path
 ) -> None:

@@ -14,17 +14,25 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.band_steps import BINNING, LOG_DB
 from tinyml_nas.features.concat_step import CONCAT
+from tinyml_nas.features.decimate_step import FE_DECIMATE
 from tinyml_nas.features.q15_steps import BIN_Q15, FE_Q15, FFT_Q15, Q15_MAG, Q15_SCALE, TO_Q15
+from tinyml_nas.features.range_steps import ECG_NORMALIZE, RANGE_NORMALIZE
 from tinyml_nas.features.signal import Settings, Shape, Step
 from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
 from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
+from tinyml_nas.features.wavelet_steps import HAAR, HADAMARD
 from tinyml_nas.features.whole_step import ROUND_OFF
 
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
     RAW_FE,
+    ECG_NORMALIZE,
+    RANGE_NORMALIZE,
+    FE_DECIMATE,
     FE_Q15,
     TO_Q15,
+    HAAR,
+    HADAMARD,
     FFT_Q15,
     Q15_SCALE,
     Q15_MAG,
