@@ -32,9 +32,16 @@ OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
     ("RAW_FE", "FE_DECIMATE", "CONCAT"),
     ("ECG_NORMALIZE",),
     ("RANGE_NORMALIZE", "CONCAT"),
+    ("PIR_FE",),
+    ("KURT_FE", "CONCAT"),
+    ("ZCR_FE",),
+    ("DOM_FE",),
+    ("RAW_FE", "SLOPE_FE", "CONCAT"),
+    ("ENT_FE",),
 )
 WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
     ("ROUND_OFF",),
+    ("PIR_FE_Q15", "CONCAT"),
     ("FE_Q15", "CONCAT"),
     ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT"),
     ("FE_Q15", "FFT_Q15", "Q15_SCALE", "Q15_MAG", "LOG_DB"),
@@ -42,6 +49,7 @@ WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
 """Chains that round to whole numbers and are exact from there on."""
 LENGTHS = (4, 8, 32, 64, 128, 1024)
 Q15_LENGTHS = (32, 64, 128, 512)
+WINDOW_STEPS = {"PIR_FE", "PIR_FE_Q15", "KURT_FE", "ZCR_FE", "DOM_FE", "SLOPE_FE", "ENT_FE"}
 ODD_LENGTHS = (1, 5, 25, 64)
 
 
@@ -62,6 +70,11 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
         log_threshold=float(rng.choice([1e-100, 0.5])),
         stacking=str(rng.choice(["1D", "2D1"])),
         q15_scale_factor=int(rng.choice([5, 1, -1])),
+        sampling_rate=31.25,
+        stride=0.032,
+        window_count=25,
+        chunk_size=8,
+        fft_size=64,
         resampling_factor=int(rng.choice([k for k in (2, 3, 4) if k <= length] or [1])),
     )
 
@@ -69,9 +82,7 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
 def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
     rng = np.random.default_rng(seed)
-    halved = {"FFT_FE", "HAAR", "HADAMARD"} & set(names)
-    lengths = LENGTHS if halved else Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
-    length = int(rng.choice(lengths))
+    length = int(rng.choice(_lengths(set(names))))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
     settings = random_settings(rng, length)
     if "FFT_Q15" in names:  # it has no bins beyond N/2
@@ -82,10 +93,10 @@ def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     left = float_features(names, settings, np.stack(list(frames(samples, chain))) * lsb[:, None])
     axes = (0, 1, 2) if chain.stacked else (0, 2)
     mean, spread = left.mean(axis=axes), left.std(axis=axes) + 1e-3 * np.abs(left).max() + 1e-9
-    features = chain.left.length
-    shape = Shape(channels, features * chain.joined)
+    features, outputs = chain.left.length, channels * chain.left.parts
+    shape = Shape(outputs, features * chain.joined)
     if chain.stacked:
-        shape = Shape(1, channels * features * chain.joined)
+        shape = Shape(1, outputs * features * chain.joined)
     net = random_int_network(seed, 2, ("conv", "avg"), shape)
     entry = dataclasses.replace(
         net.input,
@@ -97,6 +108,14 @@ def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     voting = Voting.of(windows, float(rng.choice([0, 0.7])))
     frontend = make_frontend(chain, entry.mean, entry.scale, entry.zero_point)
     return IntStream(net, frontend, voting), samples
+
+
+def _lengths(names: set[str]) -> tuple[int, ...]:
+    if names & WINDOW_STEPS:
+        return (125,)
+    if names & {"FFT_FE", "HAAR", "HADAMARD"}:
+        return LENGTHS
+    return Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
 
 
 def float_features(names: tuple[str, ...], settings: Settings, x: np.ndarray) -> np.ndarray:

@@ -22,6 +22,15 @@ from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_H
 from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
 from tinyml_nas.features.wavelet_steps import HAAR, HADAMARD
 from tinyml_nas.features.whole_step import ROUND_OFF
+from tinyml_nas.features.window_steps import (
+    DOM_FE,
+    ENT_FE,
+    KURT_FE,
+    PIR_FE,
+    PIR_FE_Q15,
+    SLOPE_FE,
+    ZCR_FE,
+)
 
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
@@ -41,6 +50,13 @@ _IN_STANDARD_ORDER: tuple[Step, ...] = (
     ROUND_OFF,
     FFT_POS_HALF,
     ABS,
+    KURT_FE,
+    ENT_FE,
+    ZCR_FE,
+    DOM_FE,
+    SLOPE_FE,
+    PIR_FE,
+    PIR_FE_Q15,
     DC_REMOVE,
     BIN_Q15,
     BINNING,
@@ -128,9 +144,10 @@ def check_chain(steps: Sequence[Step], shape: Shape, settings: Settings) -> Shap
 
 
 def channel_names(
-    steps: Sequence[Step], names: tuple[str, ...], settings: Settings
+    steps: Sequence[Step], names: tuple[str, ...], shape: Shape, settings: Settings
 ) -> tuple[str, ...]:
-    """The names of the channels of a model input, out of those of the samples."""
+    """The names of the channels of a model input, out of those of samples of ``shape``."""
     for step in steps:
-        names = step.channel_names(names, settings)
+        names = step.channel_names(names, shape, settings)
+        shape = step.check(shape, settings)
     return names

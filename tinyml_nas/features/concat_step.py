@@ -42,7 +42,9 @@ class Concat:
         x = join(frames.x, last, settings.frame_concat, settings.stacking == "1D")
         return Frames(x, frames.y[last], frames.recording[last])
 
-    def channel_names(self, names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
         """One name for all channels where they are stacked."""
         return ("+".join(names),) if settings.stacking == "1D" else names
 

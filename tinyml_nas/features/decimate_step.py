@@ -34,7 +34,7 @@ def _around(length: int, factor: int) -> NDArray[np.int64]:
     """Samples under the filter at each one that is kept; at the ends the outermost sample again."""
     kept = np.arange(length // factor)[:, None] * factor
     reach = REACH * factor
-    return np.clip(kept + np.arange(-reach, reach + 1), 0, length - 1)
+    return np.asarray(np.clip(kept + np.arange(-reach, reach + 1), 0, length - 1))
 
 
 def _left(length: int, settings: Settings) -> int:

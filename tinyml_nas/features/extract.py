@@ -82,7 +82,7 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     )
     for side, examples in zip(SIDES, (train, validation, test), strict=True):
         _check_classes(examples, data.class_names, side)
-    names = channel_names(steps, data.channel_names, settings)
+    names = channel_names(steps, data.channel_names, shape, settings)
     chain = tuple(step.name for step in steps)
     console.info(f"{' → '.join(chain) or 'samples as they are'}: {final.channels} × {final.length}")
     normalization = fit_normalization(train.x)

@@ -32,7 +32,9 @@ class FrameStep:
         """The frames after this step."""
         return replace(frames, x=self.function(frames.x, settings))
 
-    def channel_names(self, names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
         """The names of the channels, which stay."""
         return names
 

@@ -18,13 +18,14 @@ UNIT_BITS = 30
 def _standardized(x: Array, settings: Settings) -> Array:
     centered = x - x.mean(axis=-1, keepdims=True)
     deviation = centered.std(axis=-1, keepdims=True)
-    return np.divide(centered, deviation, out=np.zeros_like(centered), where=deviation > 0)
+    zeros = np.zeros_like(centered)
+    return np.asarray(np.divide(centered, deviation, out=zeros, where=deviation > 0))
 
 
 def _between(x: Array, settings: Settings) -> Array:
     low = x.min(axis=-1, keepdims=True)
     span = x.max(axis=-1, keepdims=True) - low
-    return np.divide(x - low, span, out=np.zeros_like(x), where=span > 0)
+    return np.asarray(np.divide(x - low, span, out=np.zeros_like(x), where=span > 0))
 
 
 def _reciprocal(x: Int64) -> tuple[Int64, Int64]:
@@ -74,7 +75,7 @@ def _rounded(x: Int64, shift: Int64) -> Int64:
 
 @dataclass(frozen=True)
 class UnitRange:
-    """(x - lowest) / (highest - lowest) of each frame in Q30, rounded half up; 0 where all is equal.
+    """(x - lowest) / (highest - lowest) of each frame in Q30, half up; 0 where all is equal.
 
     The reciprocal of the range has 30 bits, so a value is right to 2^-29.
     """

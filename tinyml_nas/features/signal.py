@@ -95,8 +95,10 @@ class Step(Protocol):
     def apply(self, frames: Frames, settings: Settings) -> Frames:
         """The frames after this step."""
 
-    def channel_names(self, names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
-        """The names of the channels after this step."""
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
+        """The names of the channels after this step, of those of frames of ``shape``."""
 
 
 def settings_of(config: Config, frame_size: int) -> Settings:
