@@ -39,11 +39,12 @@ OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
     ("RAW_FE", "SLOPE_FE", "CONCAT"),
     ("ENT_FE",),
 )
+Q15_CHAIN = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
 WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
     ("ROUND_OFF",),
     ("PIR_FE_Q15", "CONCAT"),
     ("FE_Q15", "CONCAT"),
-    ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT"),
+    Q15_CHAIN,
     ("FE_Q15", "FFT_Q15", "Q15_SCALE", "Q15_MAG", "LOG_DB"),
 )
 """Chains that round to whole numbers and are exact from there on."""

@@ -4,8 +4,8 @@ This is the arithmetic of ``arm_rfft_q15`` and ``arm_cmplx_mag_q15`` (ARM-softwa
 without DSP extension, which its Python package runs).  N real values are N/2 complex ones;
 decimation in frequency by radix 4, after one stage of radix 2 where N/2 is no power of 4, every
 stage halved against overflow, then split into the bins of the real signal.  Products are shifted
-right and never rounded.  So a bin is the transform divided by N, with an error that measures up to
-a few units, and a magnitude is half of that.
+right and never rounded.  So a bin is the transform divided by N, off by up to 15 units as measured
+(the constant one and its neighbors most), and a magnitude is half of that.
 """
 
 from __future__ import annotations

@@ -54,8 +54,9 @@ class Windows:
 class WindowStatistics:
     """``columns`` of statistics of each window, column by column: [N, C, columns * windows].
 
-    A transform sees the window times ``gain``, saturated to int16, where that is not 1.  A slope is a difference beyond ``threshold``; the
-    change of a smaller one counts only where the threshold is 0.
+    A transform sees the window times ``gain``, saturated to int16, where that is not 1.  A slope
+    is a difference beyond ``threshold``; the change of a smaller one counts only where the
+    threshold is 0.
     """
 
     windows: Windows
