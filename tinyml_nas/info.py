@@ -87,9 +87,8 @@ def _presets(console: Console, name: str | None) -> None:
             console.info(f"{key}: " + ", ".join(f"{k} {v}" for k, v in sizes))
             continue
         preset = FEATURE_PRESETS[key]
-        later = f"not in this release; nearest is {preset.instead}"
         steps = ", ".join(preset.chain) or "the samples as they are"
-        console.info(f"{key}: {later if preset.instead else steps}")
+        console.info(f"{key}: {steps}")
         if name is not None:
             for parameter, value in preset.values.items():
                 console.info(f"  {parameter}: {value}")

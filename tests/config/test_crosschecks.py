@@ -60,7 +60,12 @@ def text(
             1,
         ),
         ("features", "frame_size: 64, feat_ext_transform: [FFT_FE]", "no ABS comes after", 0),
-        ("features", "frame_size: 64, feat_ext_transform: [DC_REMOVE]", "put FFT_FE before", 0),
+        (
+            "features",
+            "frame_size: 64, feat_ext_transform: [DC_REMOVE]",
+            "put FFT_FE or FFT_Q15 before",
+            0,
+        ),
         (
             "features",
             "frame_size: 64, feat_ext_transform: [FFT_FE, ABS, BINNING]",

@@ -26,7 +26,31 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "LOG_DB", "CONCAT"),
     ("WINDOWING", "FFT_FE", "NORMALIZE", "FFT_POS_HALF", "ABS", "BINNING", "LOG_DB", "CONCAT"),
 )
+OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
+    ("HAAR", "ABS", "CONCAT"),
+    ("WINDOWING", "HADAMARD"),
+    ("RAW_FE", "FE_DECIMATE", "CONCAT"),
+    ("ECG_NORMALIZE",),
+    ("RANGE_NORMALIZE", "CONCAT"),
+    ("PIR_FE",),
+    ("KURT_FE", "CONCAT"),
+    ("ZCR_FE",),
+    ("DOM_FE",),
+    ("RAW_FE", "SLOPE_FE", "CONCAT"),
+    ("ENT_FE",),
+)
+Q15_CHAIN = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
+WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
+    ("ROUND_OFF",),
+    ("PIR_FE_Q15", "CONCAT"),
+    ("FE_Q15", "CONCAT"),
+    Q15_CHAIN,
+    ("FE_Q15", "FFT_Q15", "Q15_SCALE", "Q15_MAG", "LOG_DB"),
+)
+"""Chains that round to whole numbers and are exact from there on."""
 LENGTHS = (4, 8, 32, 64, 128, 1024)
+Q15_LENGTHS = (32, 64, 128, 512)
+WINDOW_STEPS = {"PIR_FE", "PIR_FE_Q15", "KURT_FE", "ZCR_FE", "DOM_FE", "SLOPE_FE", "ENT_FE"}
 ODD_LENGTHS = (1, 5, 25, 64)
 
 
@@ -46,25 +70,34 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
         log_base=10.0,
         log_threshold=float(rng.choice([1e-100, 0.5])),
         stacking=str(rng.choice(["1D", "2D1"])),
+        q15_scale_factor=int(rng.choice([5, 1, -1])),
+        sampling_rate=31.25,
+        stride=0.032,
+        window_count=25,
+        chunk_size=8,
+        fft_size=64,
+        resampling_factor=int(rng.choice([k for k in (2, 3, 4) if k <= length] or [1])),
     )
 
 
 def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
     rng = np.random.default_rng(seed)
-    length = int(rng.choice(LENGTHS if "FFT_FE" in names else ODD_LENGTHS))
+    length = int(rng.choice(_lengths(set(names))))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
     settings = random_settings(rng, length)
+    if "FFT_Q15" in names:  # it has no bins beyond N/2
+        settings = dataclasses.replace(settings, min_bin=min(settings.min_bin, 2))
     lsb = 10.0 ** rng.uniform(-3, 2, channels)
     chain = lower_chain([STEPS[name] for name in names], settings, lsb, length, hop)
     samples = random_samples(rng, length + hop * int(rng.integers(6, 12)), channels)
     left = float_features(names, settings, np.stack(list(frames(samples, chain))) * lsb[:, None])
     axes = (0, 1, 2) if chain.stacked else (0, 2)
     mean, spread = left.mean(axis=axes), left.std(axis=axes) + 1e-3 * np.abs(left).max() + 1e-9
-    features = chain.left.length
-    shape = Shape(channels, features * chain.joined)
+    features, outputs = chain.left.length, channels * chain.left.parts
+    shape = Shape(outputs, features * chain.joined)
     if chain.stacked:
-        shape = Shape(1, channels * features * chain.joined)
+        shape = Shape(1, outputs * features * chain.joined)
     net = random_int_network(seed, 2, ("conv", "avg"), shape)
     entry = dataclasses.replace(
         net.input,
@@ -76,6 +109,14 @@ def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     voting = Voting.of(windows, float(rng.choice([0, 0.7])))
     frontend = make_frontend(chain, entry.mean, entry.scale, entry.zero_point)
     return IntStream(net, frontend, voting), samples
+
+
+def _lengths(names: set[str]) -> tuple[int, ...]:
+    if names & WINDOW_STEPS:
+        return (125,)
+    if names & {"FFT_FE", "HAAR", "HADAMARD"}:
+        return LENGTHS
+    return Q15_LENGTHS if "FFT_Q15" in names else ODD_LENGTHS
 
 
 def float_features(names: tuple[str, ...], settings: Settings, x: np.ndarray) -> np.ndarray:

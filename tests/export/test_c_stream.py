@@ -8,7 +8,13 @@ import pytest
 
 from tests.export.c_builds import WARNINGS, compiler_or_skip
 from tests.export.random_networks import random_samples as random_windows
-from tests.export.random_streams import CHAINS, random_stream
+from tests.export.random_streams import (
+    CHAINS,
+    OTHER_CHAINS,
+    Q15_CHAIN,
+    WHOLE_CHAINS,
+    random_stream,
+)
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_difference
 from tinyml_nas.export.targets import EMULATED_CORES
@@ -26,8 +32,18 @@ def name_of(names: tuple[str, ...]) -> str:
     return "+".join(names) or "none"
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("names", CHAINS, ids=name_of)
+@pytest.mark.parametrize(
+    ("names", "seed"),
+    [
+        *((names, seed) for names in CHAINS for seed in range(2)),
+        *((names, 0) for names in OTHER_CHAINS + WHOLE_CHAINS),
+        *(
+            pytest.param(names, 1, marks=pytest.mark.nightly)
+            for names in OTHER_CHAINS + WHOLE_CHAINS
+        ),
+    ],
+    ids=lambda value: name_of(value) if isinstance(value, tuple) else None,
+)
 def test_host_gives_the_bits_of_the_definition(
     names: tuple[str, ...], seed: int, tmp_path: Path
 ) -> None:
@@ -43,7 +59,19 @@ def test_host_gives_the_bits_of_the_definition(
 
 
 @pytest.mark.parametrize("core", EMULATED_CORES)
-@pytest.mark.parametrize("names", CHAINS[-4:], ids=name_of)
+@pytest.mark.parametrize(
+    "names",
+    [
+        *CHAINS[-4:],
+        Q15_CHAIN,
+        *(
+            pytest.param(names, marks=pytest.mark.nightly)
+            for names in OTHER_CHAINS + WHOLE_CHAINS
+            if names != Q15_CHAIN
+        ),
+    ],
+    ids=name_of,
+)
 def test_cores_give_the_bits_of_the_definition(
     names: tuple[str, ...], core: str, tmp_path: Path
 ) -> None:

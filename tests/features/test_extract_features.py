@@ -10,11 +10,15 @@ import pytest
 import yaml
 
 from tinyml_nas.config import load_config
+from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, WindowSet, prepare_data
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.extract import BLOCK, fit_normalization
+from tinyml_nas.features.frontend import lower_chain
+from tinyml_nas.features.signal import Shape, settings_of
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)
@@ -174,3 +178,126 @@ class TestIntegerForm:
         extract(tmp_path, 64, 2)
         with pytest.raises(ConfigError, match="3 values for 2 variables"):
             extract_from(tmp_path, variables=2, compilation={"sample_lsb": [1, 2, 3]})
+
+
+class TestTrainingFrames:
+    """What only changes the frames that are trained on."""
+
+    def test_gains_vary_within_their_range_on_the_training_side_alone(self, tmp_path: Path) -> None:
+        x = np.random.default_rng(3).uniform(50, 150, (40, 64, 2))
+        np.savez(tmp_path / "set.npz", X=x, y=np.arange(40) % 2)
+        keys = {"variables": 2, "frame_size": 16}
+        plain = extract_from(tmp_path, **keys)
+        varied = extract_from(tmp_path, gain_variations="{'1': (0.5, 2.0)}", **keys)
+        gains = varied.train.x / plain.train.x
+        assert np.allclose(gains, gains[:, :1, :1])
+        assert (gains[plain.train.y == 0] == 1).all()
+        drawn = gains[plain.train.y == 1, 0, 0]
+        assert len(np.unique(drawn)) > 20
+        assert drawn.min() >= 0.5
+        assert drawn.max() <= 2
+        assert np.ptp(drawn) > 1
+        for side in ("validation", "test"):
+            assert np.array_equal(getattr(plain, side).x, getattr(varied, side).x)
+        again = extract_from(tmp_path, gain_variations={"1": [0.5, 2.0]}, **keys)
+        assert np.array_equal(again.train.x, varied.train.x)
+
+    def test_a_gain_for_no_class_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="'arc', which is no class"):
+            extract(tmp_path, 64, 1, gain_variations={"arc": [0.9, 1.1]})
+
+    def test_offset_adds_frames_to_the_training_side_and_joins_none_across(
+        self, tmp_path: Path
+    ) -> None:
+        x = np.arange(12)[:, None, None] * 100.0 + np.arange(64)[None, :, None]
+        np.savez(tmp_path / "set.npz", X=x, y=np.arange(12) % 2)
+        keys = {"frame_size": 8, "num_frame_concat": 3, "feat_ext_transform": ["CONCAT"]}
+        plain = extract_from(tmp_path, **keys)
+        more = extract_from(tmp_path, **keys, offset=4)
+        recordings = len(np.unique(plain.train.group))
+        # 8 frames from sample 0 and 7 from sample 4 on, of which 6 and 5 end an input
+        assert (len(plain.train), len(more.train)) == (6 * recordings, 11 * recordings)
+        assert (np.diff(more.train.x[:, 0], axis=1) == 1).all()
+        starts = more.train.x[:, 0, 0] % 100
+        assert set(starts.astype(int)) == set(range(0, 41, 4))
+        for side in ("validation", "test"):
+            assert np.array_equal(getattr(plain, side).x, getattr(more, side).x)
+
+
+PRESET_SHAPES = {
+    "FFT256Input_FE_RFFT_16Feature_8Frame_removeDC_Full_Bandwidth": (1, 128),
+    "FFT1024Input_256Feature_1Frame_Full_Bandwidth": (1, 256),
+    "FFT1024Input_256Feature_1Frame_Half_Bandwidth": (1, 256),
+    "FFT1024Input_64Feature_4Frame_Half_Bandwidth": (1, 256),
+    "FFT1024Input_32Feature_8Frame_Quarter_Bandwidth": (1, 256),
+    "ECG2500Input_Roundoff_1Frame": (1, 2500),
+    "HandGesture256Input_RangeNormalize_1Frame": (3, 256),
+    "ArcFault_1024Input_256Feature_1Frame_Full_Bandwidth": (1, 256),
+    "ArcFault_1024Input_256Feature_1Frame_Half_Bandwidth": (1, 256),
+    "ArcFault_1024Input_64Feature_4Frame_Half_Bandwidth": (1, 256),
+    "ArcFault_1024Input_32Feature_8Frame_Quarter_Bandwidth": (1, 256),
+    "ArcFault_1024Input_FE_RFFT_128Feature_8Frame_1InputChannel_removeDC_Full_Bandwidth": (1, 1024),
+    "ArcFault_512Input_FE_RFFT_32Feature_8Frame_1InputChannel_removeDC_Full_Bandwidth": (1, 256),
+    "Input256_FFTBIN_16Feature_8Frame_3InputChannel_removeDC_1D": (1, 384),
+    "Input256_FFTBIN_16Feature_8Frame_3InputChannel_removeDC_2D1": (3, 128),
+    "Input256_FFT_128Feature_1Frame_3InputChannel_removeDC_2D1": (3, 128),
+    "Input128_RAW_128Feature_1Frame_3InputChannel_removeDC_2D1": (3, 128),
+    "MotorFault_256Input_FE_RFFT_16Feature_8Frame_3InputChannel_removeDC_1D": (1, 384),
+    "MotorFault_256Input_FE_RFFT_16Feature_8Frame_3InputChannel_removeDC_2D1": (3, 128),
+    "MotorFault_128Input_RAW_128Feature_1Frame_3InputChannel_removeDC_2D1": (3, 128),
+    "Generic_1024Input_FFTBIN_64Feature_8Frame": (1, 512),
+    "Generic_512Input_FFTBIN_32Feature_8Frame": (1, 256),
+    "Generic_256Input_FFTBIN_16Feature_8Frame": (1, 128),
+    "Generic_32Input_FFTBIN_4Feature_8Frame": (1, 32),
+    "Generic_1024Input_FFT_512Feature_1Frame": (1, 512),
+    "Generic_512Input_FFT_256Feature_1Frame": (1, 256),
+    "Generic_256Input_FFT_128Feature_1Frame": (1, 128),
+    "Generic_512Input_RAW_512Feature_1Frame": (1, 512),
+    "Generic_256Input_RAW_256Feature_1Frame": (1, 256),
+    "Generic_128Input_RAW_128Feature_1Frame": (1, 128),
+    "Generic_8Input_ABS_8Feature_1Frame": (11, 8),
+    # statistics in 25 channels, 25 windows along time
+    "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D": (25, 25),
+    "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D_FixedPoint": (25, 25),
+    "FallDetection_256Input_FE_RFFT_8Feature_8Frame_3InputChannel_removeDC_2D1": (3, 64),
+}
+"""Channels and length of a model input, as TI's tools make them."""
+CUSTOM_SHAPES = {
+    "Custom_Default": ("frame_size: 64", (1, 64)),
+    "Custom_MotorFault": ("frame_size: 64", (3, 64)),
+    "Custom_ArcFault": ("frame_size: 64\n  feature_size_per_frame: 8", (1, 8)),
+    "Custom_Default_MSPM0": ("frame_size: 64\n  feature_size_per_frame: 8", (1, 8)),
+    "Custom_MotorFault_MSPM0": ("frame_size: 64\n  feature_size_per_frame: 8", (3, 8)),
+    "Custom_ArcFault_MSPM0": ("frame_size: 64\n  feature_size_per_frame: 8", (1, 8)),
+}
+"""What the user adds to a preset that leaves the frame to him, and what that gives."""
+
+
+def test_the_table_has_every_preset() -> None:
+    assert PRESET_SHAPES.keys() | CUSTOM_SHAPES.keys() == FEATURE_PRESETS.keys()
+
+
+@pytest.mark.parametrize("name", FEATURE_PRESETS)
+def test_every_preset_gives_inputs_of_its_shape(tmp_path: Path, name: str) -> None:
+    more, wanted = CUSTOM_SHAPES.get(name, ("min_bin: 1", PRESET_SHAPES.get(name)))
+    if "Half" in name:
+        more = "frame_skip: 1"
+    (tmp_path / "config.yaml").write_text(
+        "common: {task_type: generic_timeseries_classification}\n"
+        "dataset: {generator: arc_fault}\n"
+        f"data_processing_feature_extraction:\n  feature_extraction_name: {name}\n  {more}\n"
+        "training: {model_name: CLS_1k}\n"
+    )
+    config = load_config(tmp_path / "config.yaml").config
+    processing = config.data_processing_feature_extraction
+    settings = settings_of(config, processing.frame_size)
+    samples = Shape("samples", processing.variables, processing.frame_size)
+    steps = resolve_chain(processing.feat_ext_transform, samples, settings, QUIET)
+    left = check_chain(steps, samples, settings)
+    assert (left.channels, left.length) == wanted
+    names = tuple(f"v{i}" for i in range(samples.channels))
+    assert len(channel_names(steps, names, samples, settings)) == left.channels
+    chain = lower_chain(steps, settings, np.ones(samples.channels), samples.length, samples.length)
+    stacked = samples.channels if chain.stacked else 1
+    assert chain.left.length * chain.joined * stacked == left.length
+    assert samples.channels * chain.left.parts == left.channels * stacked

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.export.random_streams import CHAINS, float_features, random_samples, random_settings
+from tests.export.random_streams import (
+    CHAINS,
+    OTHER_CHAINS,
+    WHOLE_CHAINS,
+    float_features,
+    random_samples,
+    random_settings,
+)
 from tinyml_nas.features import STEPS
 from tinyml_nas.features.band_steps import _log_twin
 from tinyml_nas.features.fixed import NoTwin, Signal
@@ -33,13 +42,13 @@ def tones(seed: int, count: int, length: int = LENGTH) -> np.ndarray:
     return np.rint(tone + noise + 100)
 
 
-@pytest.mark.parametrize("names", CHAINS, ids="+".join)
+@pytest.mark.parametrize("names", CHAINS + OTHER_CHAINS, ids="+".join)
 def test_int8_features_are_those_of_the_float_chain(names: tuple[str, ...]) -> None:
     settings = random_settings(np.random.default_rng(1), LENGTH)
     counts, lsb = tones(2, 40), np.array([0.001, 0.25])
     chain = lower(names, settings, lsb)
     real = float_features(names, settings, counts * lsb[:, None])
-    mean, scale = real.mean(axis=(0, 2)), real.std(axis=(0, 2)) / 40
+    mean, scale = real.mean(axis=(0, 2)), real.std(axis=(0, 2)) / 40 + 1e-6
     entry = mean.astype(np.float32), scale.astype(np.float32)
     got = make_frontend(chain, *entry, 5).run(chain.samples(counts * lsb[:, None]))
     wanted = (real - mean[:, None]) / scale[:, None] + 5
@@ -48,10 +57,35 @@ def test_int8_features_are_those_of_the_float_chain(names: tuple[str, ...]) -> N
     assert (got == exact).mean() > 0.99
 
 
-@pytest.mark.parametrize("names", CHAINS, ids="+".join)
-@pytest.mark.parametrize("length", [4, 32, 4096])
+@pytest.mark.parametrize("names", WHOLE_CHAINS, ids="+".join)
+def test_chains_of_whole_numbers_compute_what_was_trained_on(names: tuple[str, ...]) -> None:
+    settings = random_settings(np.random.default_rng(1), LENGTH)
+    settings = replace(settings, min_bin=1, log_threshold=1.0)
+    counts = np.clip(10 * tones(2, 40), -32768, 32767)
+    real = float_features(names, settings, counts)
+    chain = lower(names, settings, np.ones(2))
+    x = chain.samples(counts).astype(np.int64) << chain.guard_bits
+    for operation in chain.operations:
+        x = operation.apply(x)
+    x = x.reshape(real.shape)
+    left = x * chain.left.scale[:, None] + chain.left.offset[:, None]
+    if "LOG_DB" in names:
+        assert np.abs(left - real).max() < 1e-3
+    else:
+        assert np.array_equal(left, real)
+
+
+@pytest.mark.parametrize(
+    ("names", "length"),
+    [
+        *((names, length) for names in CHAINS for length in (4, 32, 4096)),
+        *((names, length) for names in OTHER_CHAINS + WHOLE_CHAINS for length in (32, 4096)),
+    ],
+)
 def test_no_samples_overflow(names: tuple[str, ...], length: int) -> None:
     settings = random_settings(np.random.default_rng(3), length)
+    if "FFT_Q15" in names:
+        settings = replace(settings, min_bin=1)
     chain = lower(names, settings, np.array([1.0, 2.0]))
     time = np.arange(length)
     patterns = [np.ones(length), np.zeros(length), (-1.0) ** time, np.where(time % 4 < 2, 1, -1)]

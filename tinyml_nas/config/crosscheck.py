@@ -10,15 +10,12 @@ from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.processing import COMPLEX, FRAMED, NEEDS_BEFORE, DataProcessing
 from tinyml_nas.config.resolve import FEATURES
 from tinyml_nas.config.search_checks import check_search, exists_beside
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
-# the step that must stand somewhere before, for each step that needs one
-NEEDS_BEFORE = {"FFT_POS_HALF": "FFT_FE", "DC_REMOVE": "FFT_FE"}
-FRAMED = ("SimpleWindow", "FFT_FE", "WINDOWING", "RAW_FE")
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
 SPLIT_NAMES = ("train", "validation", "test")
 
@@ -141,25 +138,29 @@ def _check_chain(draft: Draft) -> None:
     chain = draft.get(FEATURES, DataProcessing).feat_ext_transform
     for index, step in enumerate(chain):
         needed = NEEDS_BEFORE.get(step)
-        if needed is not None and needed not in chain[:index]:
-            draft.error(path, f"{path}: {step} works on a spectrum: put {needed} before it.")
-    if "FFT_FE" in chain and "ABS" not in chain[chain.index("FFT_FE") :]:
-        draft.error(
-            path,
-            f"{path}: FFT_FE gives complex numbers and no ABS comes after it.",
-            hint="add ABS after FFT_POS_HALF",
-        )
+        if needed is not None and not set(needed) & set(chain[:index]):
+            before = " or ".join(needed)
+            draft.error(path, f"{path}: {step} works on a spectrum: put {before} before it.")
+    for given, magnitude in COMPLEX.items():
+        if given in chain and magnitude not in chain[chain.index(given) :]:
+            draft.error(
+                path,
+                f"{path}: {given} gives complex numbers and no {magnitude} comes after it.",
+                hint=f"add {magnitude} after it",
+            )
 
 
 def _check_spectrum(draft: Draft) -> None:
     features, path = draft.get(FEATURES, DataProcessing), f"{FEATURES}.feature_size_per_frame"
-    if not {"FFT_FE", "BINNING"} <= set(features.feat_ext_transform):
+    steps = set(features.feat_ext_transform)
+    binning = next((name for name in ("BINNING", "BIN_Q15") if name in steps), None)
+    if binning is None or not steps & COMPLEX.keys():
         return
     also = [f"{FEATURES}.{k}" for k in ("frame_size", "analysis_bandwidth", "feat_ext_transform")]
     count, band = features.feature_size_per_frame, features.frame_size / 2
-    band /= features.analysis_bandwidth
+    band *= min(features.analysis_bandwidth, 1 / features.analysis_bandwidth)
     if count is None:
-        draft.error(path, f"{FEATURES}: BINNING needs feature_size_per_frame.", also=also)
+        draft.error(path, f"{FEATURES}: {binning} needs feature_size_per_frame.", also=also)
     elif features.frame_size > 1 and (band < count or band % count):
         draft.error(
             path,

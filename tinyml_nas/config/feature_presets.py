@@ -1,8 +1,6 @@
 """The feature presets by name: a chain of steps, and the values of the keys that go with it.
 
 Chains stand in the order in which they run, which for TI's lists is not the order of the list.
-A preset of the fixed-point (Q15) family trains on the float chain of the same shape; presets whose
-steps this release does not have are known by name only.
 """
 
 from __future__ import annotations
@@ -24,15 +22,12 @@ ARC = (
     "LOG_DB",
     "CONCAT",
 )
-Q15 = ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "BINNING", "CONCAT")
+Q15 = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
 MAGNITUDE = ("ABS", "LOG_DB", "CONCAT")
 
 LOG_20_10 = {"log_mul": 20.0, "log_base": 10, "log_threshold": 1e-100}
 LOG_10_E = {"log_mul": 10.0, "log_base": "e", "log_threshold": 1e-12}
 NORMALIZED = {"normalize_bin": True}
-FLOAT_INSTEAD = (
-    "it trains on the float chain of the same shape; the C computes that chain in integers"
-)
 
 
 @dataclass(frozen=True)
@@ -41,10 +36,6 @@ class FeaturePreset:
 
     family: str
     values: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    # why the chain is not exactly the named one; told to the user
-    note: str | None = None
-    # for a preset that this release cannot run: the supported one that is nearest
-    instead: str | None = None
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -54,13 +45,11 @@ class FeaturePreset:
         return steps
 
 
-def _preset(
-    family: str, chain: tuple[str, ...], *values: Mapping[str, object], note: str | None = None
-) -> FeaturePreset:
+def _preset(family: str, chain: tuple[str, ...], *values: Mapping[str, object]) -> FeaturePreset:
     merged: dict[str, object] = {"feat_ext_transform": chain}
     for part in values:
         merged |= part
-    return FeaturePreset(family, MappingProxyType(merged), note=note)
+    return FeaturePreset(family, MappingProxyType(merged))
 
 
 def _frames(frame: int, features: int, frames: int, variables: int) -> dict[str, object]:
@@ -95,12 +84,21 @@ def _arc(features: int, frames: int, bandwidth: float, min_bin: int = 1) -> Feat
 def _q15(
     frame: int, features: int, frames: int, variables: int = 1, **others: object
 ) -> FeaturePreset:
-    shape = _frames(frame, features, frames, variables)
-    return _preset("Q15", Q15, shape, NORMALIZED, others, note=FLOAT_INSTEAD)
+    shape = _frames(frame, features, frames, variables) | {"q15_scale_factor": 5}
+    return _preset("Q15", Q15, shape, NORMALIZED, others)
 
 
-def _later(family: str, instead: str) -> FeaturePreset:
-    return FeaturePreset(family, instead=instead)
+def _pir(step: str, sampling_rate: float) -> FeaturePreset:
+    windows = {
+        "frame_size": 125,
+        "variables": 1,
+        "sampling_rate": sampling_rate,
+        "stride_size": 0.032,
+        "window_count": 25,
+        "chunk_size": 8,
+        "fft_size": 64,
+    }
+    return _preset("PIR", (step,), windows)
 
 
 HAND_GESTURE = {
@@ -144,7 +142,7 @@ FEATURE_PRESETS: Mapping[str, FeaturePreset] = MappingProxyType(
         f"Input128_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1": _raw(128, 3),
         "FFT256Input_FE_RFFT_16Feature_8Frame_removeDC_Full_Bandwidth": _q15(256, 16, 8),
         f"ArcFault_1024Input_FE_RFFT_128Feature_8Frame_{ONE_CHANNEL}": _q15(
-            1024, 128, 8, frame_skip=8
+            1024, 128, 8, frame_skip=8, q15_scale_factor=4
         ),
         f"ArcFault_512Input_FE_RFFT_32Feature_8Frame_{ONE_CHANNEL}": _q15(512, 32, 8),
         f"MotorFault_256Input_FE_RFFT_16Feature_8Frame_{THREE_CHANNELS}_1D": _q15(
@@ -156,24 +154,24 @@ FEATURE_PRESETS: Mapping[str, FeaturePreset] = MappingProxyType(
         "Custom_Default": _preset("NONE", (), NORMALIZED, {"variables": 1}),
         "Custom_MotorFault": _preset("NONE", (), NORMALIZED, {"variables": 3}),
         "Custom_ArcFault": _preset("ARC", ARC, LOG_10_E, {"variables": 1}),
-        "Custom_Default_MSPM0": _preset("Q15", Q15, NORMALIZED, note=FLOAT_INSTEAD),
+        "Custom_Default_MSPM0": _preset(
+            "Q15", Q15, NORMALIZED, {"variables": 1, "q15_scale_factor": 5}
+        ),
         "Custom_MotorFault_MSPM0": _preset(
-            "Q15", Q15, NORMALIZED, {"variables": 3}, note=FLOAT_INSTEAD
+            "Q15", Q15, NORMALIZED, {"variables": 3, "q15_scale_factor": 5}
         ),
         "Custom_ArcFault_MSPM0": _preset(
-            "Q15", Q15, NORMALIZED, {"frame_skip": 8}, note=FLOAT_INSTEAD
+            "Q15", Q15, NORMALIZED, {"variables": 1, "frame_skip": 8, "q15_scale_factor": 4}
         ),
-        "ECG2500Input_Roundoff_1Frame": _later(
-            "ROUND_OFF", "Generic_512Input_RAW_512Feature_1Frame"
+        "ECG2500Input_Roundoff_1Frame": _preset(
+            "ROUND_OFF", ("ROUND_OFF",), {"frame_size": 2500, "variables": 1}
         ),
-        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D": _later(
-            "PIR", "Generic_128Input_RAW_128Feature_1Frame"
+        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D": _pir("PIR_FE", 33.0),
+        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D_FixedPoint": _pir(
+            "PIR_FE_Q15", 31.25
         ),
-        "PIRDetection_125Input_25Feature_25Frame_1InputChannel_2D_FixedPoint": _later(
-            "PIR_Q15", "Generic_128Input_RAW_128Feature_1Frame"
-        ),
-        f"MotorFault_128Input_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1": _later(
-            "FE_DECIMATE", f"Input128_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1"
+        f"MotorFault_128Input_RAW_128Feature_1Frame_{THREE_CHANNELS}_2D1": _preset(
+            "RAW", ("FE_DECIMATE", "FE_Q15", "CONCAT"), _frames(128, 128, 1, 3), NORMALIZED
         ),
     }
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.base import Count, Ignored, Rate, Section, listed
 
@@ -12,15 +15,58 @@ Step = Literal[
     "WINDOWING",
     "RAW_FE",
     "LAST_REMOVE",
+    "ECG_NORMALIZE",
+    "RANGE_NORMALIZE",
+    "FE_DECIMATE",
+    "FE_Q15",
+    "TO_Q15",
+    "HAAR",
+    "HADAMARD",
+    "FFT_Q15",
+    "Q15_SCALE",
+    "Q15_MAG",
     "FFT_FE",
     "NORMALIZE",
+    "ROUND_OFF",
     "FFT_POS_HALF",
     "ABS",
+    "KURT_FE",
+    "ENT_FE",
+    "ZCR_FE",
+    "DOM_FE",
+    "SLOPE_FE",
+    "PIR_FE",
+    "PIR_FE_Q15",
     "DC_REMOVE",
+    "BIN_Q15",
     "BINNING",
     "LOG_DB",
     "CONCAT",
 ]
+
+NEEDS_BEFORE: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+    {
+        "FFT_POS_HALF": ("FFT_FE",),
+        "DC_REMOVE": ("FFT_FE", "FFT_Q15"),
+        "Q15_SCALE": ("FFT_Q15",),
+        "Q15_MAG": ("FFT_Q15",),
+    }
+)
+"""The steps of which one must stand somewhere before, for each step that needs one."""
+COMPLEX: Mapping[Step, Step] = MappingProxyType({"FFT_FE": "ABS", "FFT_Q15": "Q15_MAG"})
+"""Steps that give complex numbers, and the step that makes magnitudes of them."""
+FRAMED = (
+    "SimpleWindow",
+    "FFT_FE",
+    "FFT_Q15",
+    "WINDOWING",
+    "RAW_FE",
+    "HAAR",
+    "HADAMARD",
+    "PIR_FE",
+    "PIR_FE_Q15",
+)
+"""Steps that need frames of several samples."""
 
 
 def _log_base(value: Any) -> Any:
@@ -52,6 +98,28 @@ Targets = Annotated[
     tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
     BeforeValidator(listed),
 ]
+
+
+def _gains(value: Any) -> Any:
+    """TI's configurations write the mapping as Python text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        raise ValueError("is no mapping of a class to its lowest and highest gain") from None
+
+
+def _ordered(gain: tuple[float, float]) -> tuple[float, float]:
+    if gain[0] > gain[1]:
+        raise ValueError(f"the lowest gain {gain[0]:g} is above the highest {gain[1]:g}")
+    return gain
+
+
+Gain = Annotated[
+    tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_ordered)
+]
+Gains = Annotated[dict[str, Gain], BeforeValidator(_gains)]
 
 
 class DataProcessing(Section):
@@ -95,7 +163,7 @@ class DataProcessing(Section):
     )
     normalize_bin: bool = Field(default=False, description="Divide each bin's sum by its width.")
     analysis_bandwidth: Annotated[float, Field(gt=0, le=1024)] = Field(
-        default=1, description="Divides the band that is binned: 2 keeps its lower half."
+        default=1, description="The band that is binned: 2, as 0.5, keeps its lower half."
     )
     dc_remove: bool = Field(default=True, description="RAW_FE takes the mean off each frame.")
     log_mul: float | None = Field(
@@ -113,13 +181,29 @@ class DataProcessing(Section):
     scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
-    resampling_factor: Ignored = None
-    offset: Ignored = None
-    q15_scale_factor: Ignored = None
-    window_count: Ignored = None
-    chunk_size: Ignored = None
-    fft_size: Ignored = None
-    gain_variations: Ignored = None
+    q15_scale_factor: Annotated[int, Field(ge=-15, le=15)] = Field(
+        default=4, description="Bits by which Q15_SCALE shifts left; negative: right."
+    )
+    resampling_factor: Count = Field(
+        default=1, description="FE_DECIMATE keeps one of so many samples, after a low-pass filter."
+    )
+    window_count: Count = Field(
+        default=1, description="Windows within a frame of PIR_FE, KURT_FE and the like."
+    )
+    chunk_size: Count = Field(
+        default=1, description="Samples of which PIR_FE and KURT_FE take one kurtosis."
+    )
+    fft_size: Count = Field(
+        default=1, description="Points of the Fourier transform of such a window; 1: the window's."
+    )
+    offset: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Frames to train on also begin at every so many samples; 0: do not."
+    )
+    gain_variations: Gains | None = Field(
+        default=None,
+        description="Class to lowest and highest gain: each training frame is multiplied by a "
+        "random one between them.",
+    )
     nn_for_feature_extraction: Ignored = None
     store_feat_ext_data: Ignored = None
     feat_ext_store_dir: Ignored = None

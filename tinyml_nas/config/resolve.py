@@ -27,17 +27,8 @@ def _resolve_features(draft: Draft) -> None:
     path = f"{FEATURES}.feature_extraction_name"
     name = draft.get(FEATURES, DataProcessing).feature_extraction_name
     preset = FEATURE_PRESETS.get(name or "")
-    if preset is not None and preset.instead is not None:
-        draft.error(
-            path,
-            f"{path}: the preset {name!r} needs {preset.family} steps, which are not in this "
-            "release.",
-            hint=f"the nearest preset that works is {preset.instead}",
-        )
-    elif preset is not None:
+    if preset is not None:
         draft.fill(FEATURES, dict(preset.values), f"preset {name}")
-        if preset.note and not draft.given(f"{FEATURES}.feat_ext_transform"):
-            draft.warn(f"{name}: {preset.note}{draft.where(path)}.")
     elif name in LATER_PRESETS:
         later = LATER_PRESETS[name]
         draft.error(path, f"{path}: the preset {name!r} is not supported yet: it is for {later}.")

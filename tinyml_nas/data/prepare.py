@@ -21,7 +21,7 @@ from tinyml_nas.data.series import chosen_columns, read_series
 from tinyml_nas.data.single import read_single
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
-from tinyml_nas.data.windows import cut, framing, process
+from tinyml_nas.data.windows import cut, framing, process, shifted
 from tinyml_nas.errors import ConfigError, DataError
 
 
@@ -35,10 +35,9 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     data = drop_short(data, frame)
     segments = split(data, config, frame)
     check_no_leak(data, segments, frame, kind)
-    train, validation, test = (
-        cut(data, [segment for segment in segments if segment.side == side], frame)
-        for side in SIDES
-    )
+    of = {side: [segment for segment in segments if segment.side == side] for side in SIDES}
+    of["train"] = shifted(of["train"], frame, config.data_processing_feature_extraction.offset)
+    train, validation, test = (cut(data, of[side], frame) for side in SIDES)
     splits = DataSplits(
         train,
         validation,

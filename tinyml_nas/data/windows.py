@@ -39,13 +39,15 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     """How to cut the recordings.
 
     SimpleWindow takes ``stride_size`` as it is; without it frames follow one another unless a
-    stride is written.  Without a ``frame_size`` each recording is one window.
+    stride is written that is not that of the windows within a frame.  Without a ``frame_size`` each
+    recording is one window.
     """
     processing = config.data_processing_feature_extraction
     length, stride = processing.frame_size, processing.stride_size
     if length == WHOLE_RECORDING:
         length = _common_length(data)
-    if "SimpleWindow" not in processing.data_proc_transforms and stride == STRIDE_NOT_SET:
+    of_frames = stride != STRIDE_NOT_SET and processing.window_count == 1
+    if "SimpleWindow" not in processing.data_proc_transforms and not of_frames:
         stride = 1.0
     hop = max(1, int(stride * length + 0.5))
     ahead = processing.forecast_horizon if config.common.task == "forecasting" else 0
@@ -89,6 +91,27 @@ def _thin(recording: Recording, scale: np.float32, factor: float) -> Recording:
 def starts(segment: Segment, frame: Framing) -> range:
     """First samples of the windows that lie wholly inside a segment."""
     return range(segment.start, segment.stop - frame.length - frame.ahead + 1, frame.hop)
+
+
+def shifted(segments: list[Segment], frame: Framing, offset: int) -> list[Segment]:
+    """``segments``, and what is left of each from every ``offset``-th sample of a hop on."""
+    if not offset:
+        return segments
+    shifts = range(0, frame.hop, offset)
+    return [
+        replace(segment, start=segment.start + shift)
+        for segment in segments
+        for shift in shifts
+        if segment.start + shift + frame.shortest <= segment.stop
+    ]
+
+
+def stretches(windows: WindowSet, hop: int) -> NDArray[np.int64]:
+    """A number of each window: those that follow at ``hop`` samples in a recording share it."""
+    begins = (np.diff(windows.start, prepend=-hop - 1) != hop) | (
+        np.diff(windows.recording, prepend=-1) != 0
+    )
+    return np.asarray(np.cumsum(begins) - 1)
 
 
 def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSet:

@@ -236,7 +236,7 @@ def expected(stream: IntStream, samples: Int16) -> list[Piece]:
     window_of = {int(frame): window for window, frame in enumerate(truth.last)}
     pieces = []
     for number, features in enumerate(truth.features):
-        for channel in range(len(features)):
+        for channel in range(stream.frontend.channels):
             for operation, stage in zip(operations, truth.stages, strict=True):
                 name = f"{operation.kernel}, frame {number}, channel {channel}"
                 pieces.append((name, stage[number, channel].astype("<i4").tobytes()))

@@ -39,27 +39,34 @@ def bin_size(settings: Settings) -> int:
     return size
 
 
-def _binned_length(length: int, settings: Settings) -> int:
-    size = bin_size(settings)
-    features = settings.feature_size or 0
-    first_of_last = settings.min_bin + size * (features - 1)
+def band(settings: Settings) -> tuple[int, int, int]:
+    """The first value of the frame that belongs to a band, values per band, and bands.
+
+    min_bin counts the bins of the Fourier transform, also where DC_REMOVE has dropped some.
+    """
+    first = max(0, settings.min_bin - settings.first_bin)
+    return first, bin_size(settings), settings.feature_size or 0
+
+
+def binned_length(length: int, settings: Settings) -> int:
+    """Bands of a frame of ``length`` bins; a ConfigError if they do not fit into it."""
+    first, size, features = band(settings)
+    first_of_last = first + size * (features - 1)
     if first_of_last >= length:
         raise ConfigError(
             f"BINNING from bin {settings.min_bin} on in {features} steps of {size} starts its last "
-            f"one at bin {first_of_last}, but there are {length} bins.",
+            f"one at bin {first_of_last + settings.first_bin}, but there are "
+            f"{length + settings.first_bin} bins.",
             hint="Lower feature_size_per_frame or min_bin, or raise analysis_bandwidth.",
         )
     return features
 
 
 def _bin(x: Array, settings: Settings) -> Array:
-    """Sums over bands of equal width from min_bin on; the last one ends where the spectrum does.
-
-    After DC_REMOVE, bin 0 is the first that is left: the same counting as in TI's tools.
-    """
-    size = bin_size(settings)
-    stop = settings.min_bin + size * (settings.feature_size or 0)
-    edges = np.arange(settings.min_bin, min(stop, x.shape[-1]), size)
+    """Sums over bands of equal width from min_bin on; the last one ends where the spectrum does."""
+    first, size, count = band(settings)
+    stop = first + size * count
+    edges = np.arange(first, min(stop, x.shape[-1]), size)
     sums = np.add.reduceat(x[..., :stop], edges, axis=-1)
     return np.asarray(sums / size if settings.normalize_bin else sums)
 
@@ -95,9 +102,9 @@ class BinSums:
 
 
 def _bin_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
-    size, count = bin_size(settings), settings.feature_size or 0
+    first, size, count = band(settings)
     shift = max(0, (signal.bound * size + 1).bit_length() - WORD_BITS)
-    operation = BinSums(settings.min_bin, size, count, shift, signal.length)
+    operation = BinSums(first, size, count, shift, signal.length)
     summed = replace(signal, length=count, bound=(signal.bound * size >> shift) + 1)
     return operation, summed.scaled((1 << shift) / (size if settings.normalize_bin else 1))
 
@@ -129,6 +136,11 @@ class Log2:
     def outputs(self) -> int:
         """Values of a frame after it."""
         return self.length
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether the thresholds matter."""
+        return bool(self.threshold.any())
 
     def apply(self, x: Int64) -> Int64:
         """Logarithms of frames x [N, C, L]."""
@@ -165,7 +177,7 @@ BINNING = FrameStep(
     "bins",
     _bin,
     _bin_twin,
-    _binned_length,
+    binned_length,
 )
 LOG_DB = FrameStep(
     "LOG_DB",

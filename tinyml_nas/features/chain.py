@@ -14,20 +14,53 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.band_steps import BINNING, LOG_DB
 from tinyml_nas.features.concat_step import CONCAT
+from tinyml_nas.features.decimate_step import FE_DECIMATE
 from tinyml_nas.features.last_step import LAST_REMOVE
+from tinyml_nas.features.q15_steps import BIN_Q15, FE_Q15, FFT_Q15, Q15_MAG, Q15_SCALE, TO_Q15
+from tinyml_nas.features.range_steps import ECG_NORMALIZE, RANGE_NORMALIZE
 from tinyml_nas.features.signal import Settings, Shape, Step
 from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
 from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
+from tinyml_nas.features.wavelet_steps import HAAR, HADAMARD
+from tinyml_nas.features.whole_step import ROUND_OFF
+from tinyml_nas.features.window_steps import (
+    DOM_FE,
+    ENT_FE,
+    KURT_FE,
+    PIR_FE,
+    PIR_FE_Q15,
+    SLOPE_FE,
+    ZCR_FE,
+)
 
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
     RAW_FE,
     LAST_REMOVE,
+    ECG_NORMALIZE,
+    RANGE_NORMALIZE,
+    FE_DECIMATE,
+    FE_Q15,
+    TO_Q15,
+    HAAR,
+    HADAMARD,
+    FFT_Q15,
+    Q15_SCALE,
+    Q15_MAG,
     FFT_FE,
     NORMALIZE,
+    ROUND_OFF,
     FFT_POS_HALF,
     ABS,
+    KURT_FE,
+    ENT_FE,
+    ZCR_FE,
+    DOM_FE,
+    SLOPE_FE,
+    PIR_FE,
+    PIR_FE_Q15,
     DC_REMOVE,
+    BIN_Q15,
     BINNING,
     LOG_DB,
     CONCAT,
@@ -104,8 +137,19 @@ def check_chain(steps: Sequence[Step], shape: Shape, settings: Settings) -> Shap
     """The shape of a model input; a ConfigError names the step that cannot come where it is."""
     for step in steps:
         shape = step.check(shape, settings)
-    if shape.domain in ("spectrum", "half spectrum"):
+    if shape.domain.endswith("spectrum"):
         raise ConfigError(
-            "feat_ext_transform ends with complex numbers.", hint="Add ABS after FFT_FE."
+            "feat_ext_transform ends with complex numbers.",
+            hint="Add ABS after FFT_FE, Q15_MAG after FFT_Q15.",
         )
     return shape
+
+
+def channel_names(
+    steps: Sequence[Step], names: tuple[str, ...], shape: Shape, settings: Settings
+) -> tuple[str, ...]:
+    """The names of the channels of a model input, out of those of samples of ``shape``."""
+    for step in steps:
+        names = step.channel_names(names, shape, settings)
+        shape = step.check(shape, settings)
+    return names

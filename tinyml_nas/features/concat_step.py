@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.features.frame_step import require
-from tinyml_nas.features.signal import Frames, Settings, Shape
+from tinyml_nas.features.signal import Domain, Frames, Settings, Shape
+
+JOINED: tuple[Domain, ...] = (
+    "samples",
+    "coefficients",
+    "magnitude",
+    "bins",
+    "decibel",
+    "statistics",
+)
 
 T = TypeVar("T", bound=np.generic)
 
@@ -21,7 +30,7 @@ class Concat:
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after joining and stacking."""
-        require(self.name, ("samples", "magnitude", "bins", "decibel"), shape)
+        require(self.name, JOINED, shape)
         length = shape.length * settings.frame_concat
         if settings.stacking == "1D":
             return Shape("frames", 1, length * shape.channels)
@@ -32,6 +41,12 @@ class Concat:
         last = last_frames(frames.recording, settings.frame_concat, settings.frame_skip)
         x = join(frames.x, last, settings.frame_concat, settings.stacking == "1D")
         return Frames(x, frames.y[last], frames.recording[last])
+
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
+        """One name for all channels where they are stacked."""
+        return ("+".join(names),) if settings.stacking == "1D" else names
 
 
 def join(x: NDArray[T], last: NDArray[np.int64], count: int, stacked: bool) -> NDArray[T]:

@@ -12,10 +12,12 @@ from tinyml_nas.config import Config
 from tinyml_nas.config.common import Task
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, WindowSet
+from tinyml_nas.data.windows import stretches
 from tinyml_nas.errors import ConfigError, DataError
-from tinyml_nas.features.chain import check_chain, resolve_chain
+from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain
+from tinyml_nas.features.gain import with_gains
 from tinyml_nas.features.signal import Frames, Settings, Shape, Step, settings_of
 
 CONSTANT = 1e-6
@@ -120,10 +122,17 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     wanted = config.data_processing_feature_extraction.feat_ext_transform
     steps = resolve_chain(wanted, shape, settings, console)
     final = check_chain(steps, shape, settings)
-    train, validation, test = (run_chain(steps, data.side(side), settings) for side in SIDES)
+    train, validation, test = (
+        run_chain(steps, windows, settings, data.hop)
+        for windows in (
+            with_gains(data.train, data.class_names, config),
+            data.validation,
+            data.test,
+        )
+    )
     for side, examples in zip(SIDES, (train, validation, test), strict=True):
         _check_examples(examples, data, side)
-    names = data.channel_names if final.channels == channels else ("+".join(data.channel_names),)
+    names = channel_names(steps, data.channel_names, shape, settings)
     chain = tuple(step.name for step in steps)
     console.info(f"{' → '.join(chain) or 'samples as they are'}: {final.channels} × {final.length}")
     normalization = fit_normalization(train.x)
@@ -165,15 +174,18 @@ def _fixed_chain(
         return None
 
 
-def run_chain(steps: tuple[Step, ...], windows: WindowSet, settings: Settings) -> Examples:
+def run_chain(
+    steps: tuple[Step, ...], windows: WindowSet, settings: Settings, hop: int
+) -> Examples:
     """The model inputs of some windows: float64 inside, float32 at the end."""
     alone = tuple(step for step in steps if step.name != "CONCAT")
-    joined = Frames(_in_blocks(alone, windows, settings), windows.y, windows.recording)
+    stretch = stretches(windows, hop)
+    joined = Frames(_in_blocks(alone, windows, settings), windows.y, stretch)
     for step in steps[len(alone) :]:
         joined = step.apply(joined, settings)
     x = np.ascontiguousarray(joined.x, dtype=np.float32)
-    group_of = np.zeros(windows.recording.max(initial=0) + 1, dtype=np.int64)
-    group_of[windows.recording] = windows.group
+    group_of = np.zeros(stretch.max(initial=0) + 1, dtype=np.int64)
+    group_of[stretch] = windows.group
     return Examples(x, joined.y, group_of[joined.recording])
 
 

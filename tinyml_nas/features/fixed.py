@@ -35,6 +35,9 @@ class Signal:
 
     A spectrum of N = ``bins`` samples is stored as its bins 0 to N/2, real and imaginary parts in
     turn.  ``first`` and ``length`` say which bins it means: those beyond N/2 mirror those below.
+
+    Steps that turn a frame into several channels leave ``parts`` rows of ``length`` end to end, and
+    ``scale`` and ``offset`` have a value for each part of each channel of the samples.
     """
 
     length: int
@@ -43,6 +46,7 @@ class Signal:
     bound: int
     bins: int | None = None
     first: int = 0
+    parts: int = 1
 
     def __post_init__(self) -> None:
         if self.bound.bit_length() > WORD_BITS:
@@ -57,7 +61,9 @@ class FixedOp(Protocol):
     """One operation on frames x [N, C, L] in int64, whose values the C holds in int32.
 
     ``kernel`` names its template in ``export/c/templates/features``, which prints the operation
-    with its own numbers in it.
+    with its own numbers in it, under the function's ``name``.  An operation may have two more
+    properties: ``work``, if it needs more integers than it leaves, and ``per_channel``, if its C
+    function takes the number of the channel.
     """
 
     @property
@@ -72,8 +78,16 @@ class FixedOp(Protocol):
         """The frames after it: the definition that the C must equal bit by bit."""
 
 
-Twin = Callable[[Signal, Settings], tuple[FixedOp | None, Signal]]
-"""The operation of a step, None where only the meaning changes, and what it leaves."""
+Operations = FixedOp | tuple[FixedOp, ...] | None
+"""Of a step; None where only the meaning changes."""
+
+Twin = Callable[[Signal, Settings], tuple[Operations, Signal]]
+"""The operations of a step and what they leave."""
+
+
+def work_of(operation: FixedOp) -> int:
+    """Integers that an operation reads and writes from the start of a frame on."""
+    return int(getattr(operation, "work", operation.outputs))
 
 
 def rounded_shift(x: Int64, shift: int) -> Int64:

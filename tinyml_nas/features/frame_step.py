@@ -32,6 +32,12 @@ class FrameStep:
         """The frames after this step."""
         return replace(frames, x=self.function(frames.x, settings))
 
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
+        """The names of the channels, which stay."""
+        return names
+
 
 def require(name: str, accepts: tuple[Domain, ...], shape: Shape) -> None:
     """Raise unless a step may follow what is there."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.features.concat_step import CONCAT, join, last_frames
-from tinyml_nas.features.fixed import FixedOp, Float64, Int64, NoTwin, Signal
+from tinyml_nas.features.fixed import FixedOp, Float64, Int64, NoTwin, Signal, work_of
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Settings, Step
 
@@ -66,7 +66,7 @@ class FixedChain:
 
 @dataclass(frozen=True)
 class Frontend:
-    """A chain and the quantizer behind it, with one value for each channel of the samples."""
+    """A chain and the quantizer behind it: one value for each channel that the chain leaves."""
 
     chain: FixedChain
     multiplier: NDArray[np.int32]
@@ -79,17 +79,22 @@ class Frontend:
         return len(self.chain.lsb)
 
     @property
+    def parts(self) -> int:
+        """Channels that the chain makes of one."""
+        return self.chain.left.parts
+
+    @property
     def work_length(self) -> int:
         """Integers of the longest frame on the way: a spectrum has two more than its samples."""
-        return self.chain.frame_length + 2
+        return max(self.chain.frame_length + 2, *map(work_of, self.chain.operations), 0)
 
     @property
     def features(self) -> int:
-        """Features of each channel of a frame."""
+        """Features of each channel that a frame leaves."""
         return self.chain.left.length
 
     def run(self, samples: Int16) -> Int8:
-        """int8 features [N, C, F] of frames [N, C, L]: the definition of the C."""
+        """int8 features [N, C * parts, F] of frames [N, C, L]: the definition of the C."""
         return self.quantize(self.stages(samples)[-1])
 
     def stages(self, samples: Int16) -> list[Int64]:
@@ -101,6 +106,7 @@ class Frontend:
 
     def quantize(self, x: Int64) -> Int8:
         """int8 features of what the last operation left."""
+        x = x.reshape(len(x), self.channels * self.parts, self.features)
         shift = self.shift.astype(np.int64)[:, None]
         q = (x * self.multiplier[:, None] + self.bias[:, None]) >> shift
         clipped: Int8 = np.clip(q, -128, 127).astype(np.int8)
@@ -164,12 +170,12 @@ def _lower(
     steps: Sequence[Step], settings: Settings, lsb: Float64, length: int, guard: int
 ) -> tuple[tuple[FixedOp, ...], Signal]:
     signal = Signal(length, lsb / (1 << guard), np.zeros_like(lsb), -INT16.min << guard)
-    operations = []
+    operations: list[FixedOp] = []
     for step in steps:
         if isinstance(step, FrameStep):
-            operation, signal = step.twin(signal, settings)
-            if operation is not None:
-                operations.append(operation)
+            added, signal = step.twin(signal, settings)
+            if added is not None:
+                operations += added if isinstance(added, tuple) else (added,)
     return tuple(operations), signal
 
 

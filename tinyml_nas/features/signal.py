@@ -14,8 +14,21 @@ from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
 
-Domain = Literal["samples", "spectrum", "half spectrum", "magnitude", "bins", "decibel", "frames"]
-"""Samples over time, complex spectra, magnitudes (not negative), joined frames."""
+Domain = Literal[
+    "samples",
+    "coefficients",
+    "spectrum",
+    "half spectrum",
+    "q15 spectrum",
+    "magnitude",
+    "bins",
+    "decibel",
+    "statistics",
+    "frames",
+]
+"""Samples over time, wavelet coefficients, complex spectra, magnitudes (not negative), joined
+frames. Statistics are few values of each frame, every one a channel of its own.
+"""
 
 Array = NDArray[Any]
 """Frames [N, C, L], float64 or complex128."""
@@ -37,6 +50,14 @@ class Settings:
     log_base: float
     log_threshold: float
     stacking: str
+    first_bin: int = 0  # the number of the first bin that is left when bands are summed
+    q15_scale_factor: int = 4
+    resampling_factor: int = 1
+    sampling_rate: float = 1.0  # of the samples of a frame, in hertz
+    stride: float = 1.0  # of the windows within a frame, as a share of it
+    window_count: int = 1
+    chunk_size: int = 1
+    fft_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,11 +95,18 @@ class Step(Protocol):
     def apply(self, frames: Frames, settings: Settings) -> Frames:
         """The frames after this step."""
 
+    def channel_names(
+        self, names: tuple[str, ...], shape: Shape, settings: Settings
+    ) -> tuple[str, ...]:
+        """The names of the channels after this step, of those of frames of ``shape``."""
+
 
 def settings_of(config: Config, frame_size: int) -> Settings:
     """The settings of the configuration for frames of ``frame_size`` samples."""
     processing = config.data_processing_feature_extraction
     base = processing.log_base or 10
+    band = processing.analysis_bandwidth
+    thinned = "Downsample" in processing.data_proc_transforms
     return Settings(
         frame_size=frame_size,
         feature_size=processing.feature_size_per_frame,
@@ -86,10 +114,18 @@ def settings_of(config: Config, frame_size: int) -> Settings:
         frame_skip=processing.frame_skip,
         min_bin=processing.min_bin,
         normalize_bin=processing.normalize_bin,
-        bandwidth=processing.analysis_bandwidth,
+        bandwidth=band if band >= 1 else 1 / band,
         dc_remove=processing.dc_remove,
         log_mul=20.0 if processing.log_mul is None else processing.log_mul,
         log_base=float(np.e) if base == "e" else float(base),
         log_threshold=1e-100 if processing.log_threshold is None else processing.log_threshold,
         stacking=processing.stacking,
+        first_bin=int("DC_REMOVE" in processing.feat_ext_transform),
+        q15_scale_factor=processing.q15_scale_factor,
+        resampling_factor=processing.resampling_factor,
+        sampling_rate=processing.new_sr if thinned else processing.sampling_rate,
+        stride=processing.stride_size,
+        window_count=processing.window_count,
+        chunk_size=processing.chunk_size,
+        fft_size=processing.fft_size,
     )

@@ -108,7 +108,7 @@ FFT_POS_HALF = FrameStep(
 ABS = FrameStep(
     "ABS",
     "Magnitude of each value.",
-    ("samples", "spectrum", "half spectrum", "magnitude"),
+    ("samples", "coefficients", "spectrum", "half spectrum", "magnitude"),
     "magnitude",
     lambda x, settings: np.abs(x),
     _absolute_twin,
@@ -116,7 +116,7 @@ ABS = FrameStep(
 DC_REMOVE = FrameStep(
     "DC_REMOVE",
     "Drop bin 0 of a spectrum.",
-    ("half spectrum", "magnitude"),
+    ("half spectrum", "q15 spectrum", "magnitude"),
     None,
     lambda x, settings: x[..., 1:],
     _drop_first_twin,
@@ -125,7 +125,7 @@ DC_REMOVE = FrameStep(
 NORMALIZE = FrameStep(
     "NORMALIZE",
     "Divide by the number of samples of a frame.",
-    ("samples", "spectrum", "half spectrum", "magnitude", "bins"),
+    ("samples", "coefficients", "spectrum", "half spectrum", "magnitude", "bins"),
     None,
     lambda x, settings: x / settings.frame_size,
     _normalize_twin,

@@ -71,9 +71,13 @@ class RemoveMean:
         return np.asarray(x - rounded_shift(total * self.reciprocal, self.shift))
 
 
-def _remove_mean_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
-    if not settings.dc_remove:
-        return None, signal
+def remove_mean_twin(signal: Signal, settings: Settings) -> tuple[FixedOp | None, Signal]:
+    """Takes the rounded mean off each frame, unless dc_remove is off."""
+    return take_mean(signal) if settings.dc_remove else (None, signal)
+
+
+def take_mean(signal: Signal) -> tuple[RemoveMean, Signal]:
+    """The operation that takes the rounded mean off each frame."""
     shift = 62 - signal.bound.bit_length()  # bound * 2^shift, the largest product, is below 2^62
     operation = RemoveMean(signal.length, round((1 << shift) / signal.length), shift)
     return operation, replace(signal, bound=2 * signal.bound + 1)
@@ -93,5 +97,5 @@ RAW_FE = FrameStep(
     ("samples",),
     None,
     _remove_mean,
-    _remove_mean_twin,
+    remove_mean_twin,
 )

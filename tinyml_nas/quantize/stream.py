@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.data import WindowSet
+from tinyml_nas.data.windows import stretches
 from tinyml_nas.features import STEPS, Examples, FixedChain, Frontend, make_frontend
 from tinyml_nas.features.concat_step import last_frames
 from tinyml_nas.features.fixed import Int64
@@ -126,7 +127,7 @@ class Agreement:
 def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreement:
     """The first of ``windows`` through the integer chain against ``floats``, their features."""
     chain, net = stream.frontend.chain, stream.net
-    last = last_frames(windows.recording, chain.joined, chain.skip)[:AGREEMENT_WINDOWS]
+    last = last_frames(stretches(windows, chain.hop), chain.joined, chain.skip)[:AGREEMENT_WINDOWS]
     features = stream.frontend.run(chain.samples(windows.x[: last.max() + 1]))
     got = stream.frontend.joined(features, last)
     wanted = quantize_input(net, floats.x[: len(got)])

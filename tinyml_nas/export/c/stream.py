@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from tinyml_nas.export.c.names import c_comment
+from tinyml_nas.features.fixed import FixedOp
 from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream
 
@@ -14,7 +17,8 @@ WORD_BYTES = 4
 def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
     """The numbers of ``stream``, whose features are computed in the arena of ``plan``."""
     frontend, chain = stream.frontend, stream.frontend.chain
-    channels, features = frontend.channels, frontend.features
+    channels, features, parts = frontend.channels, frontend.features, frontend.parts
+    outputs, output = channels * parts, "output" if parts > 1 else "channel"
     pointwise = not chain.operations
     # several frames wait in a history, so the network's input is free while features are computed
     busy = plan.buffers[INPUT] if chain.joined == 1 else None
@@ -24,6 +28,9 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
         "frontend": frontend,
         "chain": chain,
         "features": features,
+        "parts": parts,
+        "outputs": outputs,
+        "calls": _calls(chain.operations),
         "channels_of_samples": channels,
         "samples_of": [
             (c_comment(name), lsb)
@@ -32,8 +39,8 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
         "voting": stream.voting,
         "undecided": UNDECIDED,
         "pointwise": pointwise,
-        "frame_bytes": channels * features,
-        "position": f"channel * {features} + i" if chain.stacked else f"i * {channels} + channel",
+        "frame_bytes": outputs * features,
+        "position": f"{output} * {features} + i" if chain.stacked else f"i * {outputs} + {output}",
         "window_rows": chain.frame_length + (chain.joined - 1) * chain.hop,
         "window_hop": chain.hop * (chain.skip if chain.joined > 1 else 1),
         "work_offset": work_offset // WORD_BYTES,
@@ -46,6 +53,19 @@ def sample_names(stream: IntStream) -> list[str]:
     names = [part for name in stream.net.channel_names for part in name.split("+")]
     count = stream.frontend.channels
     return names if len(names) == count else [f"channel {i}" for i in range(count)]
+
+
+def _calls(operations: Sequence[FixedOp]) -> list[tuple[FixedOp, str, str]]:
+    """Each operation, the name of its C function (numbered if it is the second), its arguments."""
+    seen: Counter[str] = Counter()
+    calls = []
+    for operation in operations:
+        seen[operation.kernel] += 1
+        number = seen[operation.kernel]
+        name = operation.kernel if number == 1 else f"{operation.kernel}_{number}"
+        per_channel = getattr(operation, "per_channel", False)
+        calls.append((operation, name, "x, channel" if per_channel else "x"))
+    return calls
 
 
 def _beside(busy: Buffer | None, size_bytes: int) -> int:
