@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from tinyml_nas.config.base import Count, Ignored, Rate, Section, listed
+from tinyml_nas.config.base import (
+    NO_PLOTS,
+    Count,
+    Ignored,
+    Rate,
+    Section,
+    listed,
+    without_effect,
+)
+
+FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
 Step = Literal[
     "WINDOWING",
@@ -41,6 +51,28 @@ Variables = Annotated[
                 {"type": "integer", "minimum": 1},
                 {"type": "string"},
                 {"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
+def _columns(value: Any) -> Any:
+    """A list of columns; a number in quotes is a number."""
+    items = (value,) if isinstance(value, int) else listed(value)
+    if not isinstance(items, list | tuple):
+        return value
+    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
+
+
+Targets = Annotated[
+    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+    BeforeValidator(_columns),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["integer", "string", "null"], "minimum": 0},
+                {"type": "array", "items": {"type": ["integer", "string"]}},
             ]
         }
     ),
@@ -95,17 +127,32 @@ class DataProcessing(Section):
     scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
-    target_variables: Ignored = None
-    forecast_horizon: Ignored = None
-    resampling_factor: Ignored = None
-    offset: Ignored = None
+    target_variables: Targets = Field(
+        default=(),
+        description="Columns to predict, as numbers or names. Default: the last column (regression)"
+        " or all variables (forecasting).",
+    )
+    forecast_horizon: Count = Field(
+        default=1, description="Samples ahead that a forecast predicts, each of them."
+    )
+    resampling_factor: Ignored = without_effect(
+        "Downsample goes from sampling_rate to new_sr", anyway=(1,)
+    )
+    offset: Ignored = without_effect("frames start where stride_size puts them")
     q15_scale_factor: Ignored = None
     window_count: Ignored = None
     chunk_size: Ignored = None
     fft_size: Ignored = None
-    gain_variations: Ignored = None
-    nn_for_feature_extraction: Ignored = None
-    store_feat_ext_data: Ignored = None
-    feat_ext_store_dir: Ignored = None
-    dont_train_just_feat_ext: Ignored = None
-    gof_test: Ignored = None
+    gain_variations: Ignored = without_effect(
+        "a gain of its own for each class would teach the class by its gain; "
+        "training.augmentation.scale varies the gain of all"
+    )
+    nn_for_feature_extraction: Ignored = without_effect(
+        "features are computed, and the network learns from them"
+    )
+    store_feat_ext_data: Ignored = without_effect(FEATURES_KEPT)
+    feat_ext_store_dir: Ignored = without_effect(FEATURES_KEPT)
+    dont_train_just_feat_ext: bool = Field(
+        default=False, description="As training.enable: false: the run ends before the training."
+    )
+    gof_test: Ignored = without_effect(NO_PLOTS)
