@@ -6,6 +6,7 @@ refused.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config
-from tinyml_nas.config.sources import existing, file_name, is_address, store
+from tinyml_nas.config.ignored import WITHOUT_EFFECT
+from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, DataError, TinymlError
 from tinyml_nas.plan import plan, plan_warnings
@@ -35,15 +37,15 @@ class Fate:
     what: tuple[str, str, str] = ("", "", "")
 
     def count(self, fate: str) -> str:
-        """How many keys have this fate."""
-        return str(sum(len(words.split(", ")) for name, words in self.rows if name == fate))
+        """How many things are said with this word."""
+        return str(sum(name == fate for name, _ in self.rows))
 
 
 def show_compat(paths: Sequence[str], overrides: Sequence[str], console: Console) -> None:
     """Show the fate of every file; raise for the worst verdict among them."""
     fates = [fate_of(path, overrides) for path in _files(paths)]
     for fate in fates:
-        console.table(f"{fate.path}: {fate.verdict}", ("", "what becomes of it"), fate.rows)
+        console.table(f"{fate.path}: {fate.verdict}", ("", "what becomes of it"), _spare(fate.rows))
     if len(fates) > 1:
         _show_summary(fates, console)
     verdicts = Counter(fate.verdict for fate in fates)
@@ -52,6 +54,14 @@ def show_compat(paths: Sequence[str], overrides: Sequence[str], console: Console
         raise ConfigError(f"{count} {of_all} {'is' if count == 1 else 'are'} refused.")
     if count := verdicts["needs data"]:
         raise DataError(f"{count} {of_all} {'needs its' if count == 1 else 'need their'} data.")
+
+
+def _spare(rows: Rows) -> Rows:
+    """The rows, a word that is also in the row before left out."""
+    before = ["", *(fate for fate, _ in rows)]
+    return [
+        ("" if fate == last else fate, w) for (fate, w), last in zip(rows, before, strict=False)
+    ]
 
 
 def fate_of(path: Path, overrides: Sequence[str] = ()) -> Fate:
@@ -69,7 +79,7 @@ def fate_of(path: Path, overrides: Sequence[str] = ()) -> Fate:
     rows = [*_honored(loaded), *_noted(loaded), *(("remark", remark) for remark in remarks)]
     rows += [("needs data", needed)] if needed else []
     model = config.training.model_name or f"search by {config.training.nas_search_strategy}"
-    what = (config.common.task_type, config.common.target_device, model)
+    what = (config.common.task, config.common.target_device, model)
     return Fate(path, "needs data" if needed else "run-ready", rows, what)
 
 
@@ -87,7 +97,9 @@ def _files(paths: Sequence[str]) -> Iterator[Path]:
 
 def _honored(loaded: LoadedConfig) -> Rows:
     """A row for each section, with the keys that do what they say."""
-    noted = {path for note in loaded.notes if note.kind != "remark" for path in note.paths}
+    noted = {
+        path for note in loaded.notes if note.kind in ("replaced", "ignored") for path in note.paths
+    }
     kept = [path.partition(".") for path in loaded.written if path not in noted]
     sections = groupby(sorted(kept, key=lambda p: _position(loaded, p[0])), key=lambda p: p[0])
     return [
@@ -101,10 +113,14 @@ def _position(loaded: LoadedConfig, section: str) -> int:
 
 
 def _noted(loaded: LoadedConfig) -> Rows:
-    """A row for each thing to say, what is replaced first; what is told by the data row is not."""
+    """A row for each thing to say, what is replaced first."""
     order = ("replaced", "ignored", "remark")
-    notes = sorted(loaded.notes, key=lambda note: order.index(note.kind))
-    return [(note.kind, note.message) for note in notes if "is not here yet" not in note.message]
+    return [
+        (kind, note.message.removeprefix(WITHOUT_EFFECT))
+        for kind in order
+        for note in loaded.notes
+        if note.kind == kind
+    ]
 
 
 def _needed(loaded: LoadedConfig) -> str | None:
@@ -116,15 +132,23 @@ def _needed(loaded: LoadedConfig) -> str | None:
     if not is_address(text):
         return f"{text}, which is not beside the YAML"
     if dataset.sha256:
-        return f"{text}, which the first run fetches to {store(folder)}"
-    return f"{text}: put {file_name(text)} beside the YAML or into {store(folder)}"
+        return f"the first run fetches {text}"
+    return f"put {file_name(text)} {where_to_put(folder)}; its address is {text}"
 
 
 def _show_summary(fates: Sequence[Fate], console: Console) -> None:
     header = ("file", "task", "device", "model", "replaced", "ignored", "verdict")
+    common = Path(os.path.commonpath([fate.path.parent for fate in fates]))
     rows = [
-        (str(f.path), *f.what, f.count("replaced"), f.count("ignored"), f.verdict) for f in fates
+        (
+            f.path.relative_to(common).as_posix(),
+            *f.what,
+            f.count("replaced"),
+            f.count("ignored"),
+            f.verdict,
+        )
+        for f in fates
     ]
-    console.table("All files", header, rows)
+    console.table(f"{len(fates)} files in {common}", header, rows)
     counts = Counter(fate.verdict for fate in fates)
     console.info(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))

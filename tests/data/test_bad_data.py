@@ -220,8 +220,8 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     assert "has no folder 'classes'" in refused(tmp_path)
     assert "There is no" in refused(tmp_path, dataset={"input_data_path": "sett"})
-    assert "nothing is downloaded" in refused(
-        tmp_path, dataset={"input_data_path": "https://example.com/set.zip"}
+    assert "other.zip is not here; its address is" in refused(
+        tmp_path, dataset={"input_data_path": "https://example.com/other.zip"}
     )
     (tmp_path / "set.tar").write_bytes(b"")
     assert "suffix '.tar'" in refused(tmp_path, dataset={"input_data_path": "set.tar"})

@@ -14,7 +14,7 @@ from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
 from tinyml_nas.config.resolve import FEATURES
 from tinyml_nas.config.search_checks import check_search
-from tinyml_nas.config.sources import existing, file_name, is_address, store
+from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.task_checks import check_task
 from tinyml_nas.config.training import Training
@@ -58,8 +58,7 @@ def _check_source(draft: Draft, folder: Path) -> None:
         draft.error(
             path,
             "dataset: input_data_path is missing: there is nothing to learn from.",
-            hint=near
-            and f"{near} That data set is known by name."
+            hint=(near and f"{near} That data set is known by name.")
             or "name a folder, a zip, a .csv or a .npz, relative to this file",
             also=["dataset.generator"],
         )
@@ -79,13 +78,13 @@ def _check_path(draft: Draft, text: str, folder: Path) -> None:
     if existing(text, folder) is not None:
         return
     if not is_address(text):
-        draft.warn(f"{path}: there is no {text!r} beside the YAML yet", path)
+        draft.missing(f"{path}: there is no {text!r} beside the YAML yet", path)
     elif not file_name(text):
         draft.error(path, f"{path}: the address {text} ends in no name of a file.")
     elif data.sha256 is None:
-        draft.warn(
-            f"{path}: {text} is not here yet; put it beside the YAML or into {store(folder)}, or "
-            "write its dataset.sha256 and it is fetched",
+        draft.missing(
+            f"{path}: {text} is not here yet; put it {where_to_put(folder)}, or write its "
+            "dataset.sha256 and it is fetched",
             path if draft.given(path) else "dataset.dataset_name",
         )
 

@@ -19,8 +19,8 @@ class Note:
     message: str
     # "training.nas_epochs"; a whole section, "data_processing"; or none
     paths: tuple[str, ...] = ()
-    # whether the keys do nothing, or stand for something else, or are only remarked on
-    kind: Literal["ignored", "replaced", "remark"] = "remark"
+    # the keys do nothing, or stand for something else, or name data that are still to come
+    kind: Literal["ignored", "replaced", "remark", "data"] = "remark"
 
 
 @dataclass
@@ -81,6 +81,10 @@ class Draft:
     def warn(self, message: str, *paths: str) -> None:
         """Remark on ``paths``; where they are written follows the words."""
         self.notes.append(Note(f"{message}{self.where(*paths)}.", paths))
+
+    def missing(self, message: str, path: str) -> None:
+        """Say that the data of ``path`` are still to come."""
+        self.notes.append(Note(f"{message}{self.where(path)}.", (path,), "data"))
 
     def ignored(self, message: str, path: str, *because: str) -> None:
         """Say that ``path`` does nothing, and why: for ``because`` are written as they are."""

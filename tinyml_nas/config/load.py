@@ -9,19 +9,23 @@ from pathlib import Path
 
 from tinyml_nas.config.crosscheck import check_whole
 from tinyml_nas.config.draft import Draft, Note
-from tinyml_nas.config.ignored import note_ignored
+from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.marks import Entry, Items, Mapping, Scalar, Tree, parse
 from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
+from tinyml_nas.config.names import OTHER_SIGNALS
 from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml
 from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.config.names import OTHER_SIGNALS
 from tinyml_nas.config.validate import check_section, nearest_section
 from tinyml_nas.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 SET_HINT = "write it like training.training_epochs=5"
+SECTION_HINTS = {
+    "include_files": "one file says everything: write the keys of the others into this one",
+    "byom_compilation": "a run trains, quantizes and exports; its C is in export/c",
+}
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
         if name not in SECTIONS:
             near = nearest_section(name)
             misspelt += near or ""
-            hint = near or f"the sections are {', '.join(SECTIONS)}"
+            hint = near or SECTION_HINTS.get(name) or f"the sections are {', '.join(SECTIONS)}"
             draft.problems.append(Problem(entry.key, f"{name!r} is not a known section.", hint))
             continue
         draft.places[name] = entry.key
@@ -240,7 +244,7 @@ def _add_section(draft: Draft, name: str, tree: Mapping) -> None:
     for key, entry in tree.entries.items():
         _note(draft, f"{name}.{key}", entry)
     section_is_there = name in draft.places
-    tree = Mapping(tree.entries, draft.place(name))
+    tree = without_unread(draft, name, Mapping(tree.entries, draft.place(name)))
     checked = check_section(name, tree)
     draft.sections[name] = checked.model
     draft.wrong |= {f"{name}.{key}" for key in checked.dropped}

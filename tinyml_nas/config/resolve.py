@@ -91,7 +91,8 @@ def _resolve_model(draft: Draft, key: str) -> None:
         return
     if (found := names.model_of_task(name)) is not None:
         _check_task(draft, path, *found)
-        draft.replace("training", key, found[1], f"for {name}")
+        if found[1] != name:
+            draft.replace("training", key, found[1], f"for {name}")
         return
     own = names.own_model(name)
     near = own or names.nearest_model(name)

@@ -41,6 +41,12 @@ def exists_beside(folder: Path, text: str) -> bool:
         return False
 
 
+def where_to_put(folder: Path) -> str:
+    """The places of ``existing`` in words, for a YAML in ``folder``."""
+    inside = "datasets/ there" if store(folder) == folder / STORE else str(store(folder))
+    return f"beside the YAML or into {inside}"
+
+
 def existing(text: str, folder: Path) -> Path | None:
     """The data of ``input_data_path`` if they are on this machine, for a YAML in ``folder``.
 

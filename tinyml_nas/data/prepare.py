@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data.checks import check_classes, check_no_leak
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
+from tinyml_nas.data.fetch import located
 from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment
 from tinyml_nas.data.single import read_single
@@ -29,7 +28,7 @@ GENERATORS: dict[str, Callable[[int], RecordingSet]] = {"arc_fault": arc_fault}
 def prepare_data(config: Config, console: Console) -> DataSplits:
     """The windows of the three sides, checked for leaks, and the manifest."""
     kind = config.dataset.split_type
-    data = process(drop_copies(load_recordings(config)), config)
+    data = process(drop_copies(load_recordings(config, console)), config)
     frame = framing(config, data)
     data = drop_short(data, frame)
     segments = split(data, config, frame)
@@ -53,7 +52,7 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     return replace(splits, manifest=manifest)
 
 
-def load_recordings(config: Config) -> RecordingSet:
+def load_recordings(config: Config, console: Console) -> RecordingSet:
     """All recordings of the data set that the YAML names."""
     dataset = config.dataset
     if dataset.generator is not None:
@@ -63,7 +62,7 @@ def load_recordings(config: Config) -> RecordingSet:
             "The configuration names no data.",
             hint="Set dataset.input_data_path to a folder, a .zip, a .csv or an .npz file.",
         )
-    path = _existing(dataset.input_data_path, config.path.parent)
+    path = located(config, console)
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".zip":
         return read_layout(path, config)
@@ -78,25 +77,6 @@ def load_recordings(config: Config) -> RecordingSet:
         f"{path} has the suffix {suffix!r}, which is not read here.",
         hint="Use a folder, a .zip, a .csv or an .npz file.",
     )
-
-
-def _existing(text: str, folder: Path) -> Path:
-    """The path of the data set; relative paths start at the YAML's folder."""
-    if "://" in text:
-        raise DataError(
-            f"dataset.input_data_path is the address {text}; nothing is downloaded here.",
-            hint="Download and check it yourself, then name the file.",
-        )
-    path = folder / os.path.expanduser(text)
-    if not path.exists():
-        beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(
-            f"There is no data at {path.absolute()}.{guess}",
-            hint="dataset.input_data_path is relative to the folder of the YAML file.",
-        )
-    return path
 
 
 def _left_out(data: RecordingSet, segments: list[Segment]) -> list[str]:

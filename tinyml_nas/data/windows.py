@@ -33,11 +33,11 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     """How to cut the recordings.
 
     SimpleWindow takes ``stride_size`` as it is; without it frames follow one another unless a
-    stride is written.  Without a ``frame_size`` each recording is one window.
+    stride is written.  Without both it and a ``frame_size`` each recording is one window.
     """
     processing = config.data_processing_feature_extraction
     length, stride = processing.frame_size, processing.stride_size
-    if length == WHOLE_RECORDING:
+    if length == WHOLE_RECORDING and "SimpleWindow" not in processing.data_proc_transforms:
         length = _common_length(data)
     if "SimpleWindow" not in processing.data_proc_transforms and stride == STRIDE_NOT_SET:
         stride = 1.0
