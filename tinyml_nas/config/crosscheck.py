@@ -42,6 +42,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_quantization(draft)
     _check_rotation(draft)
     _check_voting(draft)
+    _check_compile_preset(draft)
 
 
 def _check_device(draft: Draft) -> None:
@@ -255,3 +256,9 @@ def _check_voting(draft: Draft) -> None:
     voting, share = draft.get("compilation", Compilation), "compilation.vote_share"
     if voting.vote_share and voting.vote_windows == 1:
         draft.ignored(f"{share} has no effect on a single window: set vote_windows", share)
+
+
+def _check_compile_preset(draft: Draft) -> None:
+    path = "compilation.compile_preset_name"
+    if draft.get("compilation", Compilation).compile_preset_name == "compress_npu_layer_data":
+        draft.ignored(f"{path}: no code for an NPU is generated, so no data of its layers", path)

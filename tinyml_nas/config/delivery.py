@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from tinyml_nas.config.base import Ignored, Section, without_effect
 
-SOFT_NPU = "forced_soft_npu_preset"
 ANY_COMPILER = "the C is source for every compiler, and none of TI's is called"
 
 TAKEN = """
@@ -95,8 +94,12 @@ class Compilation(Section):
     vote_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0, description="Share of vote_windows that must agree on it; none does: no label."
     )
-    compile_preset_name: Ignored = without_effect(
-        "no code for an NPU is generated, the C runs on the CPU", anyway=(SOFT_NPU,)
+    compile_preset_name: (
+        Literal["default_preset", "forced_soft_npu_preset", "compress_npu_layer_data"] | None
+    ) = Field(
+        default=None,
+        description="forced_soft_npu_preset: the CPU alone computes, so that a search keeps no "
+        "rules of the device's NPU.",
     )
     keep_libc_files: Ignored = without_effect("the C is always kept", anyway=(False, True))
     model_path: Ignored = without_effect("the C is that of the run's own model")
@@ -105,3 +108,8 @@ class Compilation(Section):
     target_c_mcpu: Ignored = without_effect(ANY_COMPILER)
     cross_compiler: Ignored = without_effect(ANY_COMPILER)
     cross_compiler_options: Ignored = without_effect(ANY_COMPILER)
+
+    @property
+    def may_use_npu(self) -> bool:
+        """Whether what is made should also suit the NPU of the device, if it has one."""
+        return self.compile_preset_name != "forced_soft_npu_preset"

@@ -79,8 +79,8 @@ class Draft:
         return f" ({' and '.join(dict.fromkeys(found))})" if found else ""
 
     def warn(self, message: str, *paths: str) -> None:
-        """Remark on ``paths``; where they are written follows the words."""
-        self.notes.append(Note(f"{message}{self.where(*paths)}.", paths))
+        """Remark on ``paths``, where they are written behind the words; or a whole sentence."""
+        self.notes.append(Note(f"{message}{self.where(*paths)}." if paths else message, paths))
 
     def missing(self, message: str, path: str) -> None:
         """Say that the data of ``path`` are still to come."""

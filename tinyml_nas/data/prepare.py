@@ -19,6 +19,7 @@ from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment
 from tinyml_nas.data.single import read_single
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import arc_fault
+from tinyml_nas.data.tree import is_archive
 from tinyml_nas.data.windows import cut, framing, process
 from tinyml_nas.errors import DataError
 
@@ -64,7 +65,7 @@ def load_recordings(config: Config, console: Console) -> RecordingSet:
         )
     path = located(config, console)
     suffix = path.suffix.lower()
-    if path.is_dir() or suffix == ".zip":
+    if path.is_dir() or is_archive(path):
         return read_layout(path, config)
     if suffix in (".csv", ".npz"):
         return read_single(path, config)
@@ -75,7 +76,7 @@ def load_recordings(config: Config, console: Console) -> RecordingSet:
         )
     raise DataError(
         f"{path} has the suffix {suffix!r}, which is not read here.",
-        hint="Use a folder, a .zip, a .csv or an .npz file.",
+        hint="Use a folder, a .zip, a .tar.gz, a .csv or an .npz file.",
     )
 
 

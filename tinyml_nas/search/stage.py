@@ -163,7 +163,8 @@ def _space(
 ) -> Space:
     shape, classes = Shape(*features.train.x.shape[1:]), len(features.class_names)
     if name == "chain":
-        return ChainSpace(shape, classes, device.npu, extra)
+        npu = device.npu if config.compilation.may_use_npu else None
+        return ChainSpace(shape, classes, npu, extra)
     from tinyml_nas.search.settings import space_from_config
     from tinyml_nas.search.spaces.cells import CellSpace
 
