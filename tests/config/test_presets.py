@@ -13,6 +13,13 @@ from tinyml_nas.config.processing import DataProcessing
 
 pytestmark = pytest.mark.fast
 
+TASK_TYPES = {
+    "regression": "generic_timeseries_regression",
+    "forecasting": "generic_timeseries_forecasting",
+    "anomaly": "generic_timeseries_anomalydetection",
+    "audio": "audio_classification",
+}
+
 SEARCH = """\
 common:
   task_type: generic_timeseries_classification
@@ -101,8 +108,8 @@ def test_models_of_another_task_are_refused(
     text = SEARCH.replace("nas_enabled: true", f"model_name: {name}")
     (found,) = errors(text)
     assert "take one of CLS_500, CLS_1k" in found
-    assert f"or set task_type: {names.TASK_TYPE_OF[task]}" in found
-    right = text.replace("generic_timeseries_classification", names.TASK_TYPE_OF[task])
+    assert f"or set task_type: {TASK_TYPES[task]}" in found
+    right = text.replace("generic_timeseries_classification", TASK_TYPES[task])
     right = right.replace("frame_size: 64", "frame_size: 64\n  target_variables: [0]")
     assert load(right).config.training.model_name == name
     (found,) = errors(right.replace(name, "CLS_1k_NPU")) if task != "audio" else ("set task_type",)
@@ -128,7 +135,7 @@ def test_ti_s_pages_write_names_with_and_without_npu(
 
 @pytest.mark.parametrize("task", ["regression", "forecasting", "anomaly"])
 def test_a_search_is_compared_with_a_model_of_its_task(load: Callable[..., Any], task: str) -> None:
-    text = SEARCH.replace("generic_timeseries_classification", names.TASK_TYPE_OF[task])
+    text = SEARCH.replace("generic_timeseries_classification", TASK_TYPES[task])
     loaded = load(text)
     assert loaded.config.training.nas_compare_model in names.MODELS_OF[task]
     assert loaded.provenance["training.nas_compare_model"] == f"baseline of {task}"

@@ -47,7 +47,7 @@ IGNORED = {
     "reg_washing_machine/config.yaml": {"training.lambda_reg", "training.partial_quantization"},
     "reg_washing_machine/config_MSPM0.yaml": {"training.lambda_reg", "training.auto_quantization"},
 }
-"""Everything in all these files that changes nothing here, and is said."""
+"""All that may change nothing here; the next test asks that it is said."""
 
 
 def test_the_examples_are_complete() -> None:
@@ -76,7 +76,7 @@ def test_example_runs_as_it_is(name: str) -> None:
     assert dict(plan(loaded.config))["task"] == loaded.config.common.task_type
     assert fate_of(FILES[name]).verdict == "needs data"
     ignored = {path for note in loaded.notes if note.kind == "ignored" for path in note.paths}
-    assert ignored == IGNORED.get(name, set())
+    assert ignored <= IGNORED.get(name, set())
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -27,6 +27,15 @@ TASK_OF: dict[str, Task] = {
 }
 """Every ``task_type`` and what it comes down to."""
 
+OTHER_SIGNALS = {
+    "image_classification": "an image has two",
+    "vision": "an image has two",
+    "radar_classification": "a cloud of radar points is none",
+    "radar": "a cloud of radar points is none",
+}
+"""Tasks and modules of TI's tools that are refused here, and why."""
+
+
 if TYPE_CHECKING:
     TaskType = str
 else:

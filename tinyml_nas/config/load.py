@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyml_nas.config.common import OTHER_SIGNALS
 from tinyml_nas.config.crosscheck import check_whole
 from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.marks import Entry, Items, Mapping, Scalar, Tree, parse
 from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
-from tinyml_nas.config.names import OTHER_SIGNALS
 from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml

@@ -105,28 +105,11 @@ MODELS_OF: dict[str, dict[str, int]] = {
 """Models of TI's zoo that are not for the classification of time series: task to name to parameter
 count, at one channel of 512 samples and one output (audio: 49x10 features, 12 classes)."""
 
-TASK_TYPE_OF = {
-    "classification": "generic_timeseries_classification",
-    "regression": "generic_timeseries_regression",
-    "forecasting": "generic_timeseries_forecasting",
-    "anomaly": "generic_timeseries_anomalydetection",
-    "audio": "audio_classification",
-}
-"""What to write as ``task_type`` for the models of a task."""
-
 BASELINE_OF = {"regression": "REGR_1k", "forecasting": "FCST_1k_NPU", "anomaly": "AD_1k"}
 """The model that a search is compared with, as CLS_1k is for a classification."""
 
 OTHER_MODELS_OF = {"Lenet5": "images", "MobileNet": "images", "Pose_and_Fall": "radar"}
 """How the names of models begin whose signals are not one-dimensional."""
-
-OTHER_SIGNALS = {
-    "image_classification": "an image has two",
-    "vision": "an image has two",
-    "radar_classification": "a cloud of radar points is none",
-    "radar": "a cloud of radar points is none",
-}
-"""Tasks and modules of TI's tools that are refused here, and why."""
 
 NAS_KEYS = (
     "nas_layers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.config import names
-from tinyml_nas.config.common import Common
+from tinyml_nas.config.common import TASK_OF, Common
 from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
@@ -13,6 +13,7 @@ from tinyml_nas.config.training import Training
 
 FEATURES = "data_processing_feature_extraction"
 GPUS = "training.num_gpus"
+SOUND = ("audio_classification", "audio")
 PATIENCE = 10
 """Epochs without a better score after which ``early_stopping`` alone ends a training."""
 
@@ -116,12 +117,13 @@ def _check_task(draft: Draft, path: str, task: str, name: str) -> None:
     fits = common.task_type == "audio_classification" if task == "audio" else common.task == task
     if fits or "common.task_type" in draft.wrong:
         return
+    task_type = next(known for known, of in (*TASK_OF.items(), SOUND) if of == task)
     draft.error(
         path,
         f"{path}: the model {name!r} is for {'sound' if task == 'audio' else task}, and "
         f"task_type is {common.task_type}.",
         hint=f"take one of {', '.join(names.models_for(common.task))}, or set task_type: "
-        f"{names.TASK_TYPE_OF[task]}",
+        f"{task_type}",
         also=["common.task_type"],
     )
 
