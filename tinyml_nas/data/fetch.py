@@ -73,7 +73,7 @@ def fetch(address: str, sha256: str, path: Path, console: Console) -> None:
     """
     if urlsplit(address).scheme not in ("http", "https"):
         raise DataError(f"{address} is no address of http or https.")
-    if os.environ.get(OFFLINE_VARIABLE):
+    if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
         raise DataError(
             f"{OFFLINE_VARIABLE} is set, so {address} is not fetched.",
             hint=f"Put the file at {path}.",
