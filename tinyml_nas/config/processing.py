@@ -18,6 +18,28 @@ from tinyml_nas.config.base import (
 
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
+
+def _columns(value: Any) -> Any:
+    """A list of columns; a number in quotes is a number."""
+    items = (value,) if isinstance(value, int) else listed(value)
+    if not isinstance(items, list | tuple):
+        return value
+    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
+
+
+Targets = Annotated[
+    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+    BeforeValidator(_columns),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["integer", "string", "null"], "minimum": 0},
+                {"type": "array", "items": {"type": ["integer", "string"]}},
+            ]
+        }
+    ),
+]
+
 Step = Literal[
     "WINDOWING",
     "RAW_FE",
@@ -57,28 +79,6 @@ Variables = Annotated[
 ]
 
 
-def _columns(value: Any) -> Any:
-    """A list of columns; a number in quotes is a number."""
-    items = (value,) if isinstance(value, int) else listed(value)
-    if not isinstance(items, list | tuple):
-        return value
-    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
-
-
-Targets = Annotated[
-    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
-    BeforeValidator(_columns),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["integer", "string", "null"], "minimum": 0},
-                {"type": "array", "items": {"type": ["integer", "string"]}},
-            ]
-        }
-    ),
-]
-
-
 class DataProcessing(Section):
     """Windows and features; a preset gives the values that are not written out."""
 
@@ -94,6 +94,14 @@ class DataProcessing(Section):
     )
     variables: Variables = Field(
         default=1, description="The first n columns, or a list of column numbers or names."
+    )
+    target_variables: Targets = Field(
+        default=(),
+        description="Columns to predict, as numbers or names. Default: the last column (regression)"
+        " or all variables (forecasting).",
+    )
+    forecast_horizon: Count = Field(
+        default=1, description="Samples ahead that a forecast predicts, each of them."
     )
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")
@@ -126,14 +134,6 @@ class DataProcessing(Section):
     )
     scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Divides the samples before everything else."
-    )
-    target_variables: Targets = Field(
-        default=(),
-        description="Columns to predict, as numbers or names. Default: the last column (regression)"
-        " or all variables (forecasting).",
-    )
-    forecast_horizon: Count = Field(
-        default=1, description="Samples ahead that a forecast predicts, each of them."
     )
     resampling_factor: Ignored = without_effect(
         "Downsample goes from sampling_rate to new_sr", anyway=(1,)

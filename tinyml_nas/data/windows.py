@@ -33,7 +33,7 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     """How to cut the recordings.
 
     SimpleWindow takes ``stride_size`` as it is; without it frames follow one another unless a
-    stride is written.  Without both it and a ``frame_size`` each recording is one window.
+    stride is written.  Without a ``frame_size`` each recording is one window.
     """
     processing = config.data_processing_feature_extraction
     length, stride = processing.frame_size, processing.stride_size
