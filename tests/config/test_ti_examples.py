@@ -102,6 +102,8 @@ def means(loaded: LoadedConfig, section: str, key: str, written: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """Numbers as numbers, text without its case, lists as tuples."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return tuple(plain(item) for item in value)
     try:
@@ -147,7 +149,8 @@ def test_compat_of_a_folder(
     monkeypatch.setenv("COLUMNS", "200")
     assert cli.main(["check", "--compat", str(ROOT / "branched_model_parameters")]) == 2
     captured = capsys.readouterr()
-    assert "training: model_name, batch_size, training_epochs, num_gpus" in captured.out
+    assert "batch_size, training_epochs, num_gpus" in captured.out
+    assert "training.model_config (line 4): a model of the zoo has the shape of" in captured.out
     assert "put wisdm_dataset.zip" in captured.out
     assert "1 needs data, 1 refused" in captured.out
     assert "1 of 2 files is refused" in captured.err
