@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
 
@@ -137,7 +137,7 @@ def test_ti_s_pages_write_names_with_and_without_npu(
 def test_a_search_is_compared_with_a_model_of_its_task(load: Callable[..., Any], task: str) -> None:
     text = SEARCH.replace("generic_timeseries_classification", TASK_TYPES[task])
     loaded = load(text)
-    assert loaded.config.training.nas_compare_model in names.MODELS_OF[task]
+    assert loaded.config.training.nas_compare_model in task_models.MODELS_OF[task]
     assert loaded.provenance["training.nas_compare_model"] == f"baseline of {task}"
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
 from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.dataset_presets import DATASET_PRESETS
 from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.processing import DataProcessing
-from tinyml_nas.config.resolve import FEATURES
+from tinyml_nas.config.processing import FEATURES, DataProcessing
 from tinyml_nas.config.search_checks import check_search
 from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.config.suggest import did_you_mean
@@ -209,7 +208,7 @@ def _check_model(draft: Draft) -> None:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(names.models_for(task))}, or add nas_enabled: true",
+            hint=f"take one of {', '.join(task_models.models_for(task))}, or add nas_enabled: true",
             also=["training.nas_enabled"],
         )
 

@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.draft import Draft
+from tinyml_nas.config.processing import FEATURES
 
 SERVER = "https://software-dl.ti.com/C2000/esd/mcu_ai/datasets/"
-FEATURES = "data_processing_feature_extraction"
 FEATURE_KEYS = ("feature_extraction_name", "feat_ext_transform", "frame_size")
 PATH = "dataset.input_data_path"
 

@@ -16,6 +16,8 @@ from tinyml_nas.config.base import (
     without_effect,
 )
 
+FEATURES = "data_processing_feature_extraction"
+"""The name of the section."""
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
 

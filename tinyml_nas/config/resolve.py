@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
 from tinyml_nas.config.common import TASK_OF, Common
 from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
-from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.processing import FEATURES, DataProcessing
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
-FEATURES = "data_processing_feature_extraction"
 GPUS = "training.num_gpus"
 SOUND = ("audio_classification", "audio")
 PATIENCE = 10
@@ -90,7 +89,7 @@ def _resolve_model(draft: Draft, key: str) -> None:
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
-    if (found := names.model_of_task(name)) is not None:
+    if (found := task_models.model_of_task(name)) is not None:
         _check_task(draft, path, *found)
         if found[1] != name:
             draft.replace("training", key, found[1], f"for {name}")
@@ -122,7 +121,7 @@ def _check_task(draft: Draft, path: str, task: str, name: str) -> None:
         path,
         f"{path}: the model {name!r} is for {'sound' if task == 'audio' else task}, and "
         f"task_type is {common.task_type}.",
-        hint=f"take one of {', '.join(names.models_for(common.task))}, or set task_type: "
+        hint=f"take one of {', '.join(task_models.models_for(common.task))}, or set task_type: "
         f"{task_type}",
         also=["common.task_type"],
     )
@@ -131,8 +130,8 @@ def _check_task(draft: Draft, path: str, task: str, name: str) -> None:
 def _resolve_compare_model(draft: Draft) -> None:
     """The baseline of a search is a model of its task, where none is named."""
     task = draft.get("common", Common).task
-    if task in names.BASELINE_OF:
-        baseline = {"nas_compare_model": names.BASELINE_OF[task]}
+    if task in task_models.BASELINE_OF:
+        baseline = {"nas_compare_model": task_models.BASELINE_OF[task]}
         draft.fill("training", baseline, f"baseline of {task}")
 
 
@@ -164,11 +163,11 @@ def _check_search_name(draft: Draft, name: str) -> None:
 
 
 def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
-    if (kind := names.other_signals_model(name)) is None:
-        hint = did_you_mean(name, names.model_names()) or "`info models` lists the models"
+    if (kind := names.later_model(name)) is None:
+        hint = did_you_mean(name, task_models.known_names()) or "`info models` lists the models"
         draft.error(path, f"{path}: there is no model {name!r}.", hint=hint)
     else:
-        models = ", ".join(names.models_for(draft.get("common", Common).task))
+        models = ", ".join(task_models.models_for(draft.get("common", Common).task))
         draft.error(
             path,
             f"{path}: the model {name!r} is for {kind}; here signals are one-dimensional.",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tinyml_nas.config.common import Common, Task
 from tinyml_nas.config.draft import Draft
-from tinyml_nas.config.processing import DataProcessing
-
-FEATURES = "data_processing_feature_extraction"
+from tinyml_nas.config.processing import FEATURES, DataProcessing
 
 READ_BY: dict[str, tuple[Task, ...]] = {
     "training.class_weights": ("classification",),
