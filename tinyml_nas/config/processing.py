@@ -21,27 +21,6 @@ FEATURES = "data_processing_feature_extraction"
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
 
-def _columns(value: Any) -> Any:
-    """A list of columns; a number in quotes is a number."""
-    items = (value,) if isinstance(value, int) else listed(value)
-    if not isinstance(items, list | tuple):
-        return value
-    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
-
-
-Targets = Annotated[
-    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
-    BeforeValidator(_columns),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["integer", "string", "null"], "minimum": 0},
-                {"type": "array", "items": {"type": ["integer", "string"]}},
-            ]
-        }
-    ),
-]
-
 Step = Literal[
     "WINDOWING",
     "RAW_FE",
@@ -81,6 +60,28 @@ Variables = Annotated[
 ]
 
 
+def _columns(value: Any) -> Any:
+    """A list of columns; a number in quotes is a number."""
+    items = (value,) if isinstance(value, int) else listed(value)
+    if not isinstance(items, list | tuple):
+        return value
+    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
+
+
+Targets = Annotated[
+    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+    BeforeValidator(_columns),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["integer", "string", "null"], "minimum": 0},
+                {"type": "array", "items": {"type": ["integer", "string"]}},
+            ]
+        }
+    ),
+]
+
+
 class DataProcessing(Section):
     """Windows and features; a preset gives the values that are not written out."""
 
@@ -99,12 +100,10 @@ class DataProcessing(Section):
     )
     target_variables: Targets = Field(
         default=(),
-        description="Columns to predict, as numbers or names. Default: the last column (regression)"
-        " or all variables (forecasting).",
+        description="Columns to learn, by number or name. Default of a regression: the last one; "
+        "of a forecast: the variables.",
     )
-    forecast_horizon: Count = Field(
-        default=1, description="Samples ahead that a forecast predicts, each of them."
-    )
+    forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")
     frame_size: Count = Field(default=1, description="Samples per frame.")

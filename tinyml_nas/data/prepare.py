@@ -53,8 +53,8 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     return replace(splits, manifest=manifest)
 
 
-def load_recordings(config: Config, console: Console) -> RecordingSet:
-    """All recordings of the data set that the YAML names."""
+def load_recordings(config: Config, console: Console | None = None) -> RecordingSet:
+    """All recordings of the data set that the YAML names; ``console`` shows what is fetched."""
     dataset = config.dataset
     if dataset.generator is not None:
         return GENERATORS[dataset.generator](config.common.seed)
@@ -63,7 +63,7 @@ def load_recordings(config: Config, console: Console) -> RecordingSet:
             "The configuration names no data.",
             hint="Set dataset.input_data_path to a folder, a .zip, a .csv or an .npz file.",
         )
-    path = located(config, console)
+    path = located(config, console or Console(quiet=True))
     suffix = path.suffix.lower()
     if path.is_dir() or is_archive(path):
         return read_layout(path, config)
