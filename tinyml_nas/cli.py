@@ -27,7 +27,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS
 
-OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
+OPTIONS = ("--compat", "--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 POINT = re.compile(r"c[0-9]+")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
-    loaded = _load(arguments, console)
+    loaded = _load(arguments.config, arguments.set, console)
     if arguments.take is not None and not loaded.config.training.nas_enabled:
         raise ConfigError(
             f"--take {arguments.take}: {arguments.config} has no search to take it from.",
@@ -73,12 +73,18 @@ def _prove(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _check(arguments: argparse.Namespace, console: Console) -> None:
-    loaded = _load(arguments, console)
+    if arguments.compat:
+        from tinyml_nas.compat import show_compat
+
+        show_compat(arguments.configs, arguments.set, console)
+        return
     from tinyml_nas.plan import plan
 
-    console.info(f"ok  {arguments.config}")
-    for name, text in plan(loaded.config):
-        console.info(f"    {name:<10}{text}")
+    for config in arguments.configs:
+        loaded = _load(config, arguments.set, console)
+        console.info(f"ok  {config}")
+        for name, text in plan(loaded.config):
+            console.info(f"    {name:<10}{text}")
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> None:
@@ -89,8 +95,8 @@ def _info(arguments: argparse.Namespace, console: Console) -> None:
     TOPICS[arguments.topic](console, arguments.name)
 
 
-def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
-    loaded = load_config(Path(arguments.config), arguments.set)
+def _load(config: str, overrides: Sequence[str], console: Console) -> LoadedConfig:
+    loaded = load_config(Path(config), overrides)
     from tinyml_nas.plan import plan_warnings
 
     for warning in (*loaded.warnings, *plan_warnings(loaded)):
@@ -130,8 +136,16 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run = commands.add_parser("run", help="run the whole pipeline (also without the word run)")
     check = commands.add_parser("check", help="check the YAML and show the plan")
+    run.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
+    check.add_argument(
+        "configs", metavar="CONFIG", nargs="+", help="the YAML or JSON files; with --compat folders"
+    )
+    check.add_argument(
+        "--compat",
+        action="store_true",
+        help="for files of TI's tools: what becomes of every key, and whether they run here",
+    )
     for command in (run, check):
-        command.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
         command.add_argument(
             "--set",
             action="append",

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console as RichConsole
+from rich.console import JustifyMethod
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -157,7 +158,8 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     table = Table(title=escape(title) or None, title_justify="left")
     for name, *cells in zip(header, *rows, strict=True):
         figures = all(cell.lstrip("~-−")[:1].isdigit() or cell == "–" for cell in cells)
-        table.add_column(escape(name), justify="right" if figures else "left")
+        justify: JustifyMethod = "right" if figures else "left"
+        table.add_column(escape(name), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table

@@ -54,6 +54,15 @@ def test_check_says_ok_and_shows_the_plan(good: Path, capsys: pytest.CaptureFixt
         assert words in shown
 
 
+def test_check_takes_several_files(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = good.with_name("second.yaml")
+    second.write_text(GOOD.replace("CLS_1k", "CLS_4k"), encoding="utf-8")
+    assert cli.main(["check", str(good), str(second)]) == 0
+    shown = capsys.readouterr().out
+    assert f"ok  {good}" in shown
+    assert f"ok  {second}" in shown
+
+
 def overrides(*values: str) -> list[str]:
     return [part for value in values for part in ("--set", f"training.{value}")]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tinyml_nas.config.dataset_presets import DATASET_PRESETS, SERVER
+from tinyml_nas.config.model import IGNORED_SECTIONS, SECTIONS
+from tinyml_nas.config.validate import field_names, without_effect
 
 pytestmark = pytest.mark.fast
 
@@ -150,6 +155,33 @@ compilation:
   cross_compiler_options: ''
 """
 
+WITHOUT_EFFECT = [
+    (["data_processing"], "data_processing_feature_extraction is read, here as in TI's tools"),
+    (["common.download_path"], "data sets lie beside the YAML"),
+    (["common.projects_path"], "runs go to runs/, or to the folder of --output"),
+    (["common.task_category"], "task_type says it"),
+    (["dataset.gof_test"], "goodness-of-fit plots are not drawn"),
+    (["data_processing_feature_extraction.gain_variations"], "would teach the class by its gain"),
+    (["training.epochs"], "training_epochs sets the number of epochs"),
+    (["training.distributed", "training.training_master_port"], "one process trains"),
+    (
+        [
+            "training.auto_quantization",
+            "training.autoquant_tolerance_classification",
+            "training.autoquant_tolerance_regression",
+            "training.autoquant_tolerance_forecasting",
+            "training.autoquant_tolerance_anomaly",
+        ],
+        "every layer has the bits of quantization_weight_bitwidth",
+    ),
+    (
+        ["compilation.target", "compilation.target_c_mcpu", "compilation.cross_compiler"],
+        "the C is source for every compiler",
+    ),
+]
+"""The keys of EVERY_KEY that ask for something else than what happens, and why they do nothing."""
+PARAMETERS_OF_STEPS = re.compile(r"q15_scale_factor|window_count|chunk_size|fft_size")
+
 EXAMPLE = """\
 common:
   target_module: timeseries
@@ -169,25 +201,203 @@ compilation: {}
 """
 
 
-def test_every_key_is_accepted_and_one_warning_lists_those_without_effect(
+def is_ignored(path: str) -> bool:
+    section, _, key = path.partition(".")
+    return section in IGNORED_SECTIONS or without_effect(SECTIONS[section], key) is not None
+
+
+def test_every_key_is_accepted_and_what_has_no_effect_is_said_once(
     load: Callable[..., Any],
 ) -> None:
     loaded = load(EVERY_KEY)
-    first = [w for w in loaded.warnings if w.startswith("Accepted without effect")]
-    assert len(first) == 1
-    for key in (
-        "data_processing (line 32)",
-        "dataset.gof_test (line 31)",
-        "training.model_config",
-        "training.epochs",
-        "training.auto_quantization",
-        "compilation.keep_libc_files",
-    ):
-        assert key in first[0]
-    assert "training.batch_size" not in first[0]
+    found = [note for note in loaded.notes if note.message.startswith("Without effect: ")]
+    found = [note for note in found if not PARAMETERS_OF_STEPS.search(note.message)]
+    expected = [(paths, reason) for paths, reason in WITHOUT_EFFECT if is_ignored(paths[0])]
+    assert [list(note.paths) for note in found] == [paths for paths, _ in expected]
+    for note, (_, reason) in zip(found, expected, strict=True):
+        assert reason in note.message
+        assert note.message.count(" (line ") == len(note.paths)
     training = loaded.config.training
     assert (training.optimizer, training.weight_decay) == ("sgd", 4e-5)
     assert training.training_device == "cuda"
+
+
+def test_a_value_that_asks_for_what_happens_anyway_is_not_remarked_on(
+    load: Callable[..., Any],
+) -> None:
+    training = (
+        "num_gpus: 0\n  model_config: ''\n  dual_op: False\n  output_int: true\n  momentum: 0.9"
+    )
+    text = EXAMPLE.replace("num_gpus: 0", training)
+    text = text.replace(
+        "compilation: {}", "compilation: {compile_preset_name: forced_soft_npu_preset}"
+    )
+    assert [note.kind for note in load(text).notes] == ["data"]
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_key_without_effect_has_a_reason_of_its_own(name: str) -> None:
+    for key in field_names(SECTIONS[name]):
+        assert without_effect(SECTIONS[name], key) != "nothing here reads it", key
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "words"),
+    [
+        ("dataset", "data_split_ratio: [0.6, 0.4]", "the key that is read is dataset.split_factor"),
+        ("training", "error_analysis: true", "the report of a run always has it"),
+        ("testing", "test_float: true", "both tested"),
+        ("compilation", "preset_name: x", "compilation.compile_preset_name"),
+    ],
+)
+def test_keys_of_ti_s_pages_that_no_tool_reads(
+    load: Callable[..., Any], section: str, key: str, words: str
+) -> None:
+    text = EXAMPLE.replace(": {}", ":").replace(f"{section}:\n", f"{section}:\n  {key}\n")
+    (note,) = [note for note in load(text).notes if note.kind == "ignored"]
+    assert words in note.message
+    assert note.paths == (f"{section}.{key.split(':')[0]}",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("include_files: [a.yaml]", "one file says everything"),
+        ("feature_extraction: {}", "did you mean 'data_processing_feature_extraction'?"),
+    ],
+)
+def test_sections_of_ti_s_pages(errors: Callable[..., Any], wrong: str, hint: str) -> None:
+    (found,) = errors(f"{EXAMPLE}{wrong}\n")
+    assert hint in found
+
+
+def test_a_key_written_twice_to_the_same_value_is_only_remarked_on(
+    load: Callable[..., Any], errors: Callable[..., Any]
+) -> None:
+    text = EXAMPLE.replace("  variables: 1\n", "  variables: 1\n  variables: 1\n")
+    remark = next(note for note in load(text).notes if note.kind == "remark")
+    assert remark.message == "The key 'variables' is written twice (line 11)."
+    (found,) = errors(text.replace("  variables: 1\ntraining", "  variables: 2\ntraining"))
+    assert "written twice" in found
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ("early_stopping: true", 10),
+        ("early_stopping: true\n  early_stopping_patience: 5", 5),
+        ("early_stopping: false\n  early_stopping_patience: 5", None),
+        ("early_stopping_patience: 5", 5),
+    ],
+)
+def test_early_stopping(load: Callable[..., Any], training: str, expected: int | None) -> None:
+    text = EXAMPLE.replace("num_gpus: 0", f"num_gpus: 0\n  {training}")
+    assert load(text).config.training.early_stopping_patience == expected
+
+
+def test_only_the_features_end_a_run_before_the_training(load: Callable[..., Any]) -> None:
+    text = EXAMPLE.replace("  variables: 1", "  variables: 1\n  dont_train_just_feat_ext: True")
+    loaded = load(text.replace("num_gpus: 0", "num_gpus: 2\n  enable: True"))
+    assert not loaded.config.training.enable
+    assert any("one of 2 GPUs trains" in warning for warning in loaded.warnings)
+
+
+@pytest.mark.parametrize("name", DATASET_PRESETS)
+def test_data_sets_that_are_known_by_name(load: Callable[..., Any], name: str) -> None:
+    text = EXAMPLE.replace("dataset_name: generic", f"dataset_name: {name}")
+    loaded = load(text.replace("  input_data_path: https://example.org/generic.zip\n", ""))
+    preset = DATASET_PRESETS[name]
+    assert loaded.config.dataset.input_data_path == SERVER + preset.file
+    assert loaded.provenance["dataset.input_data_path"] == f"data set {name}"
+    features = loaded.config.data_processing_feature_extraction
+    assert features.feature_extraction_name == "Generic_32Input_FFTBIN_4Feature_8Frame"
+
+
+def test_a_known_data_set_brings_its_features_where_none_are_written(
+    load: Callable[..., Any],
+) -> None:
+    text = EXAMPLE.replace("dataset_name: generic", "dataset_name: motor_fault_example_dsk")
+    text = text.replace("  input_data_path: https://example.org/generic.zip\n", "")
+    text = text.replace("  feature_extraction_name: Generic_32Input_FFTBIN_4Feature_8Frame\n", "")
+    loaded = load(text.replace("  variables: 1\n", ""))
+    features = loaded.config.data_processing_feature_extraction
+    assert (features.frame_size, features.variables) == (256, 3)
+    assert any("gets those of the data set" in warning for warning in loaded.warnings)
+    with_path = load(
+        EXAMPLE.replace("dataset_name: generic", "dataset_name: motor_fault_example_dsk")
+    )
+    assert with_path.config.dataset.input_data_path == "https://example.org/generic.zip"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("5", (5,)),
+        ("[2]", (2,)),
+        ("['7', '11']", (7, 11)),
+        ("[pm, torque]", ("pm", "torque")),
+        ("", ()),
+    ],
+)
+def test_target_variables_as_they_are_written(
+    load: Callable[..., Any], minimal: str, written: str, expected: tuple[int | str, ...]
+) -> None:
+    text = minimal.replace("_classification", "_regression").replace("CLS_1k", "REGR_1k")
+    text = text.replace("  frame_size: 64", f"  frame_size: 64\n  target_variables: {written}")
+    loaded = load(text)
+    assert loaded.config.data_processing_feature_extraction.target_variables == expected
+    assert loaded.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "frame_size: 64",
+            "frame_size: 64\n  forecast_horizon: 2",
+            "it is for a forecasting (lines",
+        ),
+        (
+            "frame_size: 64",
+            "frame_size: 64\n  target_variables: [0]",
+            "it is for a regression or a forecasting",
+        ),
+        ("CLS_1k", "CLS_1k\n  label_smoothing: 0.1", ""),
+    ],
+)
+def test_keys_of_another_task_are_said_to_do_nothing(
+    load: Callable[..., Any], minimal: str, old: str, new: str, words: str
+) -> None:
+    warnings = load(minimal.replace(old, new)).warnings
+    assert [words.split(" (lines")[0] in warning for warning in warnings] == (
+        [True] if words else []
+    )
+
+
+def test_what_only_classes_have_is_said_to_do_nothing_for_a_regression(
+    load: Callable[..., Any], minimal: str
+) -> None:
+    text = minimal.replace("_classification", "_regression")
+    text = text.replace("CLS_1k", "REGR_1k\n  label_smoothing: 0.1\n  class_weights: balanced")
+    (warning,) = load(text).warnings
+    assert "training.label_smoothing has no effect: it is for a classification" in warning
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ("variables: 3", "a forecast needs a frame_size"),
+        ("frame_size: 8\n  target_variables: [1, 1]", "1 is named twice"),
+        ("frame_size: 8\n  target_variables: [-1]", "target_variables"),
+        ("frame_size: 8\n  forecast_horizon: 0", "forecast_horizon"),
+    ],
+)
+def test_a_forecast_that_cannot_be(
+    errors: Callable[..., Any], minimal: str, features: str, words: str
+) -> None:
+    text = minimal.replace("_classification", "_forecasting").replace("CLS_1k", "FCST_LSTM8")
+    (found,) = errors(text.replace("  frame_size: 64", f"  {features}"))
+    assert words in found
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,11 @@ def test_contradictions_are_errors(
         ("training", "model_name: CLS_1k, nas_epochs: 3", "Without nas_enabled"),
         ("training", "model_name: CLS_1k, quantization: 0, qat_epochs: 3", "no effect with"),
         ("training", "model_name: CLS_1k, quantization_weight_bitwidth: 4", "8 bits"),
-        ("dataset", "input_data_path: 'https://example.org/a.zip'", "is a URL"),
+        (
+            "dataset",
+            "input_data_path: 'https://example.org/a.zip'",
+            "is not here yet; put it beside",
+        ),
         ("dataset", "input_data_path: nowhere.zip", "there is no 'nowhere.zip'"),
         ("dataset", "generator: arc_fault, group_by: (x)", "no effect without split_type"),
         ("compilation", "vote_share: 0.6", "no effect on a single window"),

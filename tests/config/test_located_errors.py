@@ -84,15 +84,14 @@ def test_wrong_old_section_name_is_recognized(errors: Callable[..., Any], minima
     assert any("did you mean 'data_processing_feature_extraction'?" in line for line in found)
 
 
-@pytest.mark.parametrize(
-    "task",
-    ["generic_timeseries_regression", "generic_timeseries_forecasting", "image_classification"],
-)
-def test_later_tasks_are_called_not_supported_yet(
+@pytest.mark.parametrize("task", ["image_classification", "radar_classification"])
+def test_other_signals_are_refused_with_the_reason_alone(
     errors: Callable[..., Any], minimal: str, task: str
 ) -> None:
-    (found,) = errors(minimal.replace("generic_timeseries_classification", task))
-    assert "is not supported yet" in found
+    text = minimal.replace("generic_timeseries_classification", task)
+    (found,) = errors(text.replace("frame_size: 64", "image_height: 28"))
+    assert found.startswith("2:14 common.task_type:")
+    assert "because this product is for one-dimensional signals" in found
 
 
 def test_nested_key_is_located(errors: Callable[..., Any], minimal: str) -> None:

@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
 
 pytestmark = pytest.mark.fast
+
+TASK_TYPES = {
+    "regression": "generic_timeseries_regression",
+    "forecasting": "generic_timeseries_forecasting",
+    "anomaly": "generic_timeseries_anomalydetection",
+    "audio": "audio_classification",
+}
 
 SEARCH = """\
 common:
@@ -86,10 +93,52 @@ def test_other_zoos_models_map_to_the_nearest_size(
     assert near in loaded.warnings[0]
 
 
-def test_models_of_later_tasks_are_refused(errors: Callable[..., Any]) -> None:
-    for name in ("REGR_2k", "AD_17k", "FCST_LSTM8", "Lenet5"):
-        (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
-        assert "later release" in found
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("REGR_2k", "regression"),
+        ("AD_17k", "anomaly"),
+        ("FCST_LSTM8", "forecasting"),
+        ("DSCNN_NPU", "audio"),
+    ],
+)
+def test_models_of_another_task_are_refused(
+    load: Callable[..., Any], errors: Callable[..., Any], name: str, task: str
+) -> None:
+    text = SEARCH.replace("nas_enabled: true", f"model_name: {name}")
+    (found,) = errors(text)
+    assert "take one of CLS_500, CLS_1k" in found
+    assert f"or set task_type: {TASK_TYPES[task]}" in found
+    right = text.replace("generic_timeseries_classification", TASK_TYPES[task])
+    right = right.replace("frame_size: 64", "frame_size: 64\n  target_variables: [0]")
+    assert load(right).config.training.model_name == name
+    (found,) = errors(right.replace(name, "CLS_1k_NPU")) if task != "audio" else ("set task_type",)
+    assert "set task_type" in found
+
+
+def test_models_of_images_are_refused(errors: Callable[..., Any]) -> None:
+    (found,) = errors(SEARCH.replace("nas_enabled: true", "model_name: Lenet5"))
+    assert "'Lenet5' is for images; here signals are one-dimensional" in found
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [("AD_4k_NPU", "AD_4k"), ("AD_500", "AD_500_NPU"), ("AD_1k_NPU", "AD_1k")],
+)
+def test_ti_s_pages_write_names_with_and_without_npu(
+    load: Callable[..., Any], written: str, known: str
+) -> None:
+    text = SEARCH.replace("nas_enabled: true", f"model_name: {written}")
+    loaded = load(text.replace("_classification", "_anomalydetection"))
+    assert loaded.config.training.model_name == known
+
+
+@pytest.mark.parametrize("task", ["regression", "forecasting", "anomaly"])
+def test_a_search_is_compared_with_a_model_of_its_task(load: Callable[..., Any], task: str) -> None:
+    text = SEARCH.replace("generic_timeseries_classification", TASK_TYPES[task])
+    loaded = load(text)
+    assert loaded.config.training.nas_compare_model in task_models.MODELS_OF[task]
+    assert loaded.provenance["training.nas_compare_model"] == f"baseline of {task}"
 
 
 def test_there_are_forty_feature_presets() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,27 @@ def test_names_that_leave_the_zip(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.parent.glob("evil.csv"))
 
 
+@pytest.mark.parametrize(
+    ("name", "link"), [("../evil.csv", ""), ("/etc/evil.csv", ""), ("classes/up/2.csv", "../x")]
+)
+def test_names_and_links_that_leave_the_tar(tmp_path: Path, name: str, link: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = (tarfile.SYMTYPE, link) if link else (tarfile.REGTYPE, "")
+    with tarfile.open(tmp_path / "set.tgz", "w:gz") as archive:
+        archive.addfile(member, io.BytesIO())
+    message = refused(tmp_path, dataset={"input_data_path": "set.tgz"})
+    assert "leads out of the archive" in message
+
+
+def test_corrupt_tars(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "classes/up/1.csv")
+    data = (tmp_path / "set.tar.gz").read_bytes()
+    (tmp_path / "set.tar.gz").write_bytes(data[: len(data) // 2])
+    dataset = {"input_data_path": "set.tar.gz"}
+    assert "cannot be read as a tar archive" in refused(tmp_path, dataset=dataset)
+
+
 def test_corrupt_zips(tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     write_zip(path, "classes/up/2.csv")
@@ -220,11 +243,11 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     assert "has no folder 'classes'" in refused(tmp_path)
     assert "There is no" in refused(tmp_path, dataset={"input_data_path": "sett"})
-    assert "nothing is downloaded" in refused(
-        tmp_path, dataset={"input_data_path": "https://example.com/set.zip"}
+    assert "other.zip is not here; its address is" in refused(
+        tmp_path, dataset={"input_data_path": "https://example.com/other.zip"}
     )
-    (tmp_path / "set.tar").write_bytes(b"")
-    assert "suffix '.tar'" in refused(tmp_path, dataset={"input_data_path": "set.tar"})
+    (tmp_path / "set.rar").write_bytes(b"")
+    assert "suffix '.rar'" in refused(tmp_path, dataset={"input_data_path": "set.rar"})
 
 
 def test_upsampling_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_windows_hold_the_samples_of_their_recording(tmp_path: Path) -> None:
         assert found
 
 
-def test_text_npy_and_zip_give_the_same_windows(tmp_path: Path) -> None:
+def test_text_npy_and_archives_give_the_same_windows(tmp_path: Path) -> None:
     for kind in ("csv", "npy", "txt"):
         root = tmp_path / kind
         for label in ("down", "up"):
@@ -82,13 +83,20 @@ def test_text_npy_and_zip_give_the_same_windows(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as packed:
         for path in (tmp_path / "csv" / "set").rglob("*.csv"):
             packed.write(path, "top/" + path.relative_to(tmp_path / "csv" / "set").as_posix())
+    with tarfile.open(tmp_path / "zip" / "set.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "csv" / "set", "./top")
     csv, npy, txt = (prepare(tmp_path / kind) for kind in ("csv", "npy", "txt"))
     zipped = prepare(tmp_path / "zip", dataset={"input_data_path": "set.zip"})
     assert same(csv, npy)
     assert same(csv, txt)
     assert same(csv, zipped)
+    assert same(csv, prepare(tmp_path / "zip", dataset={"input_data_path": "set.tar.gz"}))
     assert zipped.manifest["sources"][0]["path"] == "set.zip"
-    assert sorted(p.name for p in archive.parent.iterdir()) == ["config.yaml", "set.zip"]
+    assert sorted(p.name for p in archive.parent.iterdir()) == [
+        "config.yaml",
+        "set.tar.gz",
+        "set.zip",
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", " "])

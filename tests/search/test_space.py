@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import samples
 
+from tinyml_nas.config import load_config
+from tinyml_nas.devices import load_device
 from tinyml_nas.graph import Concat, Conv, network_cost
 from tinyml_nas.search import PRIMITIVES, Genotype, derive
 from tinyml_nas.search.cells.genotype import discretize, first_edge, one_hot
 from tinyml_nas.search.cells.primitives import primitive_op
+from tinyml_nas.search.stage import _space
 
 pytestmark = pytest.mark.fast
 
@@ -129,3 +132,18 @@ def test_contradicting_keys_are_refused():
 def test_genotypes_survive_their_json():
     genotype = uniform(samples.space(), "skip_connect")
     assert Genotype.from_json(genotype.to_json()) == genotype
+
+
+@pytest.mark.parametrize("preset", [None, "default_preset", "forced_soft_npu_preset"])
+def test_a_file_that_keeps_to_the_cpu_keeps_no_rules_of_an_npu(tmp_path, preset):
+    (tmp_path / "config.yaml").write_text(
+        "common: {task_type: arc_fault, target_device: MSPM0G5187}\n"
+        "dataset: {generator: arc_fault}\n"
+        "data_processing_feature_extraction: {frame_size: 32}\n"
+        "training: {nas_enabled: true}\n"
+        f"compilation: {{compile_preset_name: {preset or ''}}}\n"
+    )
+    config = load_config(tmp_path / "config.yaml").config
+    device = load_device(config.common.target_device)
+    space = _space("chain", samples.features((1, 32), 2, 8), config, device, ())
+    assert (space.npu is None) == (preset == "forced_soft_npu_preset")

@@ -23,15 +23,35 @@ class Section(BaseModel):
 
 
 WITHOUT_EFFECT = "x-without-effect"
+ASKED_ANYWAY = "x-asked-anyway"
 
 Ignored = Annotated[
     Any,
     Field(
         description="Accepted for compatibility; has no effect here.",
-        json_schema_extra={WITHOUT_EFFECT: True},
+        json_schema_extra={WITHOUT_EFFECT: "nothing here reads it", ASKED_ANYWAY: [False]},
     ),
 ]
 """The value of a key that other tools read and that changes nothing here."""
+
+
+NO_PLOTS = "goodness-of-fit plots are not drawn; the report says what the data doctor found"
+
+
+def without_effect(
+    reason: str, *, anyway: tuple[Any, ...] = (False,), alias: str | None = None
+) -> Any:
+    """The field of an ``Ignored`` key, with the reason why it changes nothing.
+
+    A value that is empty or one of ``anyway`` asks for what happens in any case.
+    """
+    return Field(
+        default=None,
+        alias=alias,
+        description=f"Without effect here: {reason}.",
+        json_schema_extra={WITHOUT_EFFECT: reason, ASKED_ANYWAY: list(anyway)},
+    )
+
 
 Rate = Annotated[
     float,

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tinyml_nas.config.base import Ignored, Section
+from tinyml_nas.config.base import Ignored, Section, without_effect
+
+DATASETS = "data sets lie beside the YAML, in datasets/ there, or where TINYML_DATASETS says"
+RUNS = "runs go to runs/, or to the folder of --output"
 
 Task = Literal["classification", "regression", "forecasting", "anomaly"]
 
@@ -23,6 +26,15 @@ TASK_OF: dict[str, Task] = {
     "audio_classification": "classification",
 }
 """Every ``task_type`` and what it comes down to."""
+
+OTHER_SIGNALS = {
+    "image_classification": "an image has two",
+    "vision": "an image has two",
+    "radar_classification": "a cloud of radar points is none",
+    "radar": "a cloud of radar points is none",
+}
+"""Tasks and modules of TI's tools that are refused here, and why."""
+
 
 if TYPE_CHECKING:
     TaskType = str
@@ -51,14 +63,20 @@ class Common(Section):
     seed: int = Field(
         default=42, ge=0, le=2**31 - 1, description="The one seed from which all randomness comes."
     )
-    target_machine: Ignored = None
-    verbose_mode: Ignored = None
-    download_path: Ignored = None
-    projects_path: Ignored = None
-    project_path: Ignored = None
-    project_run_path: Ignored = None
-    task_category: Ignored = None
-    generic_model: Ignored = None
+    target_machine: Ignored = without_effect(
+        "the C is for every board with the device", anyway=("evm",)
+    )
+    verbose_mode: Ignored = without_effect(
+        "run.log has everything; --quiet shortens what is shown", anyway=(True,)
+    )
+    download_path: Ignored = without_effect(DATASETS)
+    projects_path: Ignored = without_effect(RUNS)
+    project_path: Ignored = without_effect(RUNS)
+    project_run_path: Ignored = without_effect(RUNS)
+    task_category: Ignored = without_effect("task_type says it")
+    generic_model: Ignored = without_effect(
+        "the layers are always shown, and nothing is encrypted", anyway=(False, True)
+    )
 
     @property
     def task(self) -> Task:

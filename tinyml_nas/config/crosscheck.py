@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
 from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
+from tinyml_nas.config.dataset_presets import DATASET_PRESETS
 from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.processing import COMPLEX, FRAMED, NEEDS_BEFORE, DataProcessing
-from tinyml_nas.config.resolve import FEATURES
-from tinyml_nas.config.search_checks import check_search, exists_beside
+from tinyml_nas.config.processing import (
+    COMPLEX,
+    FEATURES,
+    FRAMED,
+    NEEDS_BEFORE,
+    DataProcessing,
+)
+from tinyml_nas.config.search_checks import check_search
+from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.task_checks import check_task
 from tinyml_nas.config.training import Training
 
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
@@ -30,11 +38,13 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_chain(draft)
     _check_spectrum(draft)
     _check_variables(draft)
+    check_task(draft)
     _check_model(draft)
     check_search(draft, folder)
     _check_quantization(draft)
     _check_rotation(draft)
     _check_voting(draft)
+    _check_compile_preset(draft)
 
 
 def _check_device(draft: Draft) -> None:
@@ -47,10 +57,12 @@ def _check_device(draft: Draft) -> None:
 def _check_source(draft: Draft, folder: Path) -> None:
     data, path = draft.get("dataset", Dataset), "dataset.input_data_path"
     if not (data.input_data_path or "").strip() and data.generator is None:
+        near = did_you_mean(data.dataset_name or "", DATASET_PRESETS)
         draft.error(
             path,
             "dataset: input_data_path is missing: there is nothing to learn from.",
-            hint="name a folder, a zip, a .csv or a .npz, relative to this file",
+            hint=(near and f"{near} That data set is known by name.")
+            or "name a folder, a zip, a .csv or a .npz, relative to this file",
             also=["dataset.generator"],
         )
     elif data.input_data_path is not None and data.generator is not None:
@@ -65,12 +77,19 @@ def _check_source(draft: Draft, folder: Path) -> None:
 
 
 def _check_path(draft: Draft, text: str, folder: Path) -> None:
-    where = draft.where("dataset.input_data_path")
-    if "://" in text:
-        draft.warn(f"dataset.input_data_path is a URL: download it and name the file{where}.")
+    path, data = "dataset.input_data_path", draft.get("dataset", Dataset)
+    if existing(text, folder) is not None:
         return
-    if not exists_beside(folder, text):
-        draft.warn(f"dataset.input_data_path: there is no {text!r} beside the YAML yet{where}.")
+    if not is_address(text):
+        draft.missing(f"{path}: there is no {text!r} beside the YAML yet", path)
+    elif not file_name(text):
+        draft.error(path, f"{path}: the address {text} ends in no name of a file.")
+    elif data.sha256 is None:
+        draft.missing(
+            f"{path}: {text} is not here yet; put it {where_to_put(folder)}, or write its "
+            "dataset.sha256 and it is fetched",
+            path if draft.given(path) else "dataset.dataset_name",
+        )
 
 
 def _check_split(draft: Draft) -> None:
@@ -85,8 +104,10 @@ def _check_split(draft: Draft) -> None:
     if data.split_type != "by_group":
         for key in ("group_by", "split_groups"):
             if getattr(data, key) is not None:
-                places = draft.where(f"dataset.{key}", "dataset.split_type")
-                draft.warn(f"dataset.{key} has no effect without split_type: by_group{places}.")
+                path = f"dataset.{key}"
+                draft.ignored(
+                    f"{path} has no effect without split_type: by_group", path, "dataset.split_type"
+                )
     for key in LISTS:
         if data.split_type == "within_files" and draft.given(f"dataset.{key}"):
             draft.error(
@@ -117,6 +138,9 @@ def _check_frames(draft: Draft) -> None:
         for step in (*features.data_proc_transforms, *features.feat_ext_transform)
         if step in FRAMED
     ]
+    # a window of one sample, all of its variables, is for who writes it
+    if steps == ["SimpleWindow"] and draft.given(f"{FEATURES}.frame_size"):
+        return
     if steps and features.frame_size < 2:
         draft.error(
             f"{FEATURES}.frame_size",
@@ -177,20 +201,21 @@ def _check_variables(draft: Draft) -> None:
     given = features.variables
     count = given if isinstance(given, int) else len(given)
     if expected is not None and count != expected:
-        both = draft.where(f"{FEATURES}.variables", f"{FEATURES}.feature_extraction_name")
         draft.warn(
             f"{FEATURES}: {features.feature_extraction_name} is made for {expected} variables; "
-            f"the {count} that are written win{both}."
+            f"the {count} that are written win",
+            f"{FEATURES}.variables",
+            f"{FEATURES}.feature_extraction_name",
         )
 
 
 def _check_model(draft: Draft) -> None:
-    training = draft.get("training", Training)
+    training, task = draft.get("training", Training), draft.get("common", Common).task
     if training.model_name is None and not training.nas_enabled and training.enable:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, or add nas_enabled: true",
+            hint=f"take one of {', '.join(task_models.models_for(task))}, or add nas_enabled: true",
             also=["training.nas_enabled"],
         )
 
@@ -201,8 +226,8 @@ def _check_quantization(draft: Draft) -> None:
     if training.quantization == 0:
         for path in (method, "training.qat_epochs", "training.calibration"):
             if draft.given(path):
-                both = draft.where(path, "training.quantization")
-                draft.warn(f"{path} has no effect with quantization: 0{both}.")
+                switch = "training.quantization"
+                draft.ignored(f"{path} has no effect with quantization: 0", path, switch)
     elif training.quantization_method == "PTQ" and training.qat_epochs is not None:
         draft.error(
             "training.qat_epochs",
@@ -236,6 +261,10 @@ def _check_rotation(draft: Draft) -> None:
 def _check_voting(draft: Draft) -> None:
     voting, share = draft.get("compilation", Compilation), "compilation.vote_share"
     if voting.vote_share and voting.vote_windows == 1:
-        draft.warn(
-            f"{share} has no effect on a single window: set vote_windows{draft.where(share)}."
-        )
+        draft.ignored(f"{share} has no effect on a single window: set vote_windows", share)
+
+
+def _check_compile_preset(draft: Draft) -> None:
+    path = "compilation.compile_preset_name"
+    if draft.get("compilation", Compilation).compile_preset_name == "compress_npu_layer_data":
+        draft.ignored(f"{path}: no code for an NPU is generated, so no data of its layers", path)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config import names
-from tinyml_nas.config.base import Ignored, Section
+from tinyml_nas.config.base import NO_PLOTS, Ignored, Section, without_effect
 
 SUM_TOLERANCE = 1e-6
+IN_PLACE = "archives are read where they lie and never unpacked"
+FETCHED = "a data set with an address and a sha256 is fetched once, when it is missing"
 
 
 def _three_shares(value: object) -> object:
@@ -89,7 +91,11 @@ class Dataset(Section):
     input_data_path: str | None = Field(
         default=None,
         description="Folder or zip with classes/<label>/*.csv, or one .csv or .npz file with "
-        "labels. Relative to this file.",
+        "labels. Relative to this file. Of an address, the file of that name is looked for beside "
+        "this file and in datasets/ there; with sha256 it is fetched.",
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = Field(
+        default=None, description="SHA-256 of the file that input_data_path names."
     )
     data_dir: str | None = Field(
         default=None, description="Folder of the classes; default: classes."
@@ -129,12 +135,19 @@ class Dataset(Section):
     generator: GeneratorName | None = Field(
         default=None, description="A synthetic signal made on the spot instead of recordings."
     )
-    enable: Ignored = None
-    input_annotation_path: Ignored = None
-    annotation_format: Ignored = None
-    dataset_path: Ignored = None
-    extract_path: Ignored = None
-    max_num_files: Ignored = None
-    dataset_download: Ignored = None
-    dataset_reload: Ignored = None
-    gof_test: Ignored = None
+    enable: Ignored = without_effect(
+        "a run begins with its data; training.enable: false ends it before the training",
+        anyway=(True,),
+    )
+    input_annotation_path: Ignored = without_effect(
+        "annotation_dir and annotation_prefix name the lists of files"
+    )
+    annotation_format: Ignored = without_effect(
+        "the lists of files are plain text", anyway=("univ_ts_json",)
+    )
+    dataset_path: Ignored = without_effect(IN_PLACE)
+    extract_path: Ignored = without_effect(IN_PLACE)
+    max_num_files: Ignored = without_effect("all files are read", anyway=(10_000,))
+    dataset_download: Ignored = without_effect(FETCHED)
+    dataset_reload: Ignored = without_effect(FETCHED)
+    gof_test: Ignored = without_effect(NO_PLOTS)

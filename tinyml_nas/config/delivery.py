@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tinyml_nas.config.base import Ignored, Section
+from tinyml_nas.config.base import Ignored, Section, without_effect
+
+ANY_COMPILER = "the C is source for every compiler, and none of TI's is called"
 
 TAKEN = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
@@ -56,10 +58,12 @@ class Testing(Section):
     parity_vectors: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=32, description="Test windows that must give the same bits on every carrier."
     )
-    skip_train: Ignored = None
-    device_inference: Ignored = None
-    test_data: Ignored = None
-    model_path: Ignored = None
+    skip_train: Ignored = without_effect("a run tests what it has trained; --resume goes on")
+    device_inference: Ignored = without_effect(
+        "the C is proven on emulated cores; export/c/replay is for the board"
+    )
+    test_data: Ignored = without_effect("what is tested is the test split")
+    model_path: Ignored = without_effect("a run tests its own model; `prove RUN` an earlier one")
 
 
 class Compilation(Section):
@@ -90,11 +94,22 @@ class Compilation(Section):
     vote_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0, description="Share of vote_windows that must agree on it; none does: no label."
     )
-    compile_preset_name: Ignored = None
-    keep_libc_files: Ignored = None
-    model_path: Ignored = None
-    compile_output_path: Ignored = None
-    target: Ignored = None
-    target_c_mcpu: Ignored = None
-    cross_compiler: Ignored = None
-    cross_compiler_options: Ignored = None
+    compile_preset_name: (
+        Literal["default_preset", "forced_soft_npu_preset", "compress_npu_layer_data"] | None
+    ) = Field(
+        default=None,
+        description="forced_soft_npu_preset: the CPU alone computes, so that a search keeps no "
+        "rules of the device's NPU.",
+    )
+    keep_libc_files: Ignored = without_effect("the C is always kept", anyway=(False, True))
+    model_path: Ignored = without_effect("the C is that of the run's own model")
+    compile_output_path: Ignored = without_effect("the C goes to export/c in the run's folder")
+    target: Ignored = without_effect(ANY_COMPILER)
+    target_c_mcpu: Ignored = without_effect(ANY_COMPILER)
+    cross_compiler: Ignored = without_effect(ANY_COMPILER)
+    cross_compiler_options: Ignored = without_effect(ANY_COMPILER)
+
+    @property
+    def may_use_npu(self) -> bool:
+        """Whether what is made should also suit the NPU of the device, if it has one."""
+        return self.compile_preset_name != "forced_soft_npu_preset"

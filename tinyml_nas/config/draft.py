@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from tinyml_nas.config.base import Section
 from tinyml_nas.config.problems import Place, Problem
 
 SectionT = TypeVar("SectionT", bound=Section)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to say about keys that were written, which does not stop the run."""
+
+    message: str
+    # "training.nas_epochs"; a whole section, "data_processing"; or none
+    paths: tuple[str, ...] = ()
+    # the keys do nothing, or stand for something else, or name data that are still to come
+    kind: Literal["ignored", "replaced", "remark", "data"] = "remark"
 
 
 @dataclass
@@ -24,7 +35,7 @@ class Draft:
     # keys with a mistake of their own, which the checks of the whole leave alone
     wrong: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def get(self, name: str, model: type[SectionT]) -> SectionT:
         """The section ``name``."""
@@ -67,6 +78,18 @@ class Draft:
         found = [self.places[path].origin for path in paths if path in self.places]
         return f" ({' and '.join(dict.fromkeys(found))})" if found else ""
 
-    def warn(self, message: str) -> None:
-        """Say something that does not stop the run."""
-        self.warnings.append(message)
+    def warn(self, message: str, *paths: str) -> None:
+        """Remark on ``paths``, where they are written behind the words; or a whole sentence."""
+        self.notes.append(Note(f"{message}{self.where(*paths)}." if paths else message, paths))
+
+    def missing(self, message: str, path: str) -> None:
+        """Say that the data of ``path`` are still to come."""
+        self.notes.append(Note(f"{message}{self.where(path)}.", (path,), "data"))
+
+    def ignored(self, message: str, path: str, *because: str) -> None:
+        """Say that ``path`` does nothing, and why: for ``because`` are written as they are."""
+        self.notes.append(Note(f"{message}{self.where(path, *because)}.", (path,), "ignored"))
+
+    def replaced(self, message: str, path: str) -> None:
+        """Say what ``path`` stands for here."""
+        self.notes.append(Note(f"{message}{self.where(path)}.", (path,), "replaced"))

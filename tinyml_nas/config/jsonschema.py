@@ -14,8 +14,8 @@ def config_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     properties = {name: _section_property(schema["properties"][name], name) for name in SECTIONS}
     properties |= {
-        name: {"description": "Accepted for compatibility; has no effect here."}
-        for name in IGNORED_SECTIONS
+        name: {"description": f"Without effect: {reason}."}
+        for name, reason in IGNORED_SECTIONS.items()
     }
     return {
         "$schema": DIALECT,

@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyml_nas.config.common import OTHER_SIGNALS
 from tinyml_nas.config.crosscheck import check_whole
-from tinyml_nas.config.draft import Draft
+from tinyml_nas.config.draft import Draft, Note
+from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.marks import Entry, Items, Mapping, Scalar, Tree, parse
 from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
 from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml
 from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.config.validate import check_section, nearest_section, without_effect
+from tinyml_nas.config.validate import check_section, nearest_section
 from tinyml_nas.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 SET_HINT = "write it like training.training_epochs=5"
+SECTION_HINTS = {
+    "include_files": "one file says everything: write the keys of the others into this one",
+    "byom_compilation": "a run trains, quantizes and exports; its C is in export/c",
+}
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,16 @@ class LoadedConfig:
     """A configuration that is right, what there is to say about it, and where it comes from."""
 
     config: Config
-    warnings: list[str]
+    notes: tuple[Note, ...]
     # "training.nas_epochs" -> "line 12", "preset s", "default", "--set"
     provenance: MappingType[str, str]
+    # the keys that are in the file or in a --set, in its order: "training.nas_epochs"
+    written: tuple[str, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there is to say, a sentence each."""
+        return [note.message for note in self.notes]
 
     def resolved_yaml(self) -> str:
         """The whole configuration as YAML, each value with a comment where it came from."""
@@ -41,12 +54,14 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     tree, problems = _read(path)
     for override in overrides:
         tree = _override(tree, override, problems)
-    draft = Draft(problems=problems)
+    _refuse_others(path, tree)
+    draft = Draft(problems=[problem for problem in problems if not problem.harmless])
+    draft.notes += [Note(f"{p.message[:-1]} ({p.place.origin}).") for p in problems if p.harmless]
     draft.places[""] = tree.place
     sections = _sections(tree, draft)
     for name in SECTIONS:
         _add_section(draft, name, sections.get(name, Mapping({}, draft.place(name))))
-    _warn_without_effect(draft, tree)
+    note_ignored(draft, tree)
     resolve(draft)
     check_whole(draft, path.parent)
     if draft.problems:
@@ -56,7 +71,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         )
         raise InvalidConfig(str(path), ordered)
     config = Config.model_validate({**draft.sections, "path": path})
-    return LoadedConfig(config, draft.warnings, _provenance(draft))
+    written = tuple(path for path in draft.places if path.count(".") == 1)
+    return LoadedConfig(config, tuple(draft.notes), _provenance(draft), written)
 
 
 def _read(path: Path) -> tuple[Mapping, list[Problem]]:
@@ -112,6 +128,33 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> Problem:
     return Problem(place, "The file is not UTF-8 text.", "save it as UTF-8")
 
 
+def _refuse_others(path: Path, tree: Mapping) -> None:
+    """Raise for a file that is for another product, or is no configuration of a run at all.
+
+    One error alone: what else may be wrong in it is beside the point.
+    """
+    common = tree.entries.get("common")
+    keys = common.value.entries if common and isinstance(common.value, Mapping) else {}
+    for key in ("task_type", "target_module"):
+        value = keys[key].value if key in keys else None
+        if isinstance(value, Scalar) and (what := OTHER_SIGNALS.get(value.text.lower())):
+            message = (
+                f"common.{key}: {value.text} is not supported, because this product is for "
+                f"one-dimensional signals, and {what}."
+            )
+            hint = (
+                "TI's tinyml-tensorlab runs it; here the tasks are those of time series and sound"
+            )
+            raise InvalidConfig(str(path), [Problem(value.place, message, hint)])
+    known = (*SECTIONS, *IGNORED_SECTIONS)
+    if tree.entries and not any(name in known or nearest_section(name) for name in tree.entries):
+        message = (
+            f"This is no configuration of a run: it has none of the sections {', '.join(SECTIONS)}."
+        )
+        hint = "if it is the model_config of another file, run that other file: see docs/from-ti.md"
+        raise InvalidConfig(str(path), [Problem(tree.place, message, hint)])
+
+
 def _override(tree: Mapping, override: str, problems: list[Problem]) -> Mapping:
     """``tree`` with one ``--set`` in it."""
     key, equals, text = override.partition("=")
@@ -165,7 +208,7 @@ def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
         if name not in SECTIONS:
             near = nearest_section(name)
             misspelt += near or ""
-            hint = near or f"the sections are {', '.join(SECTIONS)}"
+            hint = near or SECTION_HINTS.get(name) or f"the sections are {', '.join(SECTIONS)}"
             draft.problems.append(Problem(entry.key, f"{name!r} is not a known section.", hint))
             continue
         draft.places[name] = entry.key
@@ -201,7 +244,7 @@ def _add_section(draft: Draft, name: str, tree: Mapping) -> None:
     for key, entry in tree.entries.items():
         _note(draft, f"{name}.{key}", entry)
     section_is_there = name in draft.places
-    tree = Mapping(tree.entries, draft.place(name))
+    tree = without_unread(draft, name, Mapping(tree.entries, draft.place(name)))
     checked = check_section(name, tree)
     draft.sections[name] = checked.model
     draft.wrong |= {f"{name}.{key}" for key in checked.dropped}
@@ -218,25 +261,6 @@ def _note(draft: Draft, path: str, entry: Entry) -> None:
 
 def _is_written(tree: Tree) -> bool:
     return not isinstance(tree, Scalar) or tree.text != ""
-
-
-def _warn_without_effect(draft: Draft, tree: Mapping) -> None:
-    """One warning for everything that is accepted and changes nothing."""
-    found = [
-        f"{name} ({entry.key.origin})"
-        for name, entry in tree.entries.items()
-        if name in IGNORED_SECTIONS
-    ]
-    for name, model in SECTIONS.items():
-        section = tree.entries.get(name)
-        entries = section.value.entries if section and isinstance(section.value, Mapping) else {}
-        found += [
-            f"{name}.{key} ({entry.key.origin})"
-            for key, entry in entries.items()
-            if without_effect(model, key)
-        ]
-    if found:
-        draft.warn(f"Accepted without effect: {', '.join(found)}.")
 
 
 def _provenance(draft: Draft) -> dict[str, str]:

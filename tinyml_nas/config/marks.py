@@ -130,13 +130,14 @@ class _Builder:
             elif key.value == "<<" and key.style is None:
                 merged = _merge(value) | merged
             elif key.value in entries:
-                first = entries[key.value].key
+                first = entries[key.value]
                 self.problems.append(
                     Problem(
                         place,
                         f"The key {key.value!r} is written twice.",
                         hint="keep one of the two",
-                        related=((first, "the first one is here"),),
+                        related=((first.key, "the first one is here"),),
+                        harmless=plain(first.value) == plain(value),
                     )
                 )
             else:

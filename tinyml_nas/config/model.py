@@ -23,7 +23,10 @@ SECTIONS: dict[str, type[Section]] = {
     "compilation": Compilation,
 }
 REQUIRED_SECTIONS = ("common", "dataset", "data_processing_feature_extraction", "training")
-IGNORED_SECTIONS = ("data_processing",)
+IGNORED_SECTIONS = {
+    "data_processing": "data_processing_feature_extraction is read, here as in TI's tools"
+}
+"""Sections of older files, and why they change nothing."""
 
 
 class Config(Section):

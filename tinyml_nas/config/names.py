@@ -70,14 +70,6 @@ LATER_MODELS = {
 }
 """How the names of models begin that belong to tasks of a later release."""
 
-LATER_TASKS = {
-    "image_classification": "images",
-    "radar_classification": "radar",
-    "vision": "images",
-    "radar": "radar",
-}
-"""Tasks and modules of a later release."""
-
 NAS_KEYS = (
     "nas_layers",
     "nas_nodes_per_layer",

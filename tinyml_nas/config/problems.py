@@ -52,6 +52,8 @@ class Problem:
     message: str
     hint: str | None = None
     related: tuple[tuple[Place, str], ...] = ()
+    # worth a word, but not in the way of a run
+    harmless: bool = False
 
 
 def printable(text: str) -> str:

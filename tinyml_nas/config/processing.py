@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from tinyml_nas.config.base import Count, Ignored, Rate, Section, listed
+from tinyml_nas.config.base import (
+    NO_PLOTS,
+    Count,
+    Ignored,
+    Rate,
+    Section,
+    listed,
+    without_effect,
+)
+
+FEATURES = "data_processing_feature_extraction"
+"""The name of the section."""
+FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
+
 
 Step = Literal[
     "WINDOWING",
@@ -94,9 +107,25 @@ Variables = Annotated[
 ]
 
 
+def _columns(value: Any) -> Any:
+    """A list of columns; a number in quotes is a number."""
+    items = (value,) if isinstance(value, int) else listed(value)
+    if not isinstance(items, list | tuple):
+        return value
+    return tuple(int(i) if isinstance(i, str) and i.strip().isdecimal() else i for i in items)
+
+
 Targets = Annotated[
     tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
-    BeforeValidator(listed),
+    BeforeValidator(_columns),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["integer", "string", "null"], "minimum": 0},
+                {"type": "array", "items": {"type": ["integer", "string"]}},
+            ]
+        }
+    ),
 ]
 
 
@@ -204,8 +233,12 @@ class DataProcessing(Section):
         description="Class to lowest and highest gain: each training frame is multiplied by a "
         "random one between them.",
     )
-    nn_for_feature_extraction: Ignored = None
-    store_feat_ext_data: Ignored = None
-    feat_ext_store_dir: Ignored = None
-    dont_train_just_feat_ext: Ignored = None
-    gof_test: Ignored = None
+    nn_for_feature_extraction: Ignored = without_effect(
+        "features are computed, and the network learns from them"
+    )
+    store_feat_ext_data: Ignored = without_effect(FEATURES_KEPT)
+    feat_ext_store_dir: Ignored = without_effect(FEATURES_KEPT)
+    dont_train_just_feat_ext: bool = Field(
+        default=False, description="As training.enable: false: the run ends before the training."
+    )
+    gof_test: Ignored = without_effect(NO_PLOTS)

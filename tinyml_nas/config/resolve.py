@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config import names
+from tinyml_nas.config import names, task_models
+from tinyml_nas.config.common import TASK_OF, Common
+from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
-from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.processing import FEATURES, DataProcessing
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
-FEATURES = "data_processing_feature_extraction"
+GPUS = "training.num_gpus"
+SOUND = ("audio_classification", "audio")
+PATIENCE = 10
+"""Epochs without a better score after which ``early_stopping`` alone ends a training."""
 
 
 def resolve(draft: Draft) -> None:
     """Fill in every preset and replace every name by what it stands for."""
+    resolve_dataset(draft)
     _resolve_features(draft)
     _resolve_search(draft)
+    _resolve_compare_model(draft)
     _resolve_model(draft, "model_name")
     _resolve_model(draft, "nas_compare_model")
     _resolve_bits(draft)
-    if draft.get("training", Training).num_gpus == 0:
-        draft.fill("training", {"training_device": "cpu"}, "num_gpus 0")
+    _resolve_training(draft)
 
 
 def _resolve_features(draft: Draft) -> None:
@@ -31,7 +37,7 @@ def _resolve_features(draft: Draft) -> None:
         draft.fill(FEATURES, dict(preset.values), f"preset {name}")
     elif name in LATER_PRESETS:
         later = LATER_PRESETS[name]
-        draft.error(path, f"{path}: the preset {name!r} is not supported yet: it is for {later}.")
+        draft.error(path, f"{path}: the preset {name!r} is for {later}, not for this task.")
     elif name is not None and not name.startswith("Custom_"):
         hint = did_you_mean(name, FEATURE_PRESETS) or "`info presets` lists the presets"
         draft.error(path, f"{path}: there is no preset {name!r}.", hint=hint)
@@ -59,8 +65,9 @@ def _resolve_search(draft: Draft) -> None:
         path = f"training.{key}"
         if of_cells and draft.given(path) and getattr(training, key) != value:
             draft.warn(
-                f"{path} = {getattr(training, key)} wins over {value} of nas_model_size {size}"
-                f"{draft.where(path, 'training.nas_model_size')}."
+                f"{path} = {getattr(training, key)} wins over {value} of nas_model_size {size}",
+                path,
+                "training.nas_model_size",
             )
     draft.fill("training", dict(preset), f"preset {size}")
 
@@ -73,17 +80,66 @@ def _resolve_model(draft: Draft, key: str) -> None:
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
+    if (found := task_models.model_of_task(name)) is not None:
+        _check_task(draft, path, *found)
+        if found[1] != name:
+            draft.replace("training", key, found[1], f"for {name}")
+        return
     own = names.own_model(name)
     near = own or names.nearest_model(name)
     if near is None:
         _report_unknown_model(draft, path, name)
-    elif near != name:
+        return
+    _check_task(draft, path, "classification", name)
+    if near != name:
         draft.replace("training", key, near, f"for {name}")
         if own is None:
-            draft.warn(
+            draft.replaced(
                 f"{path}: {name!r} is not in this zoo; {near} is nearest in size and takes its "
-                f"place{draft.where(path)}."
+                "place",
+                path,
             )
+
+
+def _check_task(draft: Draft, path: str, task: str, name: str) -> None:
+    """Report a model of ``task`` where the run has another one."""
+    common = draft.get("common", Common)
+    fits = common.task_type == "audio_classification" if task == "audio" else common.task == task
+    if fits or "common.task_type" in draft.wrong:
+        return
+    task_type = next(known for known, of in (*TASK_OF.items(), SOUND) if of == task)
+    draft.error(
+        path,
+        f"{path}: the model {name!r} is for {'sound' if task == 'audio' else task}, and "
+        f"task_type is {common.task_type}.",
+        hint=f"take one of {', '.join(task_models.models_for(common.task))}, or set task_type: "
+        f"{task_type}",
+        also=["common.task_type"],
+    )
+
+
+def _resolve_compare_model(draft: Draft) -> None:
+    """The baseline of a search is a model of its task, where none is named."""
+    task = draft.get("common", Common).task
+    if task in task_models.BASELINE_OF:
+        baseline = {"nas_compare_model": task_models.BASELINE_OF[task]}
+        draft.fill("training", baseline, f"baseline of {task}")
+
+
+def _resolve_training(draft: Draft) -> None:
+    """Switches of TI's files that stand for another key here."""
+    training, features = draft.get("training", Training), draft.get(FEATURES, DataProcessing)
+    if training.num_gpus == 0:
+        draft.fill("training", {"training_device": "cpu"}, "num_gpus 0")
+    elif training.num_gpus > 1:
+        draft.replaced(f"training.num_gpus: one of {training.num_gpus} GPUs trains", GPUS)
+    if features.dont_train_just_feat_ext:
+        draft.replace("training", "enable", False, "dont_train_just_feat_ext")
+    patience = training.early_stopping_patience
+    if training.early_stopping is False and patience is not None:
+        draft.replace("training", "early_stopping_patience", None, "early_stopping false")
+    elif training.early_stopping and patience is None:
+        draft.fill("training", {"early_stopping_patience": PATIENCE}, "early_stopping")
 
 
 def _check_search_name(draft: Draft, name: str) -> None:
@@ -98,14 +154,15 @@ def _check_search_name(draft: Draft, name: str) -> None:
 
 
 def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
-    if (later := names.later_model(name)) is None:
-        hint = did_you_mean(name, names.model_names()) or "`info models` lists the models"
+    if (kind := names.later_model(name)) is None:
+        hint = did_you_mean(name, task_models.known_names()) or "`info models` lists the models"
         draft.error(path, f"{path}: there is no model {name!r}.", hint=hint)
-    elif "common.task_type" not in draft.wrong:
+    else:
+        models = ", ".join(task_models.models_for(draft.get("common", Common).task))
         draft.error(
             path,
-            f"{path}: the model {name!r} is for {later}, which comes with a later release.",
-            hint=f"for a classification take one of {', '.join(names.NOMINAL_PARAMETERS)}",
+            f"{path}: the model {name!r} is for {kind}; here signals are one-dimensional.",
+            hint=f"take one of {models}",
         )
 
 
@@ -114,5 +171,5 @@ def _resolve_bits(draft: Draft) -> None:
     for key in ("quantization_weight_bitwidth", "quantization_activation_bitwidth"):
         if getattr(training, key) != 8:
             path = f"training.{key}"
-            draft.warn(f"{path}: this release quantizes to 8 bits{draft.where(path)}.")
+            draft.replaced(f"{path}: this release quantizes to 8 bits", path)
             draft.replace("training", key, 8, "the only width of this release")

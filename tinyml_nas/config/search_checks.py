@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinyml_nas.config import names
-from tinyml_nas.config.draft import Draft
+from tinyml_nas.config.draft import Draft, Note
+from tinyml_nas.config.sources import exists_beside
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
@@ -66,14 +67,6 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def exists_beside(folder: Path, text: str) -> bool:
-    """Whether ``text`` names something there is, seen from ``folder``."""
-    try:
-        return (folder / os.path.expanduser(text)).exists()
-    except (OSError, ValueError):  # a name that no file system takes
-        return False
-
-
 def is_file_beside(folder: Path, text: str) -> bool:
     """Whether ``text`` names a file, seen from ``folder``."""
     return exists_beside(folder, text) and (folder / os.path.expanduser(text)).is_file()
@@ -83,20 +76,22 @@ def _warn_switched_off(draft: Draft) -> None:
     keys = [path for path in draft.places if path.startswith("training.nas_") and path != SWITCH]
     if keys := [path for path in keys if path.count(".") == 1]:
         listed = ", ".join(f"{path}{draft.where(path)}" for path in keys)
-        draft.warn(f"Without nas_enabled: true these have no effect: {listed}.")
+        message = f"Without nas_enabled: true these have no effect: {listed}."
+        draft.notes.append(Note(message, tuple(keys), "ignored"))
 
 
 def _warn_silent(draft: Draft) -> None:
     """One warning for all keys that this search does not read."""
     training = draft.get("training", Training)
-    found = [
-        f"training.{key} ({draft.places[f'training.{key}'].origin}, {reader})"
+    found = {
+        f"training.{key}": f"training.{key} ({draft.places[f'training.{key}'].origin}, {reader})"
         for key, reader in silent_keys(training)
         if draft.given(f"training.{key}")
-    ]
+    }
     if found:
         strategy = training.nas_search_strategy
-        draft.warn(f"Without effect in a search by {strategy}: {', '.join(found)}.")
+        message = f"Without effect in a search by {strategy}: {', '.join(found.values())}."
+        draft.notes.append(Note(message, tuple(found), "ignored"))
 
 
 def _check_space(draft: Draft) -> None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from tinyml_nas.config import names
 from tinyml_nas.config.base import (
+    NO_PLOTS,
     Count,
     Fraction,
     Ignored,
@@ -16,8 +17,15 @@ from tinyml_nas.config.base import (
     Seconds,
     Section,
     listed,
+    without_effect,
 )
+from tinyml_nas.config.common import RUNS
 from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
+
+ONE_PROCESS = "one process trains"
+SAME_BITS = "every layer has the bits of quantization_weight_bitwidth"
+ON_DEVICE = "the C infers; it does not train on the device"
+PLAIN_TORCH = "a training is the same float32 arithmetic everywhere, without torch.compile and AMP"
 
 if TYPE_CHECKING:
     StrategyName = str
@@ -81,8 +89,11 @@ class Training(Section):
     class_weights: Literal["balanced", "none"] = Field(
         default="balanced", description="Whether rare classes weigh more in the loss."
     )
+    early_stopping: bool | None = Field(
+        default=None, description="true: a patience of 10 where none is written; false: never stop."
+    )
     early_stopping_patience: Count | None = Field(
-        default=None, description="Stop after so many epochs without a better validation accuracy."
+        default=None, description="Stop after so many epochs without a better validation score."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Share of the target that is spread over all classes."
@@ -195,32 +206,45 @@ class Training(Section):
     nas_compare_model: str | None = Field(
         default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
     )
-    num_last_epochs: Ignored = None
-    distributed: Ignored = None
-    training_master_port: Ignored = None
-    lambda_reg: Ignored = None
-    ignored_model_config: Ignored = Field(default=None, alias="model_config")
-    model_spec: Ignored = None
-    augment_config: Ignored = None
-    dataset_loader: Ignored = None
-    auto_quantization: Ignored = None
-    autoquant_tolerance_classification: Ignored = None
-    autoquant_tolerance_regression: Ignored = None
-    autoquant_tolerance_forecasting: Ignored = None
-    autoquant_tolerance_anomaly: Ignored = None
-    partial_quantization: Ignored = None
-    output_int: Ignored = None
-    run_quant_train_only: Ignored = None
-    dual_op: Ignored = None
-    load_saved_model: Ignored = None
-    ondevice_training: Ignored = None
-    trainable_layers_from_last: Ignored = None
-    export_samples_per_class: Ignored = None
-    compile_model: Ignored = None
-    native_amp: Ignored = None
-    pretrained_checkpoint_path: Ignored = None
-    train_output_path: Ignored = None
-    training_backend: Ignored = None
-    model_training_id: Ignored = None
-    gof_test: Ignored = None
-    epochs: Ignored = None
+    num_last_epochs: Ignored = without_effect(
+        "no schedule has a last phase of its own, here as in TI's tools", anyway=(5,)
+    )
+    distributed: Ignored = without_effect(ONE_PROCESS)
+    training_master_port: Ignored = without_effect(ONE_PROCESS)
+    momentum: Ignored = without_effect("sgd has a momentum of 0.9", anyway=(0.9,))
+    lambda_reg: Ignored = without_effect("weight_decay is the one pull on the weights")
+    ignored_model_config: Ignored = without_effect(
+        "a model of the zoo has the shape of its name, here as in TI's tools", alias="model_config"
+    )
+    model_spec: Ignored = without_effect("Python files that a YAML names are never run")
+    augment_config: Ignored = without_effect("training.augmentation says what is drawn at random")
+    dataset_loader: Ignored = without_effect(
+        "task_type says how the data are read", anyway=("GenericTSDataset",)
+    )
+    auto_quantization: Ignored = without_effect(SAME_BITS)
+    autoquant_tolerance_classification: Ignored = without_effect(SAME_BITS)
+    autoquant_tolerance_regression: Ignored = without_effect(SAME_BITS)
+    autoquant_tolerance_forecasting: Ignored = without_effect(SAME_BITS)
+    autoquant_tolerance_anomaly: Ignored = without_effect(SAME_BITS)
+    partial_quantization: Ignored = without_effect(
+        "the integer model has no float layers: all of them are quantized"
+    )
+    output_int: Ignored = without_effect(
+        "the C gives the int8 outputs, and beside them what they mean", anyway=(False, True)
+    )
+    run_quant_train_only: Ignored = without_effect("quantization starts from the run's own network")
+    dual_op: Ignored = without_effect("a network has one output")
+    load_saved_model: Ignored = without_effect("a pickle can run code, so none is loaded")
+    ondevice_training: Ignored = without_effect(ON_DEVICE)
+    trainable_layers_from_last: Ignored = without_effect(ON_DEVICE, anyway=(1,))
+    export_samples_per_class: Ignored = without_effect(ON_DEVICE, anyway=([10, 10, 10],))
+    compile_model: Ignored = without_effect(PLAIN_TORCH)
+    native_amp: Ignored = without_effect(PLAIN_TORCH)
+    pretrained_checkpoint_path: Ignored = without_effect("a training starts from its seed")
+    train_output_path: Ignored = without_effect(RUNS)
+    training_backend: Ignored = without_effect("torch trains", anyway=("pytorch", "torch"))
+    model_training_id: Ignored = without_effect("model_name names the model")
+    gof_test: Ignored = without_effect(NO_PLOTS)
+    epochs: Ignored = without_effect(
+        "training_epochs sets the number of epochs, here as in TI's tools"
+    )

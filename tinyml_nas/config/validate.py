@@ -15,8 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tinyml_nas.config import names
-from tinyml_nas.config.base import WITHOUT_EFFECT, Section
+from tinyml_nas.config.base import ASKED_ANYWAY, WITHOUT_EFFECT, Section
 from tinyml_nas.config.marks import Items, Mapping, Scalar, Tree, plain
 from tinyml_nas.config.model import SECTIONS
 from tinyml_nas.config.problems import Place, Problem
@@ -50,11 +49,22 @@ def field_names(model: type[BaseModel]) -> dict[str, str]:
     return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
-def without_effect(model: type[BaseModel], key: str) -> bool:
-    """Whether ``key`` is only accepted, and changes nothing."""
+def without_effect(model: type[BaseModel], key: str) -> str | None:
+    """The reason why ``key`` changes nothing; None for a key that does something."""
+    reason = _extra(model, key).get(WITHOUT_EFFECT)
+    return None if reason is None else str(reason)
+
+
+def asks_for_what_happens(model: type[BaseModel], key: str, value: object) -> bool:
+    """Whether ``value`` of a key without effect is what this product does in any case."""
+    anyway = _extra(model, key).get(ASKED_ANYWAY)
+    return value in (None, "", [], {}) or (isinstance(anyway, list) and value in anyway)
+
+
+def _extra(model: type[BaseModel], key: str) -> dict[str, Any]:
     name = field_names(model).get(key)
     extra = model.model_fields[name].json_schema_extra if name else None
-    return isinstance(extra, dict) and WITHOUT_EFFECT in extra
+    return extra if isinstance(extra, dict) else {}
 
 
 def leaf_types(annotation: Any) -> tuple[Any, ...]:
@@ -134,7 +144,7 @@ def _known_keys(section: str, path: tuple[int | str, ...]) -> list[str]:
         leaves = leaf_types(model.model_fields[name].annotation) if name else ()
         nested = [m for m in leaves if _is_model(m)]
         model = nested[0] if nested else model
-    return sorted(field_names(model), key=lambda key: without_effect(model, key))
+    return sorted(field_names(model), key=lambda key: without_effect(model, key) is not None)
 
 
 def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo:
@@ -172,17 +182,6 @@ def _reason(error: ErrorDetails, annotation: Any, shown: str) -> tuple[str, str 
     ), None
 
 
-def _later(path: str, text: str) -> str | None:
-    kind = (
-        names.LATER_TASKS.get(text)
-        if path in ("common.task_type", "common.target_module")
-        else None
-    )
-    if kind is None:
-        return None
-    return f"{text!r} is not supported yet: {kind} comes with a later release."
-
-
 def _shown(tree: Tree) -> str:
     if isinstance(tree, Scalar):
         return repr(tree.text[:60]) if tree.value is not None else "nothing"
@@ -200,9 +199,6 @@ def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
         return _unknown_key(inside, word, place, _known_keys(section, location[:-1]))
     found, keys = _find(tree, location)
     path = f"{section}.{keys}"
-    text = found.text if isinstance(found, Scalar) else ""
-    if later := _later(path, text):
-        return Problem(found.place, f"{path}: {later}")
     field = _field(SECTIONS[section], location)
     reason, hint = _reason(error, field.annotation, _shown(found))
     return Problem(found.place, f"{path}: {reason}.", hint or field.description)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,14 @@ from tinyml_nas.console import Console
 from tinyml_nas.data.anomalies import normal_first
 from tinyml_nas.data.checks import check_no_leak, check_sides
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
+from tinyml_nas.data.fetch import located
 from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.series import chosen_columns, read_series
 from tinyml_nas.data.single import read_single
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
+from tinyml_nas.data.tree import is_archive
 from tinyml_nas.data.windows import cut, framing, process, shifted
 from tinyml_nas.errors import ConfigError, DataError
 
@@ -28,7 +28,7 @@ from tinyml_nas.errors import ConfigError, DataError
 def prepare_data(config: Config, console: Console) -> DataSplits:
     """The windows of the three sides, checked for leaks, and the manifest."""
     kind, task = config.dataset.split_type, config.common.task
-    data = process(drop_copies(load_recordings(config)), config)
+    data = process(drop_copies(load_recordings(config, console)), config)
     if task == "anomaly":
         data = normal_first(data, config)
     frame = framing(config, data)
@@ -68,8 +68,8 @@ def _class_counts(splits: DataSplits) -> dict[Side, list[int]]:
     }
 
 
-def load_recordings(config: Config) -> RecordingSet:
-    """All recordings of the data set that the YAML names."""
+def load_recordings(config: Config, console: Console | None = None) -> RecordingSet:
+    """All recordings of the data set that the YAML names; ``console`` shows what is fetched."""
     dataset = config.dataset
     if dataset.generator is not None:
         return _generated(dataset.generator, config)
@@ -78,11 +78,11 @@ def load_recordings(config: Config) -> RecordingSet:
             "The configuration names no data.",
             hint="Set dataset.input_data_path to a folder, a .zip, a .csv or an .npz file.",
         )
-    path = _existing(dataset.input_data_path, config.path.parent)
+    path = located(config, console or Console(quiet=True))
     suffix = path.suffix.lower()
     if config.common.task in ("regression", "forecasting") and suffix not in PICKLES:
         return read_series(path, config)
-    if path.is_dir() or suffix == ".zip":
+    if path.is_dir() or is_archive(path):
         return read_layout(path, config)
     if suffix in (".csv", ".npz"):
         return read_single(path, config)
@@ -93,7 +93,7 @@ def load_recordings(config: Config) -> RecordingSet:
         )
     raise DataError(
         f"{path} has the suffix {suffix!r}, which is not read here.",
-        hint="Use a folder, a .zip, a .csv or an .npz file.",
+        hint="Use a folder, a .zip, a .tar.gz, a .csv or an .npz file.",
     )
 
 
@@ -110,25 +110,6 @@ def _generated(name: str, config: Config) -> RecordingSet:
             hint="take another generator, or another common.task_type",
         )
     return chosen_columns(data, config)
-
-
-def _existing(text: str, folder: Path) -> Path:
-    """The path of the data set; relative paths start at the YAML's folder."""
-    if "://" in text:
-        raise DataError(
-            f"dataset.input_data_path is the address {text}; nothing is downloaded here.",
-            hint="Download and check it yourself, then name the file.",
-        )
-    path = folder / os.path.expanduser(text)
-    if not path.exists():
-        beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(
-            f"There is no data at {path.absolute()}.{guess}",
-            hint="dataset.input_data_path is relative to the folder of the YAML file.",
-        )
-    return path
 
 
 def _left_out(data: RecordingSet, segments: list[Segment]) -> list[str]:

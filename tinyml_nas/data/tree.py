@@ -1,11 +1,12 @@
-"""A folder or a zip as one thing: sorted relative names and the bytes behind them.
+"""A folder or an archive as one thing: sorted relative names and the bytes behind them.
 
-Nothing is ever written: a zip is read in memory.  Names that lead out of the archive, links and
-encrypted members are refused before anything is read.
+Nothing is ever written: an archive is read in memory.  Names that lead out of it, links and
+encrypted members are refused.
 """
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from tinyml_nas.errors import DataError
 
 LARGEST_UNPACKED_BYTES = 4 * 1024**3
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 LINK_MODE = 0o120000
 TYPE_MASK = 0o170000
 
@@ -85,36 +87,20 @@ class ZipTree(Tree):
         for member in members:
             self._check(member)
         if sum(member.file_size for member in members) > LARGEST_UNPACKED_BYTES:
-            raise DataError(
-                f"{path} unpacks to more than {LARGEST_UNPACKED_BYTES // 1024**3} GiB.",
-                hint="Unpack it yourself and name the folder in dataset.input_data_path.",
-            )
+            raise _too_large(path)
         self._files = sorted(
             m.filename for m in members if not m.is_dir() and not _hidden(m.filename)
         )
-        self._folders = self._find_folders([m.filename for m in members])
+        self._folders = _find_folders([m.filename for m in members])
 
     def _check(self, member: zipfile.ZipInfo) -> None:
         name = member.orig_filename
-        path = PurePosixPath(name)
-        unsafe = (
-            path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name
-        )
-        if unsafe or member.external_attr >> 16 & TYPE_MASK == LINK_MODE:
-            raise DataError(
-                f"{self.path} holds {name!r}, a link or a name that leads out of the archive.",
-                hint="Pack the data set again, with plain relative names.",
-            )
+        if _leads_out(name) or member.external_attr >> 16 & TYPE_MASK == LINK_MODE:
+            raise _unsafe(self.path, name)
         if member.flag_bits & 1:
             raise DataError(
                 f"{self.path} is encrypted ({name}).", hint="Pack it again without a password."
             )
-
-    @staticmethod
-    def _find_folders(names: list[str]) -> list[str]:
-        explicit = {name.rstrip("/") for name in names if name.endswith("/")}
-        parents = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-        return sorted(name for name in (explicit | parents) - {"."} if not _hidden(name))
 
     def names(self) -> list[str]:
         return self._files
@@ -130,6 +116,78 @@ class ZipTree(Tree):
                 f"{name} in {self.path} is damaged: {error}.",
                 hint="Copy or download the archive again.",
             ) from None
+
+
+class TarTree(Tree):
+    """A tar archive, compressed or not, read once: it has no index to read members by."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._bytes: dict[str, bytes] = {}
+        self._size = 0
+        names = []
+        try:
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    name = member.name.removeprefix("./") + "/" * member.isdir()
+                    names.append(name)
+                    self._take(archive, member, name)
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise DataError(
+                f"{path} cannot be read as a tar archive: {error}.",
+                hint="Copy or download the archive again.",
+            ) from None
+        self._folders = _find_folders([name for name in names if name not in ("./", "/")])
+
+    def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
+        if _leads_out(name) or not (member.isfile() or member.isdir()):
+            raise _unsafe(self.path, member.name)
+        self._size += member.size
+        if self._size > LARGEST_UNPACKED_BYTES:
+            raise _too_large(self.path)
+        file = archive.extractfile(member)
+        if file is not None and not _hidden(name):
+            self._bytes[name] = file.read()
+
+    def names(self) -> list[str]:
+        return sorted(self._bytes)
+
+    def folders(self) -> list[str]:
+        return self._folders
+
+    def read(self, name: str) -> bytes:
+        return self._bytes[name]
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a member's name would lie elsewhere than in its archive, on any system."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or bool(set(name) & set("\\:\0"))
+
+
+def _unsafe(path: Path, name: str) -> DataError:
+    return DataError(
+        f"{path} holds {name!r}, a link or a name that leads out of the archive.",
+        hint="Pack the data set again, with plain relative names.",
+    )
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(
+        f"{path} unpacks to more than {LARGEST_UNPACKED_BYTES // 1024**3} GiB.",
+        hint="Unpack it yourself and name the folder in dataset.input_data_path.",
+    )
+
+
+def _find_folders(names: list[str]) -> list[str]:
+    explicit = {name.rstrip("/") for name in names if name.endswith("/")}
+    parents = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    return sorted(name for name in (explicit | parents) - {"."} if not _hidden(name))
+
+
+def is_archive(path: Path) -> bool:
+    """Whether ``path`` is called like an archive that can be read."""
+    return path.name.lower().endswith((".zip", *TARS))
 
 
 class SubTree(Tree):
@@ -180,4 +238,6 @@ def whole_tree(path: Path) -> Tree:
 
 
 def _opened(path: Path) -> Tree:
-    return ZipTree(path) if path.is_file() else FolderTree(path)
+    if not path.is_file():
+        return FolderTree(path)
+    return TarTree(path) if path.name.lower().endswith(TARS) else ZipTree(path)

@@ -44,7 +44,7 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     """
     processing = config.data_processing_feature_extraction
     length, stride = processing.frame_size, processing.stride_size
-    if length == WHOLE_RECORDING:
+    if length == WHOLE_RECORDING and "SimpleWindow" not in processing.data_proc_transforms:
         length = _common_length(data)
     of_frames = stride != STRIDE_NOT_SET and processing.window_count == 1
     if "SimpleWindow" not in processing.data_proc_transforms and not of_frames:

@@ -171,8 +171,8 @@ def _space(
     if features.task == "anomaly":
         return AutoencoderSpace(shape, extra)
     if name == "chain":
-        positional = features.targets is not None
-        return ChainSpace(shape, outputs, device.npu, extra, positional)
+        npu = device.npu if config.compilation.may_use_npu else None
+        return ChainSpace(shape, outputs, npu, extra, positional=features.targets is not None)
     from tinyml_nas.search.settings import space_from_config
     from tinyml_nas.search.spaces.cells import CellSpace
 

@@ -1,0 +1,61 @@
+"""Where a data set lies: the path of the YAML, or the file that an address names, looked for here.
+
+An address is never a reason to ask the network while a configuration is read.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+STORE = "datasets"
+STORE_VARIABLE = "TINYML_DATASETS"
+"""Environment variable with the folder that serves all YAMLs as ``datasets/`` beside each."""
+
+TI_SERVER = "software-dl.ti.com"
+
+
+def is_address(text: str) -> bool:
+    """Whether ``input_data_path`` is an address of the network."""
+    return "://" in text
+
+
+def file_name(address: str) -> str:
+    """Name of the file that an address ends in; empty where it names none."""
+    name = PurePosixPath(unquote(urlsplit(address).path)).name
+    return "" if name in ("", ".", "..") or set(name) & set('\\:"<>|?*\0') else name
+
+
+def store(folder: Path) -> Path:
+    """The folder that fetched data sets go to, for a YAML in ``folder``."""
+    written = os.environ.get(STORE_VARIABLE, "").strip()
+    return Path(written).expanduser() if written else folder / STORE
+
+
+def exists_beside(folder: Path, text: str) -> bool:
+    """Whether ``text`` names something there is, seen from ``folder``."""
+    try:
+        return (folder / os.path.expanduser(text)).exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
+
+
+def where_to_put(folder: Path) -> str:
+    """The places of ``existing`` in words, for a YAML in ``folder``."""
+    inside = "datasets/ there" if store(folder) == folder / STORE else str(store(folder))
+    return f"beside the YAML or into {inside}"
+
+
+def existing(text: str, folder: Path) -> Path | None:
+    """The data of ``input_data_path`` if they are on this machine, for a YAML in ``folder``.
+
+    For an address that is a file of its name beside the YAML or in the store, or a folder of that
+    name, unpacked.
+    """
+    if not is_address(text):
+        return folder / os.path.expanduser(text) if exists_beside(folder, text) else None
+    name = file_name(text)
+    names = [n for n in (name, name.split(".")[0]) if n]
+    places = [(where, n) for where in (folder, store(folder)) for n in names]
+    return next((where / n for where, n in places if exists_beside(where, n)), None)
