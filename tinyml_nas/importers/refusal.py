@@ -1,0 +1,56 @@
+"""Errors about a node of a foreign graph: which one, what it wants, and what would work instead."""
+
+from __future__ import annotations
+
+import onnx
+
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.errors import ConfigError
+
+RECURRENT = "no recurrent layer runs here; a Conv with a stride or a dilation sees as far back"
+CURVED = "use ReLU instead, which costs nothing here, and train the network again"
+NORMED = "use BatchNorm instead: it vanishes into the weights"
+QUANTIZED = "give the float network: it is quantized here, and proven bit for bit"
+GROWING = "only layers that keep or shorten the signal run here"
+
+INSTEAD = {
+    **dict.fromkeys(("GRU", "LSTM", "RNN", "Scan", "Loop"), RECURRENT),
+    **dict.fromkeys(
+        ("Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu")
+        + ("Selu", "Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
+        CURVED,
+    ),
+    **dict.fromkeys(
+        ("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LpNormalization")
+        + ("LRN", "MeanVarianceNormalization", "RMSNormalization"),
+        NORMED,
+    ),
+    **dict.fromkeys(
+        ("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger")
+        + ("QLinearConv", "QLinearMatMul", "QuantizeLinear"),
+        QUANTIZED,
+    ),
+    **dict.fromkeys(("ConvTranspose", "Resize", "Upsample"), GROWING),
+    "Attention": "attention does not run here; pool over time instead",
+    "LpPool": "use AveragePool or MaxPool",
+}
+"""What to use in the place of an operation that is not supported."""
+
+
+def refuse(file: str, node: onnx.NodeProto, why: str, mend: str) -> ConfigError:
+    """An error about ``node``: its operation, name and output, and where the exporter had it."""
+    scopes = [entry.value for entry in node.metadata_props if "scope" in entry.key]
+    module = f", from {scopes[0]}" if scopes else ""
+    name = node.name or "without a name"
+    output = next(iter(node.output), "")
+    return ConfigError(
+        f"{file}: {node.op_type} {name} (it makes {output!r}{module}): {why}.", hint=mend
+    )
+
+
+def refuse_operation(file: str, node: onnx.NodeProto, supported: tuple[str, ...]) -> ConfigError:
+    """An error about an operation that does not run here."""
+    known = f"known are {', '.join(supported)}"
+    mend = INSTEAD.get(node.op_type) or did_you_mean(node.op_type, supported) or known
+    domain = f" of {node.domain}" if node.domain not in ("", "ai.onnx") else ""
+    return refuse(file, node, f"the operation {node.op_type}{domain} is not supported", mend)
