@@ -50,6 +50,9 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
 def _model_rows(config: Config, device: Device) -> Rows:
     training = config.training
     epochs = f"{training.training_epochs} epochs of {training.optimizer}"
+    if training.own_model:
+        kept = "its weights are kept" if not training.enable else epochs
+        return [("train", f"{training.own_model}, {kept}")]
     if not training.enable:
         return [("train", "switched off")]
     if not training.nas_enabled:

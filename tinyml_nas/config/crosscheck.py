@@ -10,6 +10,7 @@ from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.own_model import check_own_model
 from tinyml_nas.config.processing import DataProcessing
 from tinyml_nas.config.resolve import FEATURES
 from tinyml_nas.config.search_checks import check_search, exists_beside
@@ -34,6 +35,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_spectrum(draft)
     _check_variables(draft)
     _check_model(draft)
+    check_own_model(draft, folder)
     check_search(draft, folder)
     _check_quantization(draft)
     _check_rotation(draft)
@@ -185,11 +187,13 @@ def _check_variables(draft: Draft) -> None:
 
 def _check_model(draft: Draft) -> None:
     training = draft.get("training", Training)
-    if training.model_name is None and not training.nas_enabled and training.enable:
+    nothing = training.model_name is None and training.own_model is None
+    if nothing and not training.nas_enabled and training.enable:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, or add nas_enabled: true",
+            hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, add nas_enabled: true, or "
+            "name a network of your own in model_path",
             also=["training.nas_enabled"],
         )
 

@@ -59,7 +59,10 @@ class Testing(Section):
     skip_train: Ignored = None
     device_inference: Ignored = None
     test_data: Ignored = None
-    model_path: Ignored = None
+    model_path: str | None = Field(
+        default=None,
+        description="The same as training.model_path, where training.enable is false.",
+    )
 
 
 class Compilation(Section):
@@ -92,7 +95,10 @@ class Compilation(Section):
     )
     compile_preset_name: Ignored = None
     keep_libc_files: Ignored = None
-    model_path: Ignored = None
+    model_path: str | None = Field(
+        default=None,
+        description="The same as training.model_path, where training.enable is false.",
+    )
     compile_output_path: Ignored = None
     target: Ignored = None
     target_c_mcpu: Ignored = None

@@ -56,10 +56,33 @@ class Augmentation(Section):
 class Training(Section):
     """The model or the search for one, its training and its quantization."""
 
-    enable: bool = Field(default=True, description="False ends the run before the training.")
+    enable: bool = Field(
+        default=True,
+        description="False ends the run before the training; a network of your own "
+        "(model_path, model_spec) goes on as it is, to quantization and export.",
+    )
     model_name: str | None = Field(
         default=None,
         description="A model of the zoo; `info models` lists them. Optional with a search.",
+    )
+    model_path: str | None = Field(
+        default=None,
+        description="An ONNX file with a trained network, relative to this file: it takes the "
+        "place of a model of the zoo, and its weights are where training starts.",
+    )
+    model_spec: str | None = Field(
+        default=None,
+        description="A PyTorch module in a file of yours, relative to this one: my_net.py, or "
+        "my_net.py:MyNet. The file is run.",
+    )
+    pretrained_checkpoint_path: str | None = Field(
+        default=None,
+        description="Weights of model_spec: .safetensors, .npz, or .pt with a state_dict.",
+    )
+    model_normalize: bool | None = Field(
+        default=None,
+        description="Whether model_path or model_spec sees features with the mean 0 and deviation "
+        "1 of the training data. Default: only a model_spec without weights.",
     )
     training_epochs: Count = Field(default=10, description="Passes over the training examples.")
     batch_size: Count = Field(default=8, description="Examples per step.")
@@ -200,7 +223,6 @@ class Training(Section):
     training_master_port: Ignored = None
     lambda_reg: Ignored = None
     ignored_model_config: Ignored = Field(default=None, alias="model_config")
-    model_spec: Ignored = None
     augment_config: Ignored = None
     dataset_loader: Ignored = None
     auto_quantization: Ignored = None
@@ -218,9 +240,13 @@ class Training(Section):
     export_samples_per_class: Ignored = None
     compile_model: Ignored = None
     native_amp: Ignored = None
-    pretrained_checkpoint_path: Ignored = None
     train_output_path: Ignored = None
     training_backend: Ignored = None
     model_training_id: Ignored = None
     gof_test: Ignored = None
     epochs: Ignored = None
+
+    @property
+    def own_model(self) -> str | None:
+        """The file with a network of the user's, if there is one."""
+        return self.model_path or self.model_spec

@@ -73,7 +73,7 @@ def our_scores(module: NetworkModule, normalization: Normalization) -> Scores:
 
 
 def require_equal(ours: Scores, source: Scores, x: Values, file: str) -> Equality:
-    """Compare on windows ``x`` (N, C, L) spread over the split; raise ``ParityError`` if unequal."""
+    """Compare on windows ``x`` (N, C, L) spread over the split; raises ``ParityError``."""
     count = min(len(x), COMPARED_WINDOWS)
     spread = x[np.unique(np.linspace(0, len(x) - 1, count).astype(int))]
     wanted, got = source(spread), ours(spread)

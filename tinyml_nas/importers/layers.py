@@ -46,7 +46,9 @@ def conv(reader: Reader, node: onnx.NodeProto) -> None:
     window = _window(reader, node, value, weight.shape[2:])
     order = reader.channel_order(value.tensor, window.rows)
     if order is None:
-        raise refuse(reader.file, node, "its input is in another order than channels by time", ORDER)
+        raise refuse(
+            reader.file, node, "its input is in another order than channels by time", ORDER
+        )
     channels = reader.shapes[value.tensor].channels
     groups = int(reader.attributes(node).get("group", 1))
     bias = np.asarray(reader.constant(node, 2, np.zeros(len(weight))), dtype=np.float64)
@@ -128,9 +130,7 @@ def matmul(reader: Reader, node: onnx.NodeProto) -> None:
     reader.values[node.output[0]] = Value(tensor, view)
 
 
-def _linear(
-    reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, bias: Array
-) -> None:
+def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, bias: Array) -> None:
     """A fully connected layer of ``weight`` (in, out), whatever the order in which it reads."""
     if value.view.size != len(weight):
         why = f"its input has {list(value.view.shape)} values, its weights take {len(weight)}"

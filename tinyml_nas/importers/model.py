@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from torch import Tensor
 
 from tinyml_nas.errors import ConfigError
@@ -52,7 +52,8 @@ HANDLERS: dict[str, Handler] = {
 class Imported:
     """A network with weights; ``normalization`` is what its own input does to the features.
 
-    ``notes`` say what was left out or costs more here than where it comes from.
+    ``notes`` say what was left out or costs more here than where it comes from; ``digest`` is the
+    SHA-256 of the files.
     """
 
     network: Network
@@ -60,6 +61,17 @@ class Imported:
     normalization: Normalization
     notes: tuple[str, ...]
     equality: Equality
+    file: str = ""
+    digest: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``source`` of its results record."""
+        return {
+            "file": self.file,
+            "sha256": self.digest,
+            "notes": list(self.notes),
+            "equality": vars(self.equality),
+        }
 
 
 def import_model(
@@ -116,14 +128,22 @@ def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader
             hint="set variables, frame_size and the features to what the model was made for, or "
             "export it with dynamic axes",
         )
-    first: ConfigError | None = None
+    failures = []
     for layout in layouts:
-        try:
-            return layout, *read_graph(model, shape, layout, file, HANDLERS)
-        except ConfigError as error:
-            first = first or error
-    assert first is not None
-    raise first
+        found = _attempt(model, shape, layout, file)
+        if not isinstance(found, ConfigError):
+            return layout, *found
+        failures.append(found)
+    raise failures[0]
+
+
+def _attempt(
+    model: onnx.ModelProto, shape: Shape, layout: View, file: str
+) -> tuple[Reader, str] | ConfigError:
+    try:
+        return read_graph(model, shape, layout, file, HANDLERS)
+    except ConfigError as error:
+        return error
 
 
 def _entry(model: onnx.ModelProto, file: str) -> onnx.ValueInfoProto:

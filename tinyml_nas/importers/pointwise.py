@@ -1,4 +1,4 @@
-"""What a foreign graph does to each value or channel: batch norm, arithmetic, ReLU, means, joins."""
+"""What a foreign graph does value by value or channel by channel, and its means and joins."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def pad(reader: Reader, node: onnx.NodeProto) -> None:
     axes = np.asarray(reader.constant(node, 3, np.arange(rank))) % rank
     mode = attributes.get("mode", b"constant").decode()
     fill = _scalar(reader, node, 2, attributes.get("value", 0.0))
-    both = {int(axis): (int(a), int(b)) for axis, a, b in zip(axes, *np.split(pads, 2), strict=True)}
+    both = {
+        int(axis): (int(a), int(b)) for axis, a, b in zip(axes, *np.split(pads, 2), strict=True)
+    }
     padded = {axis: sides for axis, sides in both.items() if any(sides)}
     if mode != "constant" or fill or len(padded) > 1 or any(axis < 2 for axis in padded):
         why = f"only zeros along time work, not mode {mode!r} with value {fill} on axes {[*padded]}"
@@ -151,7 +153,9 @@ def _add(reader: Reader, node: onnx.NodeProto) -> None:
     reader.values[node.output[0]] = Value(tensor, first.view)
 
 
-def _keep_view(reader: Reader, node: onnx.NodeProto, value: Value, op: Affine | Norm | Relu) -> None:
+def _keep_view(
+    reader: Reader, node: onnx.NodeProto, value: Value, op: Affine | Norm | Relu
+) -> None:
     tensor = reader.add(node, op, (value.tensor,))
     reader.values[node.output[0]] = Value(tensor, value.view)
 

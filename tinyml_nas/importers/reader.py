@@ -28,8 +28,10 @@ from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
 from tinyml_nas.train.builder import NetworkModule
 
 View = npt.NDArray[np.int64]
-VIEWS = ("Expand", "Flatten", "Gather", "Reshape", "Shape", "Size", "Slice", "Split", "Squeeze")
-VIEWS += ("Transpose", "Unsqueeze")
+VIEWS = (
+    *("Expand", "Flatten", "Gather", "Reshape", "Shape", "Size", "Slice", "Split", "Squeeze"),
+    *("Transpose", "Unsqueeze"),
+)
 SAME = ("Cast", "Dropout", "Identity")
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 
@@ -197,7 +199,9 @@ def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler])
     elif node.op_type in ENDS:
         value = reader.value(node)
         reader.logits = node.input[0]
-        reader.notes.append(f"{node.op_type} at the end is left out: the order of scores is the same")
+        reader.notes.append(
+            f"{node.op_type} at the end is left out: the order of scores is the same"
+        )
         reader.values[node.output[0]] = replace(value, ended=True)
     elif node.op_type in VIEWS:
         _see(reader, node)

@@ -13,27 +13,19 @@ NORMED = "use BatchNorm instead: it vanishes into the weights"
 QUANTIZED = "give the float network: it is quantized here, and proven bit for bit"
 GROWING = "only layers that keep or shorten the signal run here"
 
-INSTEAD = {
-    **dict.fromkeys(("GRU", "LSTM", "RNN", "Scan", "Loop"), RECURRENT),
-    **dict.fromkeys(
-        ("Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu")
-        + ("Selu", "Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
-        CURVED,
-    ),
-    **dict.fromkeys(
-        ("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LpNormalization")
-        + ("LRN", "MeanVarianceNormalization", "RMSNormalization"),
-        NORMED,
-    ),
-    **dict.fromkeys(
-        ("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger")
-        + ("QLinearConv", "QLinearMatMul", "QuantizeLinear"),
-        QUANTIZED,
-    ),
-    **dict.fromkeys(("ConvTranspose", "Resize", "Upsample"), GROWING),
-    "Attention": "attention does not run here; pool over time instead",
-    "LpPool": "use AveragePool or MaxPool",
+MENDS = {
+    RECURRENT: "GRU LSTM Loop RNN Scan",
+    CURVED: "Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Selu Sigmoid Softplus "
+    "Softsign Swish Tanh ThresholdedRelu",
+    NORMED: "GroupNormalization InstanceNormalization LRN LayerNormalization LpNormalization "
+    "MeanVarianceNormalization RMSNormalization",
+    QUANTIZED: "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv "
+    "QLinearMatMul QuantizeLinear",
+    GROWING: "ConvTranspose Resize Upsample",
+    "attention does not run here; pool over time instead": "Attention",
+    "use AveragePool or MaxPool": "LpPool",
 }
+INSTEAD = {operation: mend for mend, listed in MENDS.items() for operation in listed.split()}
 """What to use in the place of an operation that is not supported."""
 
 

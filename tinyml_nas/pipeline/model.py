@@ -35,12 +35,14 @@ def finish_model(
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
     config, features, folder = context.config, context.features, context.folder
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
+    if entrant.imported is not None:
+        record["source"] = entrant.imported.to_json()
     device = context.device
     cost = network_cost(network, device.cycles.backend, device.optimize)
     record["cost"] = _cost_record(network, cost)
     record["training"] = {
         "epochs": len(fitted.training.history),
-        "best_epoch": fitted.training.best_epoch,
+        "best_epoch": fitted.training.best_epoch if fitted.training.history else None,
         "seconds": round(fitted.training.seconds, 2),
         "history": list(fitted.training.history),
     }

@@ -268,6 +268,23 @@ class Stream(Record):
     cost: dict[str, StreamCost] = {}
 
 
+class Equality(Record):
+    """How far a network was from its source on ``windows``, in parts of the largest score."""
+
+    windows: Count
+    difference: float
+    tolerance: float
+
+
+class Source(Record):
+    """The user's own file that a network was read from; ``notes`` say what differs in form."""
+
+    file: str
+    sha256: str
+    notes: list[str] = []
+    equality: Equality
+
+
 class Model(Record):
     """One trained, quantized and exported network.
 
@@ -277,6 +294,7 @@ class Model(Record):
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
     name: str
     network: dict[str, Any] = {}
+    source: Source | None = None
     cost: Cost
     training: Training
     quantization: Quantization | None = None
