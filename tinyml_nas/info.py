@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from tinyml_nas.config import names
@@ -30,7 +31,10 @@ def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
 def _devices(console: Console, name: str | None) -> None:
     from tinyml_nas.devices import device_names, load_device
 
-    devices = [load_device(known) for known in _chosen(device_names(), name, "device")]
+    here = Path()
+    is_file = name is not None and name.endswith((".yaml", ".yml"))
+    known = [name] if name and is_file else _chosen(device_names(here), name, "device")
+    devices = [load_device(each, folder=here) for each in known]
     rows = []
     for device in devices:
         figures = {
@@ -39,14 +43,14 @@ def _devices(console: Console, name: str | None) -> None:
             "ram": f"{device.ram_bytes / 1024:g}",
         }
         marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
-        latency = "estimated" if device.cycles.measured_on else ""
+        latency = "estimated" if device.cycles.measured_on else "unknown"
         npu = device.npu.kind if device.npu else ""
         rows.append((device.name, device.core, *marked, latency, npu))
     header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "latency", "NPU")
     console.table("Devices (~ is assumed, not from a document)", header, rows)
     if name is not None:
-        console.info(f"vendor: {devices[0].vendor}")
-        console.info(f"source: {devices[0].source}")
+        console.info(f"vendor: {devices[0].vendor or 'not given'}")
+        console.info(f"source: {devices[0].source or 'not given'}")
         console.info(f"note:   {devices[0].note or 'none'}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.search_checks import READ_BY
-from tinyml_nas.devices import Device, load_device
+from tinyml_nas.devices import Device, target_of
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
 
@@ -13,7 +13,7 @@ Rows = list[tuple[str, str]]
 
 def plan(config: Config) -> Rows:
     """Stage by stage: its name and what it does."""
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     data = config.dataset
     features, training = config.data_processing_feature_extraction, config.training
     source = data.input_data_path or f"synthetic {data.generator}"
@@ -42,7 +42,7 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
     config = loaded.config
     if not (config.training.enable and config.training.nas_enabled):
         return []
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     budget_from_config(config, device, loaded.provenance)
     return budget_warnings(config, device, loaded.provenance)
 

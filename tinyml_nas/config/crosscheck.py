@@ -13,7 +13,7 @@ from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.own_model import check_own_model
 from tinyml_nas.config.processing import DataProcessing
 from tinyml_nas.config.resolve import FEATURES
-from tinyml_nas.config.search_checks import check_search, exists_beside
+from tinyml_nas.config.search_checks import check_search, exists_beside, nearest_file
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
@@ -26,7 +26,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 def check_whole(draft: Draft, folder: Path) -> None:
     """Run every check; relative paths start at ``folder``."""
-    _check_device(draft)
+    _check_device(draft, folder)
     _check_source(draft, folder)
     _check_split(draft)
     _check_groups(draft)
@@ -42,10 +42,16 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_voting(draft)
 
 
-def _check_device(draft: Draft) -> None:
+def _check_device(draft: Draft, folder: Path) -> None:
     path, name = "common.target_device", draft.get("common", Common).target_device
-    if name not in names.device_names():
-        hint = did_you_mean(name, names.device_names()) or "`info devices` lists the devices"
+    if names.device_file(name, folder) is not None:
+        return
+    if name.lower().endswith((".yaml", ".yml")):
+        hint = nearest_file(folder / name) or "the path of a device file starts at this file"
+        draft.error(path, f"{path}: there is no device file {name!r}.", hint=hint)
+    else:
+        near = did_you_mean(name, names.device_names(folder))
+        hint = near or "`info devices` lists the devices; a file of your own ends in .yaml"
         draft.error(path, f"{path}: there is no device {name!r}.", hint=hint)
 
 

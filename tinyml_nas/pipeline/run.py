@@ -17,7 +17,7 @@ from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
-from tinyml_nas.devices import Device, load_device
+from tinyml_nas.devices import Device, target_of
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.importers import bring_model
@@ -79,7 +79,7 @@ def run(
     """
     config = loaded.config
     seconds: dict[str, float] = {}
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     make_deterministic()
     with timed_stage("data", seconds, console):
         data = prepare_data(config, console)
@@ -98,8 +98,8 @@ def run(
         latest = named_run(runs_named(root, name) / LATEST)
         taken = take_point(take, latest, results, features, config, device, console)
     keys = config.model_dump(mode="json", exclude={"path"})
-    brought = imported and imported.digest
-    identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, brought)
+    files = (device.model_dump(mode="json"), imported and imported.digest)
+    identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     context = Context(config, device, data, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
