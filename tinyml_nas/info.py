@@ -72,6 +72,34 @@ def _models(console: Console, name: str | None) -> None:
     )
 
 
+def _npu(console: Console, name: str | None) -> None:
+    from tinyml_nas.devices import device_names, load_device
+    from tinyml_nas.export.npu import lint
+    from tinyml_nas.graph import Shape
+    from tinyml_nas.zoo import ZOO
+
+    devices = [load_device(each, folder=Path()) for each in device_names(Path())]
+    having = {device.name: device for device in devices if device.npu}
+    chosen = _chosen(tuple(having), name or next(iter(having)), "device with an accelerator")[0]
+    device, rows, basis = having[chosen], [], ""
+    for model in ZOO.values():
+        report = lint(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES), device)
+        assert report is not None
+        count, left = len(report.placements), report.on_core
+        why = "; ".join(f"{p.layer}: {p.reason}; {p.mend}" for p in left) or "nothing"
+        rows.append(
+            (model.name, f"{count - len(left)} of {count}", f"{report.macs_share:.0%}", why)
+        )
+        basis = report.basis
+    channels, length = EXAMPLE_INPUT
+    console.table(
+        f"What the accelerator of {chosen} can take, for {channels}x{length} inputs ({basis})",
+        ("model", "layers", "MACs", "what stays on the core, and what to change"),
+        rows,
+    )
+    console.info(f"devices with an accelerator: {', '.join(having)}")
+
+
 def _features(console: Console, name: str | None) -> None:
     from tinyml_nas.features import STEPS
 
@@ -135,6 +163,7 @@ def _spaces(console: Console, name: str | None) -> None:
 TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
     "devices": _devices,
     "models": _models,
+    "npu": _npu,
     "features": _features,
     "presets": _presets,
     "strategies": _strategies,

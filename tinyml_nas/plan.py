@@ -5,10 +5,15 @@ from __future__ import annotations
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.search_checks import READ_BY
 from tinyml_nas.devices import Device, target_of
+from tinyml_nas.export.npu import lint
+from tinyml_nas.graph import Shape
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
+from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
+LIKELY_CLASSES = 2
+"""No rule of an accelerator is about the number of outputs."""
 
 
 def plan(config: Config) -> Rows:
@@ -24,11 +29,13 @@ def plan(config: Config) -> Rows:
         (
             "device",
             f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
-            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM",
+            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM"
+            + ("" if device.cycles.measured_on else ", latency unknown: its core is not emulated"),
         ),
         ("data", f"{source}, split {data.split_type}"),
         ("features", f"frames of {features.frame_size}: {chain}"),
         *_model_rows(config, device),
+        *_npu_rows(config, device),
         ("quantize", method),
     ]
     if training.quantization and config.compilation.enable:
@@ -64,6 +71,38 @@ def _model_rows(config: Config, device: Device) -> Rows:
         ("compare", _compare_words(config)),
         ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
     ]
+
+
+def _npu_rows(config: Config, device: Device) -> Rows:
+    """What the device's accelerator can take of a model of the zoo; of others, the run tells."""
+    training = config.training
+    if device.npu is None or not training.enable:
+        return []
+    if training.nas_enabled and training.nas_space == "chain":
+        return [("npu", f"{device.npu.kind}: the search takes only layers that run there")]
+    if training.nas_enabled or training.own_model or training.model_name not in ZOO:
+        return [("npu", f"{device.npu.kind}: the run tells which layers it takes")]
+    shape = _likely_shape(config)
+    try:
+        report = lint(ZOO[training.model_name].build(shape, LIKELY_CLASSES), device)
+    except ValueError:  # too short for the model; the run says so with the real windows
+        return []
+    return [("npu", sentence) for sentence in (report.sentences() if report else ())]
+
+
+def _likely_shape(config: Config) -> Shape:
+    """The model's input as far as the file alone tells it."""
+    features = config.data_processing_feature_extraction
+    steps, variables = features.feat_ext_transform, features.variables
+    channels = variables if isinstance(variables, int) else len(variables)
+    length = features.frame_size
+    if "FFT_POS_HALF" in steps:
+        length //= 2
+    if "BINNING" in steps and features.feature_size_per_frame:
+        length = features.feature_size_per_frame
+    if "CONCAT" in steps:
+        length *= features.num_frame_concat
+    return Shape(channels, length) if features.stacking == "2D1" else Shape(1, channels * length)
 
 
 def _search_words(config: Config) -> str:

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from tinyml_nas.export import export_model
-from tinyml_nas.export.stage import ProvenStream, golden_windows
+from tinyml_nas.export.npu import lint
+from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
 from tinyml_nas.pipeline.context import Context
@@ -40,6 +40,8 @@ def finish_model(
     device = context.device
     cost = network_cost(network, device.cycles.backend, device.optimize)
     record["cost"] = _cost_record(network, cost)
+    if (placed := lint(network, device)) is not None:
+        record["npu"] = placed.to_json()
     record["training"] = {
         "epochs": len(fitted.training.history),
         "best_epoch": fitted.training.best_epoch if fitted.training.history else None,

@@ -18,6 +18,7 @@ from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
+from tinyml_nas.export.npu import lint
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.importers import bring_model
@@ -209,6 +210,9 @@ def _plan(entrants: list[Entrant], config: Config, device: Device, console: Cons
             f"about {need.flash_bytes:,} B flash, {need.ram_bytes:,} B arena{latency} "
             f"on {device.name}"
         )
+        placed = lint(network, device)
+        for sentence in placed.sentences() if placed else ():
+            console.info(f"{network.name}: {sentence}")
         check_budget(network.name, need, device, _granted(role, config))
 
 

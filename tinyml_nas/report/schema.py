@@ -285,6 +285,26 @@ class Source(Record):
     equality: Equality
 
 
+class Placement(Record):
+    """Where a layer can run: on the accelerator, which calls it ``pattern``, or on the core."""
+
+    layer: str
+    kind: str
+    pattern: str
+    on_npu: bool
+    reason: str = ""
+    mend: str = ""
+
+
+class Npu(Record):
+    """What the device's accelerator can take; ``basis`` is where its rules are from."""
+
+    npu: str
+    basis: str
+    placements: list[Placement]
+    macs_share: Fraction
+
+
 class Model(Record):
     """One trained, quantized and exported network.
 
@@ -296,6 +316,7 @@ class Model(Record):
     network: dict[str, Any] = {}
     source: Source | None = None
     cost: Cost
+    npu: Npu | None = None
     training: Training
     quantization: Quantization | None = None
     accuracy: Accuracy
