@@ -76,8 +76,9 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
     loaded = _load(arguments, console)
     from tinyml_nas.plan import plan
 
+    rows = plan(loaded.config)
     console.info(f"ok  {arguments.config}")
-    for name, text in plan(loaded.config):
+    for name, text in rows:
         console.info(f"    {name:<10}{text}")
 
 

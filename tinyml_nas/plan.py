@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.search_checks import READ_BY
 from tinyml_nas.devices import Device, target_of
+from tinyml_nas.errors import ConfigError
 from tinyml_nas.export.npu import lint
-from tinyml_nas.graph import Shape
+from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
 from tinyml_nas.zoo import ZOO
@@ -59,7 +62,9 @@ def _model_rows(config: Config, device: Device) -> Rows:
     epochs = f"{training.training_epochs} epochs of {training.optimizer}"
     if training.own_model:
         kept = "its weights are kept" if not training.enable else epochs
-        return [("train", f"{training.own_model}, {kept}")]
+        network = _fixed_network(config)
+        size = f", {len(network.nodes)} layers" if network else ""
+        return [("train", f"{training.own_model}{size}, {kept}")]
     if not training.enable:
         return [("train", "switched off")]
     if not training.nas_enabled:
@@ -74,20 +79,43 @@ def _model_rows(config: Config, device: Device) -> Rows:
 
 
 def _npu_rows(config: Config, device: Device) -> Rows:
-    """What the device's accelerator can take of a model of the zoo; of others, the run tells."""
+    """What the device's accelerator can take of a fixed model; of a search's, the run tells."""
     training = config.training
-    if device.npu is None or not training.enable:
+    if device.npu is None:
         return []
-    if training.nas_enabled and training.nas_space == "chain":
-        return [("npu", f"{device.npu.kind}: the search takes only layers that run there")]
-    if training.nas_enabled or training.own_model or training.model_name not in ZOO:
-        return [("npu", f"{device.npu.kind}: the run tells which layers it takes")]
-    shape = _likely_shape(config)
-    try:
-        report = lint(ZOO[training.model_name].build(shape, LIKELY_CLASSES), device)
-    except ValueError:  # too short for the model; the run says so with the real windows
-        return []
+    if training.nas_enabled and training.enable:
+        chain = training.nas_space == "chain"
+        words = "the search takes only layers that run there" if chain else "the run tells more"
+        return [("npu", f"{device.npu.kind}: {words}")]
+    network = _fixed_network(config)
+    report = network and lint(network, device)
     return [("npu", sentence) for sentence in (report.sentences() if report else ())]
+
+
+def _fixed_network(config: Config) -> Network | None:
+    """The network that the file names, as far as the file alone tells its input."""
+    training, shape = config.training, _likely_shape(config)
+    if training.model_path is not None:
+        return _brought_network(config.path.parent / Path(training.model_path).expanduser(), shape)
+    if training.own_model or not training.enable or training.model_name not in ZOO:
+        return None
+    try:
+        return ZOO[training.model_name].build(shape, LIKELY_CLASSES)
+    except ValueError:  # too short for the model; the run says so with the real windows
+        return None
+
+
+def _brought_network(path: Path, shape: Shape) -> Network | None:
+    """The network in an ONNX file; raises ``ConfigError`` where no window would make it run."""
+    from tinyml_nas.importers import UnsupportedOperation, preview, read_model
+
+    model = read_model(path)
+    try:
+        return preview(model, shape, path.stem, path.name)
+    except UnsupportedOperation:
+        raise
+    except ConfigError:  # of a window that may be another one: the run says so with the real ones
+        return None
 
 
 def _likely_shape(config: Config) -> Shape:

@@ -46,6 +46,10 @@ def test_an_onnx_file_goes_on_as_it_is(tmp_path: Path) -> None:
     assert {c["status"] for c in model["parity"]["carriers"]} == {"proven"}
     placed = {p["layer"]: p["on_npu"] for p in model["npu"]["placements"]}
     assert [name for name, there in placed.items() if not there] == ["Concat"]
+    page = (final / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Read from <code>arc_net.onnx</code>" in page
+    assert "<code>Concat</code>" in page
+    assert "add the branches instead" in page
     float_file = final / "export" / "model_float.onnx"
     assert onnxruntime.InferenceSession(str(float_file)).get_inputs()[0].shape == ["N", 1, 256]
 
@@ -80,3 +84,16 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:
     sets = ["--set", "training.quantization=0", "--output", str(tmp_path / "two"), "--quiet"]
     assert main(["run", str(folder / "config.yaml"), *sets]) == 6
     assert not (tmp_path / "two").exists()
+
+
+def test_check_reads_an_own_network_and_tells_what_the_accelerator_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", str(EXAMPLE / "config.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "arc_net.onnx, 7 layers, its weights are kept" in told
+    assert "ti-npu can take 6 of 7 layers" in told
+    assert "on the core: Concat: there is no concat; add the branches instead" in told
+    assert main(["info", "npu", "F28P55"]) == 0
+    assert "CLS_1k" in capsys.readouterr().out
+    assert main(["info", "npu", "cortex-m4"]) == 2

@@ -20,14 +20,16 @@ def check_own_model(draft: Draft, folder: Path) -> None:
     for path, text in ((NETWORK, training.model_path), (SPEC, spec_file(training.model_spec))):
         if text is not None:
             _check_file(draft, path, text, folder)
-    if training.own_model is None or training.model_spec is None:
-        silent = [(WEIGHTS, "model_spec")]
-        silent += [] if training.own_model else [(NORMALIZE, "model_path or model_spec")]
-        for path, needed in silent:
-            if draft.given(path):
-                draft.warn(f"{path} has no effect without training.{needed}{draft.where(path)}.")
+    if training.pretrained_checkpoint_path is not None and training.model_spec is None:
+        _warn_silent(draft, WEIGHTS, "model_spec")
+    if training.model_normalize is not None and training.own_model is None:
+        _warn_silent(draft, NORMALIZE, "model_path or model_spec")
     _check_weights(draft, training, folder)
     _check_alone(draft, training)
+
+
+def _warn_silent(draft: Draft, path: str, needed: str) -> None:
+    draft.warn(f"{path} has no effect without training.{needed}{draft.where(path)}.")
 
 
 def spec_file(spec: str | None) -> str | None:

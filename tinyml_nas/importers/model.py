@@ -100,6 +100,16 @@ def import_model(
     return Imported(network, state, normalization, tuple(reader.notes), equality)
 
 
+def preview(model: onnx.ModelProto, shape: Shape, name: str, file: str) -> Network:
+    """``model`` as a network for windows of ``shape``, before any data proves it equal.
+
+    Raises ``ConfigError`` for what cannot run here.
+    """
+    _, reader, output = _read(model, shape, file)
+    network, _, _ = fuse(reader.steps, output, name, shape)
+    return network
+
+
 def with_batch_of_one(model: onnx.ModelProto, layout: View) -> onnx.ModelProto:
     """``model`` for single windows of the shape of ``layout``."""
     fixed = onnx.ModelProto()

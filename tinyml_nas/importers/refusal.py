@@ -29,6 +29,10 @@ INSTEAD = {operation: mend for mend, listed in MENDS.items() for operation in li
 """What to use in the place of an operation that is not supported."""
 
 
+class UnsupportedOperation(ConfigError):
+    """An operation that runs here for no window, whatever its shape."""
+
+
 def refuse(file: str, node: onnx.NodeProto, why: str, mend: str) -> ConfigError:
     """An error about ``node``: its operation, name and output, and where the exporter had it."""
     scopes = [entry.value for entry in node.metadata_props if "scope" in entry.key]
@@ -40,9 +44,12 @@ def refuse(file: str, node: onnx.NodeProto, why: str, mend: str) -> ConfigError:
     )
 
 
-def refuse_operation(file: str, node: onnx.NodeProto, supported: tuple[str, ...]) -> ConfigError:
+def refuse_operation(
+    file: str, node: onnx.NodeProto, supported: tuple[str, ...]
+) -> UnsupportedOperation:
     """An error about an operation that does not run here."""
     known = f"known are {', '.join(supported)}"
     mend = INSTEAD.get(node.op_type) or did_you_mean(node.op_type, supported) or known
     domain = f" of {node.domain}" if node.domain not in ("", "ai.onnx") else ""
-    return refuse(file, node, f"the operation {node.op_type}{domain} is not supported", mend)
+    error = refuse(file, node, f"the operation {node.op_type}{domain} is not supported", mend)
+    return UnsupportedOperation(error.message, hint=error.hint)
