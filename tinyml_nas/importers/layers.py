@@ -18,7 +18,7 @@ from tinyml_nas.importers.reader import Reader, Value, View
 from tinyml_nas.importers.refusal import refuse
 from tinyml_nas.importers.steps import Array
 
-ORDER = "keep the order batch, channels, time between layers"
+ORDER = "keep the order batch, channels, time between layers, and join along the channels"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,10 @@ def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, b
     """A fully connected layer of ``weight`` (in, out), whatever the order in which it reads."""
     if value.view.size != len(weight):
         why = f"its input has {list(value.view.shape)} values, its weights take {len(weight)}"
-        mend = "check the length of the windows against the one that the model was made for"
+        mend = (
+            "a linear layer runs over the channels, or over all values; windows are as long as the "
+        )
+        mend += "ones that the model was made for"
         raise refuse(reader.file, node, why, mend)
     shape = reader.shapes[value.tensor]
     full = np.zeros((shape.size, weight.shape[1]))

@@ -39,6 +39,7 @@ HANDLERS: dict[str, Handler] = {
     "MatMul": layers.matmul,
     "MaxPool": layers.pool,
     "Mul": pointwise.arithmetic,
+    "Neg": pointwise.negate,
     "Pad": pointwise.pad,
     "ReduceMax": pointwise.reduce,
     "ReduceMean": pointwise.reduce,

@@ -29,7 +29,7 @@ def batch_norm(reader: Reader, node: onnx.NodeProto) -> None:
 
 
 def arithmetic(reader: Reader, node: onnx.NodeProto) -> None:
-    """Add of two tensors; Add, Sub, Mul and Div with one constant for each channel."""
+    """Add and Sub of two tensors; Add, Sub, Mul and Div with one constant for each channel."""
     computed = [index for index in (0, 1) if node.input[index] in reader.values]
     if len(computed) == 2:
         _add(reader, node)
@@ -47,6 +47,13 @@ def arithmetic(reader: Reader, node: onnx.NodeProto) -> None:
     }[node.op_type]
     parts = (_by_channel(reader, node, value, part) for part in (gain, shift))
     _keep_view(reader, node, value, Affine(*parts))
+
+
+def negate(reader: Reader, node: onnx.NodeProto, value: Value | None = None) -> None:
+    """Neg, of the input unless another ``value`` is given."""
+    value = value or reader.value(node)
+    channels = reader.shapes[value.tensor].channels
+    _keep_view(reader, node, value, Affine(np.full(channels, -1.0), np.zeros(channels)))
 
 
 def relu(reader: Reader, node: onnx.NodeProto) -> None:
@@ -139,16 +146,22 @@ def _size(shape: tuple[int, ...], axes: list[int]) -> int:
 
 
 def _add(reader: Reader, node: onnx.NodeProto) -> None:
-    """The sum of two tensors of one shape."""
-    if node.op_type != "Add":
+    """The sum or the difference of two tensors of one shape."""
+    if node.op_type not in ("Add", "Sub"):
         mend = "gates and attention do not run here; a residual sum (Add) or a Concat does"
         raise refuse(reader.file, node, "it combines two computed tensors", mend)
     first, second = reader.value(node, 0), reader.value(node, 1)
-    same_shape = reader.shapes[first.tensor] == reader.shapes[second.tensor]
-    if not same_shape or not np.array_equal(first.view, second.view):
-        shapes = [list(value.view.shape[1:]) for value in (first, second)]
-        why = f"its inputs of {shapes[0]} and {shapes[1]} differ in shape or order"
+    shapes = [list(value.view.shape[1:]) for value in (first, second)]
+    if shapes[0] != shapes[1]:
+        why = f"its inputs have the shapes {shapes[0]} and {shapes[1]}"
         raise refuse(reader.file, node, why, "add tensors of one shape, without broadcasting")
+    same = reader.shapes[first.tensor] == reader.shapes[second.tensor]
+    if not same or not np.array_equal(first.view, second.view):
+        why = "its inputs are cut from larger tensors, or in different orders"
+        raise refuse(reader.file, node, why, "add whole tensors in one order")
+    if node.op_type == "Sub":
+        negate(reader, node, second)
+        second = reader.values[node.output[0]]
     tensor = reader.add(node, Add(), (first.tensor, second.tensor))
     reader.values[node.output[0]] = Value(tensor, first.view)
 

@@ -117,7 +117,9 @@ class Reader:
             try:
                 shape = op.output_shape(entries)
             except ValueError as error:
+                joins = node.op_type == "Concat"
                 mend = "a longer window, a shorter kernel or smaller strides"
+                mend = "join tensors of one length" if joins else mend
                 raise refuse(self.file, node, str(error), mend) from None
         self.steps.append(Step(name, op, inputs, weight, bias))
         self.shapes[name] = shape
@@ -249,7 +251,9 @@ def _leaving(reader: Reader, output: str) -> str:
     """The tensor that leaves the network."""
     value = reader.values.get(output)
     if value is None or value.tensor == INPUT:
-        raise ConfigError(f"{reader.file}: the output {output!r} does not depend on the input.")
+        raise ConfigError(
+            f"{reader.file}: there is no layer between the input and the output {output!r}."
+        )
     if not reader.is_whole(value):
         raise ConfigError(
             f"{reader.file}: the output {output!r} is a reordered or cut form of {value.tensor!r}.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import onnx
 
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.errors import ConfigError
 
 RECURRENT = "no recurrent layer runs here; a Conv with a stride or a dilation sees as far back"
@@ -24,6 +23,9 @@ MENDS = {
     GROWING: "ConvTranspose Resize Upsample",
     "attention does not run here; pool over time instead": "Attention",
     "use AveragePool or MaxPool": "LpPool",
+    "use a mean over time instead": "ReduceL1 ReduceL2 ReduceLogSum ReduceProd ReduceSum",
+    "use a product of layers, or MatMul with weights": "Einsum",
+    "use ReLU for what depends on a value": "Equal Greater GreaterOrEqual Less Max Min Where",
 }
 INSTEAD = {operation: mend for mend, listed in MENDS.items() for operation in listed.split()}
 """What to use in the place of an operation that is not supported."""
@@ -48,8 +50,8 @@ def refuse_operation(
     file: str, node: onnx.NodeProto, supported: tuple[str, ...]
 ) -> UnsupportedOperation:
     """An error about an operation that does not run here."""
-    known = f"known are {', '.join(supported)}"
-    mend = INSTEAD.get(node.op_type) or did_you_mean(node.op_type, supported) or known
+    known = f"these are: {', '.join(sorted(supported))}"
+    mend = INSTEAD.get(node.op_type, known)
     domain = f" of {node.domain}" if node.domain not in ("", "ai.onnx") else ""
     error = refuse(file, node, f"the operation {node.op_type}{domain} is not supported", mend)
     return UnsupportedOperation(error.message, hint=error.hint)

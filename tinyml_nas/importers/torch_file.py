@@ -106,6 +106,7 @@ def _run_file(spec: Path) -> dict[str, Any]:
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # dataclasses look their module up there
     sys.path.insert(0, str(spec.parent))
     try:
         found.loader.exec_module(module)
