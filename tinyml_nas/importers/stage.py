@@ -52,6 +52,9 @@ def bring_model(
         combined = _after(features.normalization, imported.normalization)
         imported = replace(imported, normalization=combined)
     _tell(imported, files[0].name, console)
+    if len(features.class_names) == outputs:
+        order = ", ".join(features.class_names)
+        console.info(f"{files[0].name}: its scores are taken for these classes, in order: {order}")
     return replace(imported, file=files[0].name, digest=_digest(files))
 
 
