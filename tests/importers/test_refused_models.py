@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import pytest
+import torch
 import torch.nn.functional as F
 from foreign import CLASSES, SHAPES, Residual, exported, made, windows
 from onnx import helper
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 
 from tinyml_nas.errors import ConfigError, TinymlError, ToolError
 from tinyml_nas.importers import import_model, read_model
+from tinyml_nas.importers.model_file import checked
 
 
 class Head(nn.Module):
@@ -62,6 +66,11 @@ CASES: dict[str, tuple[nn.Module, str, str]] = {
         Head(lambda x: F.max_pool2d(x[:, None], 2).flatten(1), 76),
         "it moves over two axes",
         "cover its axis",
+    ),
+    "rounding": (
+        Head(lambda x: x.int().float().mean(2)),
+        "the operation Cast is not supported",
+        "these are: Add",
     ),
     "leaky": (Head(lambda x: F.leaky_relu(x).mean(2)), "LeakyRelu", "use ReLU"),
     "layer norm": (
@@ -120,6 +129,23 @@ def test_a_quantized_model_and_one_with_two_outputs() -> None:
     model = exported(made(Residual), SHAPES[Residual])
     model.graph.output.append(helper.make_tensor_value_info("more", 1, None))
     with pytest.raises(ConfigError, match=r"has 2 outputs: .*more"):
+        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+
+
+def test_a_model_in_double_precision() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(120, CLASSES)).double().eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (torch.zeros(1, 3, 40).double(),), buffer, dynamo=False)
+    model = checked(onnx.load_from_string(buffer.getvalue()), "m.onnx")
+    with pytest.raises(ConfigError, match=r"m\.onnx reads double; what reads float32"):
+        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+
+
+def test_a_softmax_in_the_middle() -> None:
+    model = exported(Head(lambda x: x.mean(2).softmax(1)).eval(), SHAPES[Residual])
+    with pytest.raises(ConfigError, match=r"Gemm .* it comes behind a Softmax or ArgMax"):
         import_model(model, windows(4), CLASSES, "net", "m.onnx")
 
 

@@ -52,14 +52,21 @@ def source_scores(model: onnx.ModelProto, output: str, layout: Indices, file: st
             whole.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        reason = str(error).split("\n")[0]
-        raise ToolError(f"ONNX Runtime cannot run {file}: {reason}") from error
+        raise _unrunnable(file, error) from error
     entry = session.get_inputs()[0].name
 
     def scores(x: Values) -> Values:
-        return np.stack([session.run(None, {entry: w.ravel()[layout]})[0].ravel() for w in x])
+        try:
+            return np.stack([session.run(None, {entry: w.ravel()[layout]})[0].ravel() for w in x])
+        except Exception as error:
+            raise _unrunnable(file, error) from error
 
     return scores
+
+
+def _unrunnable(file: str, error: Exception) -> ToolError:
+    reason = str(error).split("\n")[0]
+    return ToolError(f"ONNX Runtime cannot run {file}: {reason}")
 
 
 def our_scores(module: NetworkModule, normalization: Normalization) -> Scores:

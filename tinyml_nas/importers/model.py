@@ -167,6 +167,13 @@ def _entry(model: onnx.ModelProto, file: str) -> onnx.ValueInfoProto:
             f"{file} has {len(entries)} inputs: {names}.",
             hint="export a network that reads one tensor",
         )
+    kind = entries[0].type.tensor_type.elem_type
+    if kind != onnx.TensorProto.FLOAT:
+        name = onnx.TensorProto.DataType.Name(kind).lower()
+        raise ConfigError(
+            f"{file} reads {name}; what reads float32 can be used.",
+            hint="export model.float(), not quantized and not in half precision",
+        )
     return entries[0]
 
 

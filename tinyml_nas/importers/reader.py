@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError
@@ -34,6 +34,7 @@ VIEWS = (
 )
 SAME = ("Cast", "Dropout", "Identity")
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
+FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Reader:
                 f"its input {index} is a constant",
                 "put the tensor first and the constant second",
             )
-        if found.ended:
+        if found.ended and node.op_type not in VIEWS:
             mend = "a Softmax may only stand at the end, where it is left out"
             raise refuse(self.file, node, "it comes behind a Softmax or ArgMax", mend)
         if found.pad is not None and node.op_type not in ("Conv", "AveragePool"):
@@ -196,7 +197,7 @@ def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler])
         raise refuse_operation(reader.file, node, tuple(handlers))
     if all(name in reader.constants for name in sources):
         _evaluate(reader, node, {name: reader.constants[name] for name in sources})
-    elif node.op_type in SAME:
+    elif node.op_type in SAME and not _rounds(reader, node):
         reader.values[node.output[0]] = reader.values[sources[0]]
     elif node.op_type in ENDS:
         value = reader.value(node)
@@ -213,19 +214,20 @@ def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler])
         raise refuse_operation(reader.file, node, (*handlers, *VIEWS, *SAME, *ENDS))
 
 
+def _rounds(reader: Reader, node: onnx.NodeProto) -> bool:
+    """Whether a Cast leaves the floating-point numbers."""
+    return node.op_type == "Cast" and reader.attributes(node)["to"] not in FLOATS
+
+
 def _see(reader: Reader, node: onnx.NodeProto) -> None:
     """Do to the view what ``node`` does to data."""
-    value = reader.values.get(node.input[0])
-    if value is None:
-        value = reader.value(node)
+    value = reader.value(node)
     arrays = {name: reader.constant(node, i) for i, name in enumerate(node.input) if i and name}
     found = _run(reader, node, {node.input[0]: value.view} | arrays)
     for name, view in zip(node.output, found, strict=True):
         if node.op_type in ("Shape", "Size"):
             reader.constants[name] = view
         else:
-            if value.pad is not None:
-                reader.value(node)  # says that a Pad may not come before a view
             reader.values[name] = replace(value, view=view)
 
 
