@@ -82,8 +82,9 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
 
     for config in arguments.configs:
         loaded = _load(config, arguments.set, console)
+        rows = plan(loaded.config)
         console.info(f"ok  {config}")
-        for name, text in plan(loaded.config):
+        for name, text in rows:
             console.info(f"    {name:<10}{text}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from tinyml_nas.config import names
@@ -30,7 +31,10 @@ def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
 def _devices(console: Console, name: str | None) -> None:
     from tinyml_nas.devices import device_names, load_device
 
-    devices = [load_device(known) for known in _chosen(device_names(), name, "device")]
+    here = Path()
+    is_file = name is not None and name.endswith((".yaml", ".yml"))
+    known = [name] if name and is_file else _chosen(device_names(here), name, "device")
+    devices = [load_device(each, folder=here) for each in known]
     rows = []
     for device in devices:
         figures = {
@@ -39,14 +43,14 @@ def _devices(console: Console, name: str | None) -> None:
             "ram": f"{device.ram_bytes / 1024:g}",
         }
         marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
-        latency = "estimated" if device.cycles.measured_on else ""
+        latency = "estimated" if device.cycles.measured_on else "unknown"
         npu = device.npu.kind if device.npu else ""
         rows.append((device.name, device.core, *marked, latency, npu))
     header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "latency", "NPU")
     console.table("Devices (~ is assumed, not from a document)", header, rows)
     if name is not None:
-        console.info(f"vendor: {devices[0].vendor}")
-        console.info(f"source: {devices[0].source}")
+        console.info(f"vendor: {devices[0].vendor or 'not given'}")
+        console.info(f"source: {devices[0].source or 'not given'}")
         console.info(f"note:   {devices[0].note or 'none'}")
 
 
@@ -66,6 +70,34 @@ def _models(console: Console, name: str | None) -> None:
         ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
         rows,
     )
+
+
+def _npu(console: Console, name: str | None) -> None:
+    from tinyml_nas.devices import device_names, load_device
+    from tinyml_nas.export.npu import lint
+    from tinyml_nas.graph import Shape
+    from tinyml_nas.zoo import ZOO
+
+    devices = [load_device(each, folder=Path()) for each in device_names(Path())]
+    having = {device.name: device for device in devices if device.npu}
+    chosen = _chosen(tuple(having), name or next(iter(having)), "device with an accelerator")[0]
+    device, rows, basis = having[chosen], [], ""
+    for model in ZOO.values():
+        report = lint(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES), device)
+        assert report is not None
+        count, left = len(report.placements), report.on_core
+        why = "; ".join(f"{p.layer}: {p.reason}; {p.mend}" for p in left) or "nothing"
+        rows.append(
+            (model.name, f"{count - len(left)} of {count}", f"{report.macs_share:.0%}", why)
+        )
+        basis = report.basis
+    channels, length = EXAMPLE_INPUT
+    console.table(
+        f"What the accelerator of {chosen} can take, for {channels}x{length} inputs ({basis})",
+        ("model", "layers", "MACs", "what stays on the core, and what to change"),
+        rows,
+    )
+    console.info(f"devices with an accelerator: {', '.join(having)}")
 
 
 def _features(console: Console, name: str | None) -> None:
@@ -130,6 +162,7 @@ def _spaces(console: Console, name: str | None) -> None:
 TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
     "devices": _devices,
     "models": _models,
+    "npu": _npu,
     "features": _features,
     "presets": _presets,
     "strategies": _strategies,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.search_checks import READ_BY
-from tinyml_nas.devices import Device, load_device
+from tinyml_nas.devices import Device, target_of
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.export.npu import lint
+from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.budget_from_config import budget_from_config, budget_warnings
+from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
+LIKELY_CLASSES = 2
+"""No rule of an accelerator is about the number of outputs."""
 
 
 def plan(config: Config) -> Rows:
     """Stage by stage: its name and what it does."""
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     data = config.dataset
     features, training = config.data_processing_feature_extraction, config.training
     source = data.input_data_path or f"synthetic {data.generator}"
@@ -24,11 +32,13 @@ def plan(config: Config) -> Rows:
         (
             "device",
             f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
-            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM",
+            f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM"
+            + ("" if device.cycles.measured_on else ", latency unknown: its core is not emulated"),
         ),
         ("data", f"{source}, split {data.split_type}"),
         ("features", f"frames of {features.frame_size}: {chain}"),
         *_model_rows(config, device),
+        *_npu_rows(config, device),
         ("quantize", method),
     ]
     if training.quantization and config.compilation.enable:
@@ -42,7 +52,7 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
     config = loaded.config
     if not (config.training.enable and config.training.nas_enabled):
         return []
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     budget_from_config(config, device, loaded.provenance)
     return budget_warnings(config, device, loaded.provenance)
 
@@ -50,6 +60,11 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
 def _model_rows(config: Config, device: Device) -> Rows:
     training = config.training
     epochs = f"{training.training_epochs} epochs of {training.optimizer}"
+    if training.own_model:
+        kept = "its weights are kept" if not training.enable else epochs
+        network = _fixed_network(config)
+        size = f", {len(network.nodes)} layers" if network else ""
+        return [("train", f"{training.own_model}{size}, {kept}")]
     if not training.enable:
         return [("train", "switched off")]
     if not training.nas_enabled:
@@ -61,6 +76,61 @@ def _model_rows(config: Config, device: Device) -> Rows:
         ("compare", _compare_words(config)),
         ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
     ]
+
+
+def _npu_rows(config: Config, device: Device) -> Rows:
+    """What the device's accelerator can take of a fixed model; of a search's, the run tells."""
+    training = config.training
+    if device.npu is None:
+        return []
+    if training.nas_enabled and training.enable:
+        chain = training.nas_space == "chain"
+        words = "the search takes only layers that run there" if chain else "the run tells more"
+        return [("npu", f"{device.npu.kind}: {words}")]
+    network = _fixed_network(config)
+    report = network and lint(network, device)
+    return [("npu", sentence) for sentence in (report.sentences() if report else ())]
+
+
+def _fixed_network(config: Config) -> Network | None:
+    """The network that the file names, as far as the file alone tells its input."""
+    training, shape = config.training, _likely_shape(config)
+    if training.model_path is not None:
+        return _brought_network(config.path.parent / Path(training.model_path).expanduser(), shape)
+    if training.own_model or not training.enable or training.model_name not in ZOO:
+        return None
+    try:
+        return ZOO[training.model_name].build(shape, LIKELY_CLASSES)
+    except ValueError:  # too short for the model; the run says so with the real windows
+        return None
+
+
+def _brought_network(path: Path, shape: Shape) -> Network | None:
+    """The network in an ONNX file; raises ``ConfigError`` where no window would make it run."""
+    from tinyml_nas.importers import UnsupportedOperation, preview, read_model
+
+    model = read_model(path)
+    try:
+        return preview(model, shape, path.stem, path.name)
+    except UnsupportedOperation:
+        raise
+    except ConfigError:  # of a window that may be another one: the run says so with the real ones
+        return None
+
+
+def _likely_shape(config: Config) -> Shape:
+    """The model's input as far as the file alone tells it."""
+    features = config.data_processing_feature_extraction
+    steps, variables = features.feat_ext_transform, features.variables
+    channels = variables if isinstance(variables, int) else len(variables)
+    length = features.frame_size
+    if "FFT_POS_HALF" in steps:
+        length //= 2
+    if "BINNING" in steps and features.feature_size_per_frame:
+        length = features.feature_size_per_frame
+    if "CONCAT" in steps:
+        length *= features.num_frame_concat
+    return Shape(channels, length) if features.stacking == "2D1" else Shape(1, channels * length)
 
 
 def _search_words(config: Config) -> str:

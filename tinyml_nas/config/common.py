@@ -50,7 +50,8 @@ class Common(Section):
     )
     target_device: str = Field(
         default="cortex-m4",
-        description="Name of the microcontroller; `info devices` lists them.",
+        description="Name of the microcontroller; `info devices` lists them. Or a device file of "
+        "yours, such as my_board.yaml, relative to this one.",
     )
     target_module: Literal["timeseries", "audio"] = Field(
         default="timeseries", description="Kind of signal; sound comes as wav files."

@@ -11,6 +11,7 @@ from tinyml_nas.config.dataset_presets import DATASET_PRESETS
 from tinyml_nas.config.delivery import Compilation
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.own_model import check_own_model
 from tinyml_nas.config.processing import (
     COMPLEX,
     FEATURES,
@@ -18,7 +19,7 @@ from tinyml_nas.config.processing import (
     NEEDS_BEFORE,
     DataProcessing,
 )
-from tinyml_nas.config.search_checks import check_search
+from tinyml_nas.config.search_checks import check_search, nearest_file
 from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.task_checks import check_task
@@ -30,7 +31,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 def check_whole(draft: Draft, folder: Path) -> None:
     """Run every check; relative paths start at ``folder``."""
-    _check_device(draft)
+    _check_device(draft, folder)
     _check_source(draft, folder)
     _check_split(draft)
     _check_groups(draft)
@@ -40,6 +41,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_variables(draft)
     check_task(draft)
     _check_model(draft)
+    check_own_model(draft, folder)
     check_search(draft, folder)
     _check_quantization(draft)
     _check_rotation(draft)
@@ -47,10 +49,16 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_compile_preset(draft)
 
 
-def _check_device(draft: Draft) -> None:
+def _check_device(draft: Draft, folder: Path) -> None:
     path, name = "common.target_device", draft.get("common", Common).target_device
-    if name not in names.device_names():
-        hint = did_you_mean(name, names.device_names()) or "`info devices` lists the devices"
+    if names.device_file(name, folder) is not None:
+        return
+    if name.lower().endswith((".yaml", ".yml")):
+        hint = nearest_file(folder / name) or "the path of a device file starts at this file"
+        draft.error(path, f"{path}: there is no device file {name!r}.", hint=hint)
+    else:
+        near = did_you_mean(name, names.device_names(folder))
+        hint = near or "`info devices` lists the devices; a file of your own ends in .yaml"
         draft.error(path, f"{path}: there is no device {name!r}.", hint=hint)
 
 
@@ -211,11 +219,13 @@ def _check_variables(draft: Draft) -> None:
 
 def _check_model(draft: Draft) -> None:
     training, task = draft.get("training", Training), draft.get("common", Common).task
-    if training.model_name is None and not training.nas_enabled and training.enable:
+    nothing = training.model_name is None and training.own_model is None
+    if nothing and not training.nas_enabled and training.enable:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(task_models.models_for(task))}, or add nas_enabled: true",
+            hint=f"take one of {', '.join(task_models.models_for(task))}, add nas_enabled: true, "
+            "or name a network of your own in model_path",
             also=["training.nas_enabled"],
         )
 

@@ -63,7 +63,10 @@ class Testing(Section):
         "the C is proven on emulated cores; export/c/replay is for the board"
     )
     test_data: Ignored = without_effect("what is tested is the test split")
-    model_path: Ignored = without_effect("a run tests its own model; `prove RUN` an earlier one")
+    model_path: str | None = Field(
+        default=None,
+        description="The same as training.model_path, where training.enable is false.",
+    )
 
 
 class Compilation(Section):
@@ -102,7 +105,10 @@ class Compilation(Section):
         "rules of the device's NPU.",
     )
     keep_libc_files: Ignored = without_effect("the C is always kept", anyway=(False, True))
-    model_path: Ignored = without_effect("the C is that of the run's own model")
+    model_path: str | None = Field(
+        default=None,
+        description="The same as training.model_path, where training.enable is false.",
+    )
     compile_output_path: Ignored = without_effect("the C goes to export/c in the run's folder")
     target: Ignored = without_effect(ANY_COMPILER)
     target_c_mcpu: Ignored = without_effect(ANY_COMPILER)

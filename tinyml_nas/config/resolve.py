@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinyml_nas.config import names, task_models
 from tinyml_nas.config.common import TASK_OF, Common
 from tinyml_nas.config.dataset_presets import resolve_dataset
+from tinyml_nas.config.delivery import Compilation, Testing
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
 from tinyml_nas.config.processing import FEATURES, DataProcessing
@@ -23,6 +24,7 @@ def resolve(draft: Draft) -> None:
     _resolve_features(draft)
     _resolve_search(draft)
     _resolve_compare_model(draft)
+    _resolve_own_model(draft)
     _resolve_model(draft, "model_name")
     _resolve_model(draft, "nas_compare_model")
     _resolve_bits(draft)
@@ -72,10 +74,37 @@ def _resolve_search(draft: Draft) -> None:
     draft.fill("training", dict(preset), f"preset {size}")
 
 
+def _resolve_own_model(draft: Draft) -> None:
+    """A network of the user's that is not trained: where it lies, and that nothing changes it."""
+    named = {
+        "testing": draft.get("testing", Testing).model_path,
+        "compilation": draft.get("compilation", Compilation).model_path,
+    }
+    for section, path in named.items():
+        training = draft.get("training", Training)
+        if path is None:
+            continue
+        if training.enable:
+            key = f"{section}.model_path"
+            draft.warn(
+                f"{key} has no effect on a network that is trained{draft.where(key)}: set "
+                "training.enable: false, or name it in training.model_path."
+            )
+        elif training.own_model is None:
+            draft.replace("training", "model_path", path, f"{section}.model_path")
+    training = draft.get("training", Training)
+    method = "training.quantization_method"
+    if training.own_model and not training.enable and training.quantization_method == "QAT":
+        if draft.given(method):
+            both = draft.where(method, "training.enable")
+            draft.warn(f"{method}: without training the model is calibrated, as PTQ does{both}.")
+        draft.replace("training", "quantization_method", "PTQ", "for enable false")
+
+
 def _resolve_model(draft: Draft, key: str) -> None:
     training = draft.get("training", Training)
     path, name = f"training.{key}", getattr(training, key)
-    if name is None or path in draft.wrong:
+    if name is None or path in draft.wrong or (key == "model_name" and training.own_model):
         return
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)

@@ -122,7 +122,7 @@ def _check_order(draft: Draft) -> None:
 def _check_warm_start(draft: Draft, folder: Path) -> None:
     for text in draft.get("training", Training).nas_warm_start:
         if not is_file_beside(folder, text):
-            near = _nearest_file(folder / os.path.expanduser(text))
+            near = nearest_file(folder / os.path.expanduser(text))
             draft.error(
                 "training.nas_warm_start",
                 f"training.nas_warm_start: there is no file {text!r}.",
@@ -132,7 +132,7 @@ def _check_warm_start(draft: Draft, folder: Path) -> None:
             )
 
 
-def _nearest_file(path: Path) -> str | None:
+def nearest_file(path: Path) -> str | None:
     """A did-you-mean among the files where ``path`` should be."""
     try:
         return did_you_mean(path.name, [file.name for file in path.parent.iterdir()])

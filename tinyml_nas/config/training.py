@@ -64,10 +64,33 @@ class Augmentation(Section):
 class Training(Section):
     """The model or the search for one, its training and its quantization."""
 
-    enable: bool = Field(default=True, description="False ends the run before the training.")
+    enable: bool = Field(
+        default=True,
+        description="False ends the run before the training; a network of your own "
+        "(model_path, model_spec) goes on as it is, to quantization and export.",
+    )
     model_name: str | None = Field(
         default=None,
         description="A model of the zoo; `info models` lists them. Optional with a search.",
+    )
+    model_path: str | None = Field(
+        default=None,
+        description="An ONNX file with a trained network, relative to this file: it takes the "
+        "place of a model of the zoo, and its weights are where training starts.",
+    )
+    model_spec: str | None = Field(
+        default=None,
+        description="A PyTorch module in a file of yours, relative to this one: my_net.py, or "
+        "my_net.py:MyNet. The file is run.",
+    )
+    pretrained_checkpoint_path: str | None = Field(
+        default=None,
+        description="Weights of model_spec: .safetensors, .npz, or .pt with a state_dict.",
+    )
+    model_normalize: bool | None = Field(
+        default=None,
+        description="Whether model_path or model_spec sees features with the mean 0 and deviation "
+        "1 of the training data. Default: only a model_spec without weights.",
     )
     training_epochs: Count = Field(default=10, description="Passes over the training examples.")
     batch_size: Count = Field(default=8, description="Examples per step.")
@@ -216,7 +239,6 @@ class Training(Section):
     ignored_model_config: Ignored = without_effect(
         "a model of the zoo has the shape of its name, here as in TI's tools", alias="model_config"
     )
-    model_spec: Ignored = without_effect("Python files that a YAML names are never run")
     augment_config: Ignored = without_effect("training.augmentation says what is drawn at random")
     dataset_loader: Ignored = without_effect(
         "task_type says how the data are read", anyway=("GenericTSDataset",)
@@ -240,7 +262,6 @@ class Training(Section):
     export_samples_per_class: Ignored = without_effect(ON_DEVICE, anyway=([10, 10, 10],))
     compile_model: Ignored = without_effect(PLAIN_TORCH)
     native_amp: Ignored = without_effect(PLAIN_TORCH)
-    pretrained_checkpoint_path: Ignored = without_effect("a training starts from its seed")
     train_output_path: Ignored = without_effect(RUNS)
     training_backend: Ignored = without_effect("torch trains", anyway=("pytorch", "torch"))
     model_training_id: Ignored = without_effect("model_name names the model")
@@ -248,3 +269,8 @@ class Training(Section):
     epochs: Ignored = without_effect(
         "training_epochs sets the number of epochs, here as in TI's tools"
     )
+
+    @property
+    def own_model(self) -> str | None:
+        """The file with a network of the user's, if there is one."""
+        return self.model_path or self.model_spec

@@ -46,6 +46,14 @@ def parse_size(value: object) -> object:
     return parse_bytes(value)
 
 
+def parse_clock(value: object) -> object:
+    """Hertz of a text with a unit; ``ValueError`` for a bare number: which unit was meant?"""
+    if number := _bare(value):
+        million = number / 1e6 if number >= 1e5 else number
+        raise ValueError(f"{str(value)!r} has no unit: write {million:.12g} MHz")
+    return parse_frequency(value)
+
+
 def parse_frequency(value: object) -> object:
     """Hertz where ``value`` is text; anything else as it is, for the schema to judge."""
     return _scaled(value, HERTZ, "a frequency") if isinstance(value, str) else value

@@ -47,4 +47,5 @@ CORES: Mapping[str, CycleModel] = {
     "c28x": CycleModel(1.3),
     "c29": CycleModel(0.6),
     "riscv32imc": CycleModel(1.3, "riscv32imc", "two_steps"),
+    "xtensa-lx7": CycleModel(1.3),
 }

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingType
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
 
+from tinyml_nas.config import Config, InvalidConfig
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.config.names import device_names
+from tinyml_nas.config.marks import Mapping, parse, plain
+from tinyml_nas.config.names import device_file, device_names
+from tinyml_nas.config.problems import Place, Problem, Source
 from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.config.units import parse_bytes, parse_frequency
+from tinyml_nas.config.units import parse_clock, parse_size
 from tinyml_nas.devices.cores import CORES, CycleModel
 from tinyml_nas.devices.instructions import INSTRUCTIONS
-from tinyml_nas.errors import ConfigError, ToolError
+from tinyml_nas.errors import ConfigError
 
-FOLDER = Path(__file__).parent
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
-Hertz = Annotated[int, BeforeValidator(parse_frequency), Field(gt=0)]
+KEYS = "it has core, clock, flash and ram, and may have vendor, source, note, assumed and npu"
+SMALLEST_MEMORY, LARGEST_MEMORY = 256, 1 << 32
+SLOWEST, FASTEST = 32_000, 2_000_000_000
+
+
+def _known_core(core: str) -> str:
+    if core not in CORES:
+        raise ValueError(f"{core!r} is no core that is known: {', '.join(CORES)}")
+    return core
+
+
+def _plausible_memory(size: int) -> int:
+    if not SMALLEST_MEMORY <= size <= LARGEST_MEMORY:
+        raise ValueError(f"{size:,} B is no memory of a microcontroller: write kB, KiB or MiB")
+    return size
+
+
+def _plausible_clock(hertz: int) -> int:
+    if not SLOWEST <= hertz <= FASTEST:
+        raise ValueError(f"{hertz:,} Hz is no clock of a microcontroller: write kHz or MHz")
+    return hertz
+
+
+Bytes = Annotated[int, BeforeValidator(parse_size), AfterValidator(_plausible_memory)]
+Hertz = Annotated[int, BeforeValidator(parse_clock), AfterValidator(_plausible_clock)]
 
 
 class _Record(BaseModel):
@@ -44,13 +76,13 @@ class Device(_Record):
     """One microcontroller as a target."""
 
     name: str
-    vendor: str
-    core: str
+    vendor: str = ""
+    core: Annotated[str, AfterValidator(_known_core)]
     clock_hz: Hertz = Field(alias="clock")
     flash_bytes: Bytes = Field(alias="flash")
     ram_bytes: Bytes = Field(alias="ram")
     npu: NpuRules | None = None
-    source: str
+    source: str = ""  # of the figures
     optimize: Optimize = "balanced"  # of the code that runs on it, not of the part itself
     # figures that no document gave, taken from a sibling or on the safe side
     assumed: tuple[str, ...] = ()
@@ -62,7 +94,7 @@ class Device(_Record):
         return CORES[self.core]
 
     @property
-    def cycles_per_instruction(self) -> Mapping[str, float]:
+    def cycles_per_instruction(self) -> MappingType[str, float]:
         """By emulated core; the one that stands for this device's core has this device's figure."""
         by_core = {core: CORES[core].cycles_per_instruction for core in INSTRUCTIONS}
         stand_in = self.cycles.measured_on
@@ -70,16 +102,64 @@ class Device(_Record):
         return by_core | own
 
 
-def load_device(name: str, optimize: Optimize = "balanced") -> Device:
-    """The device called ``name`` with code that is made for ``optimize``."""
-    if name not in device_names():
+def load_device(name: str, optimize: Optimize = "balanced", folder: Path | None = None) -> Device:
+    """The device called ``name``, or in the file ``name``, with code that is made for ``optimize``.
+
+    ``folder`` is where the user's own devices are.  Raises ``ConfigError`` for one that is unknown,
+    or whose file is wrong.
+    """
+    path = device_file(name, folder)
+    if path is None:
         raise ConfigError(
             f"There is no device {name!r}.",
-            hint=did_you_mean(name, device_names()) or "`info devices` lists the devices",
+            hint=did_you_mean(name, device_names(folder)) or "`info devices` lists the devices",
         )
-    path = FOLDER / f"{name}.yaml"
+    return read_device(path).model_copy(update={"optimize": optimize})
+
+
+def target_of(config: Config) -> Device:
+    """The device that ``config`` is about."""
+    common = config.common
+    return load_device(common.target_device, config.compilation.optimize, config.path.parent)
+
+
+def read_device(path: Path) -> Device:
+    """The device in ``path``; raises ``InvalidConfig`` with the line of every mistake."""
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Device.model_validate({"name": name, **fields, "optimize": optimize})
-    except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
-        raise ToolError(f"The device file {path.name} cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The device file {path} cannot be read: {error}.") from error
+    tree, problems = parse(text, str(path))
+    if not isinstance(tree, Mapping) or problems:
+        start = Place(Source(str(path), tuple(text.splitlines()) or ("",)), 1, 1)
+        found = problems or [
+            Problem(start, "A device file is a list of keys.", f"{path.name}: {KEYS}")
+        ]
+        raise InvalidConfig(str(path), found)
+    try:
+        return Device.model_validate({**_plain(tree), "name": path.stem})
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    raise InvalidConfig(str(path), [_problem(tree, part) for part in errors])
+
+
+def _plain(tree: Mapping) -> dict[str, Any]:
+    values = plain(tree)
+    assert isinstance(values, dict)
+    return values
+
+
+def _problem(tree: Mapping, error: ErrorDetails) -> Problem:
+    """What is wrong, at its line of the file."""
+    key = str(error["loc"][0])
+    entry = tree.entries.get(key)
+    if entry is None:
+        return Problem(tree.place, f"The key {key!r} is missing.", KEYS)
+    if error["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in Device.model_fields.items()]
+        place = entry.key if len(error["loc"]) == 1 else entry.value.place
+        word = str(error["loc"][-1])
+        return Problem(place, f"{word!r} is not a known key.", did_you_mean(word, known) or KEYS)
+    reason = str(error.get("ctx", {}).get("error", error["msg"]))
+    hint = did_you_mean(str(error["input"]), CORES) if key == "core" else None
+    return Problem(entry.value.place, f"{key}: {reason}.", hint)

@@ -6,12 +6,14 @@ Every choice here is made without a look at the test side.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tinyml_nas.config import Config
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape, residual_of
+from tinyml_nas.importers import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.search.recipes import recipe_of
@@ -20,9 +22,15 @@ from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.zoo import ZOO
 
 
-def fixed_entrants(config: Config, features: FeatureSet) -> list[Entrant]:
-    """The zoo model that the run is about, or the baseline beside a search."""
+def fixed_entrants(
+    config: Config, features: FeatureSet, imported: Imported | None = None
+) -> list[Entrant]:
+    """The model that the run is about, the user's own or the zoo's, or the baseline of a search."""
     training = config.training
+    if imported is not None:
+        recipe = recipe_from_config(training)
+        recipe = recipe if training.enable else replace(recipe, epochs=0)
+        return [Entrant("chosen", imported.network, recipe, imported)]
     role = "baseline" if training.nas_enabled else "chosen"
     name = training.nas_compare_model if training.nas_enabled else training.model_name
     if not training.enable or name is None:

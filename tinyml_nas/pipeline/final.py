@@ -20,6 +20,7 @@ from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
+from tinyml_nas.importers import Imported
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
 from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.search.workers import open_workers
@@ -32,11 +33,15 @@ from tinyml_nas.train.tasks import task_of
 
 @dataclass(frozen=True)
 class Entrant:
-    """A network to be trained for good: its role in the run, and its recipe."""
+    """A network to be trained for good: its role in the run, and its recipe.
+
+    With ``imported`` weights training starts from these; with no epochs they stay.
+    """
 
     role: str
     network: Network
     recipe: Recipe
+    imported: Imported | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class FinalFit:
         folder = self.folder / entrant.role / f"seed{job.number}"
         seed = derive_seed(self.seed, "train", job.number)
         module = build_module(entrant.network, generator(seed, "weights"))
+        if entrant.imported is not None:
+            module.load_state_dict(entrant.imported.state)
         result = fit(
             module, self.features, entrant.recipe, seed=seed, checkpoint=folder / "checkpoint.npz",
             resume=True, console=console, title=f"train {job.title}",

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinyml_nas.export import export_model
-from tinyml_nas.export.stage import ProvenStream, golden_windows
+from tinyml_nas.export.npu import lint
+from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
@@ -40,12 +40,16 @@ def finish_model(
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
     config, features, folder = context.config, context.features, context.folder
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
+    if entrant.imported is not None:
+        record["source"] = entrant.imported.to_json()
     device = context.device
     cost = network_cost(network, device.cycles.backend, device.optimize)
     record["cost"] = _cost_record(network, cost)
+    if (placed := lint(network, device)) is not None:
+        record["npu"] = placed.to_json()
     record["training"] = {
         "epochs": len(fitted.training.history),
-        "best_epoch": fitted.training.best_epoch,
+        "best_epoch": fitted.training.best_epoch if fitted.training.history else None,
         "seconds": round(fitted.training.seconds, 2),
         "history": list(fitted.training.history),
     }

@@ -8,7 +8,7 @@ once with the same bits.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
-from tinyml_nas.devices import Device, load_device
+from tinyml_nas.devices import Device, target_of
+from tinyml_nas.export.npu import lint
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.importers import bring_model
 from tinyml_nas.pipeline.budget import check_budget, measured_need
 from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
@@ -78,13 +80,16 @@ def run(
     """
     config = loaded.config
     seconds: dict[str, float] = {}
-    device = load_device(config.common.target_device, config.compilation.optimize)
+    device = target_of(config)
     make_deterministic()
     with timed_stage("data", seconds, console):
         data = prepare_data(config, console)
     with timed_stage("features", seconds, console):
         features = extract_features(data, config, console)
-    fixed = fixed_entrants(config, features)
+        imported = bring_model(config, features, len(features.class_names), console)
+        if imported is not None:
+            features = replace(features, normalization=imported.normalization)
+    fixed = fixed_entrants(config, features, imported)
     _plan(fixed, config, device, console)
     name = run_name(config)
     root = output or Path("runs")
@@ -94,7 +99,8 @@ def run(
         latest = named_run(runs_named(root, name) / LATEST)
         taken = take_point(take, latest, results, features, config, device, console)
     keys = config.model_dump(mode="json", exclude={"path"})
-    identity = fingerprint(keys, data.manifest, __version__, taken and taken.record)
+    files = (device.model_dump(mode="json"), imported and imported.digest)
+    identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
     context = Context(config, device, data, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
@@ -102,7 +108,7 @@ def run(
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
         for part, file in SAME_DATA.items():
             folder.write_json(file, results[part])
-        if config.training.enable:
+        if config.training.enable or imported is not None:
             results |= _models(context, fixed, taken)
         results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
         console.stage("report")
@@ -206,6 +212,9 @@ def _plan(entrants: list[Entrant], config: Config, device: Device, console: Cons
             f"about {need.flash_bytes:,} B flash, {need.ram_bytes:,} B arena{latency} "
             f"on {device.name}"
         )
+        placed = lint(network, device)
+        for sentence in placed.sentences() if placed else ():
+            console.info(f"{network.name}: {sentence}")
         check_budget(network.name, need, device, _granted(role, config))
 
 

@@ -259,6 +259,43 @@ class Stream(Record):
     cost: dict[str, StreamCost] = {}
 
 
+class Equality(Record):
+    """How far a network was from its source on ``windows``, in parts of the largest score."""
+
+    windows: Count
+    difference: float
+    tolerance: float
+
+
+class Source(Record):
+    """The user's own file that a network was read from; ``notes`` say what differs in form."""
+
+    file: str
+    sha256: str
+    notes: list[str] = []
+    equality: Equality
+
+
+class Placement(Record):
+    """Where a layer can run: on the accelerator, which calls it ``pattern``, or on the core."""
+
+    layer: str
+    kind: str
+    pattern: str
+    on_npu: bool
+    reason: str = ""
+    mend: str = ""
+
+
+class Npu(Record):
+    """What the device's accelerator can take; ``basis`` is where its rules are from."""
+
+    npu: str
+    basis: str
+    placements: list[Placement]
+    macs_share: Fraction
+
+
 class Model(Record):
     """One trained, quantized and exported network.
 
@@ -268,7 +305,9 @@ class Model(Record):
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
     name: str
     network: dict[str, Any] = {}
+    source: Source | None = None
     cost: Cost
+    npu: Npu | None = None
     training: Training
     quantization: Quantization | None = None
     score: Scores

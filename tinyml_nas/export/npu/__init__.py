@@ -1,0 +1,29 @@
+"""Accelerators: which layers of a network they take.  One adapter for each family.
+
+Nothing here compiles for them, the C runs on the core: this says what the vendor's compiler would
+hand over, before anything is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tinyml_nas.devices import Device, NpuRules
+from tinyml_nas.export.npu import cde, tinpu
+from tinyml_nas.export.npu.placement import NpuReport, Placement
+from tinyml_nas.graph import Network
+
+__all__ = ["ADAPTERS", "NpuReport", "Placement", "lint"]
+
+ADAPTERS: Mapping[str, Callable[[Network, NpuRules], NpuReport]] = {
+    "ti-npu": tinpu.place,
+    "ti-cde": cde.place,
+}
+"""By the ``kind`` of a device's ``npu``."""
+
+
+def lint(network: Network, device: Device) -> NpuReport | None:
+    """Where the layers of ``network`` run on ``device``; ``None`` without an accelerator."""
+    if device.npu is None:
+        return None
+    return ADAPTERS[device.npu.kind](network, device.npu)

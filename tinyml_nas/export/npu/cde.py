@@ -1,0 +1,18 @@
+"""TI's CDE, the custom datapath of some Cortex-M33: its compiler takes the patterns of the TINPU.
+
+No document lists its rules; those of the TINPU are taken, and every report says so.
+"""
+
+from __future__ import annotations
+
+from tinyml_nas.devices import NpuRules
+from tinyml_nas.export.npu import tinpu
+from tinyml_nas.export.npu.placement import NpuReport
+from tinyml_nas.graph import Network
+
+BASIS = "assumed: the rules of the TINPU"
+
+
+def place(network: Network, rules: NpuRules) -> NpuReport:
+    """Where each layer of ``network`` runs."""
+    return tinpu.place(network, rules, BASIS)

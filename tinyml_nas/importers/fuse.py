@@ -1,0 +1,211 @@
+"""Steps to a network: batch norms, gains and ReLUs join the layers that they follow.
+
+A batch norm stays one behind a convolution, so that the network can be trained on; elsewhere it is
+a gain and a shift.  At the very input these are a normalization, which costs nothing.  What can
+join nobody becomes a depthwise convolution with a kernel of 1: exact, and one more layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tinyml_nas.features import Normalization
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    Conv,
+    DepthwiseConv,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Op,
+    Shape,
+)
+from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
+
+EPSILON = 1e-5
+"""Of the batch norm that is trained here."""
+
+
+@dataclass
+class _Layer:
+    """A layer of the network to be; ``end`` is the step whose tensor it makes by now."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    end: str
+    weight: Array | None = None
+    bias: Array | None = None
+    norm: Norm | None = None
+
+
+class _Fusion:
+    def __init__(self, steps: list[Step], output: str) -> None:
+        self.readers = Counter(name for step in steps for name in step.inputs)
+        self.readers[output] += 1
+        self.layers: dict[str, _Layer] = {}
+        self.made_by: dict[str, str] = {INPUT: INPUT}
+        self.entry: Affine | None = None
+        for step in steps:
+            self._take(step)
+
+    def _take(self, step: Step) -> None:
+        source = self.made_by[step.inputs[0]]
+        if isinstance(step.op, Relu):
+            if self._rectifies(source):
+                self._join(step, source)
+            else:
+                self._pointwise(step, source, None, relu=True)
+        elif isinstance(step.op, Norm) and self._takes_norm(source):
+            self.layers[source].norm = step.op
+            self._join(step, source)
+        elif isinstance(step.op, Affine | Norm):
+            affine = step.op if isinstance(step.op, Affine) else step.op.affine
+            if self._scales(source, affine):
+                self._join(step, source)
+            else:
+                self._pointwise(step, source, affine, relu=False)
+        else:
+            inputs = tuple(self.made_by[name] for name in step.inputs)
+            self._append(_Layer(step.name, step.op, inputs, step.name, step.weight, step.bias))
+
+    def _join(self, step: Step, source: str) -> None:
+        self.made_by[step.name] = source
+        if source in self.layers:
+            self.layers[source].end = step.name
+        else:
+            self.readers[INPUT] = self.readers[step.name]
+
+    def _append(self, layer: _Layer) -> None:
+        self.layers[layer.name] = layer
+        self.made_by[layer.name] = layer.name
+
+    def _pointwise(self, step: Step, source: str, affine: Affine | None, relu: bool) -> None:
+        """A depthwise convolution with a kernel of 1; its size is not known before the network."""
+        op = DepthwiseConv(1, norm=False, relu=relu)
+        weight = None if affine is None else affine.gain[:, None, None]
+        bias = None if affine is None else affine.shift
+        self._append(_Layer(step.name, op, (source,), step.name, weight, bias))
+
+    def _alone(self, source: str) -> bool:
+        """Whether what ``source`` makes is read once."""
+        end = self.layers[source].end if source in self.layers else INPUT
+        return self.readers[end] == 1
+
+    def _takes_norm(self, source: str) -> bool:
+        layer = self.layers.get(source)
+        if layer is None or layer.norm is not None or not self._alone(source):
+            return False
+        return isinstance(layer.op, Conv | DepthwiseConv) and not layer.op.relu
+
+    def _scales(self, source: str, affine: Affine) -> bool:
+        """Whether ``source`` takes the gain and the shift into its weights."""
+        layer = self.layers.get(source)
+        if not self._alone(source):
+            return False
+        if layer is None:
+            return self._normalizes(affine)
+        if not isinstance(layer.op, Conv | DepthwiseConv | Linear) or layer.op.relu:
+            return False
+        gain, shift = affine.gain, affine.shift
+        if layer.norm is not None:
+            norm = layer.norm
+            layer.norm = replace(norm, scale=norm.scale * gain, bias=norm.bias * gain + shift)
+            return True
+        if layer.weight is None or layer.bias is None:  # a ReLU by itself never comes here
+            return False
+        layer.weight = layer.weight * gain[:, None, None]
+        layer.bias = layer.bias * gain + shift
+        return True
+
+    def _normalizes(self, affine: Affine) -> bool:
+        """Whether the input takes it: its deviations must stay positive."""
+        if (affine.gain <= 0).any():
+            return False
+        before = self.entry
+        self.entry = affine
+        if before is not None:
+            shift = before.shift * affine.gain + affine.shift
+            self.entry = Affine(before.gain * affine.gain, shift)
+        return True
+
+    def _rectifies(self, source: str) -> bool:
+        """Whether ``source`` takes a ReLU, or has one; it moves through pools and joins."""
+        layer = self.layers.get(source)
+        if layer is None:
+            return False
+        if getattr(layer.op, "relu", False):
+            return True
+        if not self._alone(source):
+            return False
+        if isinstance(layer.op, Conv | DepthwiseConv | Linear | Add):
+            layer.op = replace(layer.op, relu=True)
+            return True
+        return isinstance(layer.op, MaxPool) and self._rectifies(layer.inputs[0])
+
+
+def fuse(
+    steps: list[Step], output: str, name: str, shape: Shape
+) -> tuple[Network, dict[str, Tensor], Normalization]:
+    """The network of ``steps``, its weights by parameter name, and how its input is normalized.
+
+    Steps that nobody reads are left out.
+    """
+    needed = {output}
+    for step in reversed(steps):
+        if step.name in needed:
+            needed |= set(step.inputs)
+    fusion = _Fusion([step for step in steps if step.name in needed], output)
+    layers = tuple(fusion.layers.values())
+    nodes = tuple(Node(layer.name, _with_norm(layer), layer.inputs) for layer in layers)
+    network = Network(name, shape, nodes)
+    state: dict[str, Tensor] = {}
+    for layer in layers:
+        state |= _parameters(layer, network.shapes[layer.name].channels)
+    return network, state, _normalization(fusion.entry, shape.channels)
+
+
+def _with_norm(layer: _Layer) -> Op:
+    if layer.norm is not None and isinstance(layer.op, Conv | DepthwiseConv):
+        return replace(layer.op, norm=True)
+    return layer.op
+
+
+def _parameters(layer: _Layer, channels: int) -> dict[str, Tensor]:
+    """The parameters of a layer as ``train.builder`` names them."""
+    if not isinstance(layer.op, Conv | DepthwiseConv | Linear):
+        return {}
+    weight = np.ones((channels, 1, 1)) if layer.weight is None else layer.weight
+    bias = np.zeros(channels) if layer.bias is None else layer.bias
+    if layer.norm is None:
+        parts = {"conv.weight": weight, "conv.bias": bias}
+    else:  # its convolution has no bias, and one epsilon serves all
+        norm = layer.norm
+        parts = {
+            "conv.weight": weight,
+            "norm.weight": norm.scale,
+            "norm.bias": norm.bias,
+            "norm.running_mean": norm.mean - bias,
+            "norm.running_var": norm.variance + norm.epsilon - EPSILON,
+        }
+    tensors = {
+        f"{layer.name}.{part}": torch.from_numpy(np.asarray(array, dtype=np.float32).copy())
+        for part, array in parts.items()
+    }
+    if layer.norm is not None:
+        tensors[f"{layer.name}.norm.num_batches_tracked"] = torch.tensor(0)
+    return tensors
+
+
+def _normalization(entry: Affine | None, channels: int) -> Normalization:
+    """(x - mean) / std with the gain and shift of ``entry``; none changes nothing."""
+    gain = np.ones(channels) if entry is None else entry.gain
+    shift = np.zeros(channels) if entry is None else entry.shift
+    return Normalization((-shift / gain).astype(np.float32), (1 / gain).astype(np.float32))

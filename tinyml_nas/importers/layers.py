@@ -1,0 +1,248 @@
+"""Convolutions, pools and fully connected layers of a foreign graph.
+
+A 2-D layer is one of ours where one of its two axes is covered whole by its kernel: that axis is
+then part of the channels.  It is 1 in networks that write a series as an image of one row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from tinyml_nas.graph import AvgPool, Conv, DepthwiseConv, GlobalAvgPool, Linear, MaxPool
+from tinyml_nas.importers.reader import Reader, Value, View
+from tinyml_nas.importers.refusal import refuse
+from tinyml_nas.importers.steps import Array
+
+ORDER = "keep the order batch, channels, time between layers, and join along the channels"
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a layer sees: its one axis of time, and its input as rows by time."""
+
+    axis: int
+    rows: View
+    kernel: int
+    stride: int
+    dilation: int
+    pad: tuple[int, int]
+    spatial: tuple[int, ...]
+
+    def shape(self, channels: int, length: int) -> tuple[int, ...]:
+        """The shape that ONNX gives the output, without the batch."""
+        sizes = [length if axis == self.axis else 1 for axis in range(len(self.spatial))]
+        return (channels, *sizes)
+
+
+def conv(reader: Reader, node: onnx.NodeProto) -> None:
+    """Conv, depthwise or not; dilations and groups are written out with zeros."""
+    value = reader.value(node)
+    weight = _weight(reader, node)
+    window = _window(reader, node, value, weight.shape[2:])
+    order = reader.channel_order(value.tensor, window.rows)
+    if order is None:
+        raise refuse(
+            reader.file, node, "its input is in another order than channels by time", ORDER
+        )
+    channels = reader.shapes[value.tensor].channels
+    groups = int(reader.attributes(node).get("group", 1))
+    bias = np.asarray(reader.constant(node, 2, np.zeros(len(weight))), dtype=np.float64)
+    weight = _dilated(_one_axis(weight, window), window.dilation)
+    kernel, stride, pad = weight.shape[2], window.stride, window.pad
+    if window.dilation > 1:
+        reader.notes.append(f"{node.name}: a dilation of {window.dilation} is written out in zeros")
+    op: Conv | DepthwiseConv
+    if groups == channels == len(weight) > 1 and np.array_equal(order, np.arange(channels)):
+        op = DepthwiseConv(kernel, stride, pad, norm=False, relu=False)
+    else:
+        if groups > 1:
+            reader.notes.append(f"{node.name}: its {groups} groups are written out in zeros")
+        weight = _dense(weight, groups, order, channels)
+        op = Conv(len(weight), kernel, stride, pad, norm=False, relu=False)
+    tensor = reader.add(node, op, (value.tensor,), weight, bias)
+    reader.give(node, tensor, window.shape(*reader.shapes[tensor]))
+
+
+def pool(reader: Reader, node: onnx.NodeProto) -> None:
+    """MaxPool and AveragePool."""
+    value, attributes = reader.value(node), reader.attributes(node)
+    window = _window(reader, node, value, attributes["kernel_shape"], merge=False)
+    if not reader.is_whole(value) or window.dilation > 1:
+        why = "a dilation does not run here" if window.dilation > 1 else "its input is reordered"
+        raise refuse(reader.file, node, why, ORDER if window.dilation == 1 else "use a stride")
+    length = reader.shapes[value.tensor].length
+    left, right = window.pad
+    more = _ceiling(length, window) if attributes.get("ceil_mode", 0) else 0
+    op: MaxPool | AvgPool | GlobalAvgPool
+    if node.op_type == "MaxPool":
+        op = MaxPool(window.kernel, window.stride, (left, right + more))
+    else:
+        own = any(attributes.get("pads", ())) or value.pad is None
+        if (left or right) and own and not attributes.get("count_include_pad", 0):
+            mend = "set count_include_pad=True, or padding=0"
+            raise refuse(reader.file, node, "its padding does not count as zeros", mend)
+        if more:
+            mend = "set ceil_mode=False"
+            raise refuse(reader.file, node, "its last window has another divisor", mend)
+        whole = window.kernel == length and not (left or right)
+        op = GlobalAvgPool() if whole else AvgPool(window.kernel, window.stride, window.pad)
+    tensor = reader.add(node, op, (value.tensor,))
+    reader.give(node, tensor, window.shape(*reader.shapes[tensor]))
+
+
+def gemm(reader: Reader, node: onnx.NodeProto) -> None:
+    """Gemm: a fully connected layer with its bias."""
+    attributes = reader.attributes(node)
+    if attributes.get("transA", 0):
+        raise refuse(reader.file, node, "it transposes the signal", "remove transA")
+    weight = _weight(reader, node) * attributes.get("alpha", 1.0)
+    weight = weight.T if attributes.get("transB", 0) else weight
+    bias = np.asarray(reader.constant(node, 2, 0.0), dtype=np.float64)
+    bias = np.broadcast_to(bias * attributes.get("beta", 1.0), (1, weight.shape[1]))[0]
+    _linear(reader, node, reader.value(node), weight, bias)
+
+
+def matmul(reader: Reader, node: onnx.NodeProto) -> None:
+    """MatMul with weights: fully connected, or pointwise where it is over the channels alone."""
+    if node.input[1] in reader.values:
+        mend = "attention and gates do not run here; pool over time instead"
+        raise refuse(reader.file, node, "it multiplies two computed tensors", mend)
+    value, weight = reader.value(node), _weight(reader, node)
+    if weight.ndim != 2:
+        raise refuse(reader.file, node, f"its weights have {weight.ndim} axes", "use two axes")
+    bias = np.zeros(weight.shape[1])
+    rows = value.view.reshape(-1, value.view.shape[-1]).T
+    order = reader.channel_order(value.tensor, rows)
+    if rows.shape[1] == 1 or order is None:
+        _linear(reader, node, value, weight, bias)
+        return
+    channels = reader.shapes[value.tensor].channels
+    dense = _dense(weight.T[:, :, None], 1, order, channels)
+    op = Conv(len(dense), 1, norm=False, relu=False)
+    tensor = reader.add(node, op, (value.tensor,), dense, bias)
+    made = np.arange(reader.shapes[tensor].size).reshape(len(dense), -1)
+    view = made.T.reshape(*value.view.shape[:-1], len(dense))
+    reader.values[node.output[0]] = Value(tensor, view)
+
+
+def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, bias: Array) -> None:
+    """A fully connected layer of ``weight`` (in, out), whatever the order in which it reads."""
+    if value.view.size != len(weight):
+        why = f"its input has {list(value.view.shape)} values, its weights take {len(weight)}"
+        mend = (
+            "a linear layer runs over the channels, or over all values; windows are as long as the "
+        )
+        mend += "ones that the model was made for"
+        raise refuse(reader.file, node, why, mend)
+    shape = reader.shapes[value.tensor]
+    full = np.zeros((shape.size, weight.shape[1]))
+    np.add.at(full, value.view.ravel(), weight)
+    op = Linear(weight.shape[1])
+    tensor = reader.add(node, op, (value.tensor,), full.T.reshape(-1, *shape), bias)
+    reader.give(node, tensor, (*value.view.shape[1:-1], weight.shape[1]))
+
+
+def _weight(reader: Reader, node: onnx.NodeProto) -> Array:
+    return np.asarray(reader.constant(node, 1), dtype=np.float64)
+
+
+def _window(
+    reader: Reader,
+    node: onnx.NodeProto,
+    value: Value,
+    kernel: tuple[int, ...],
+    merge: bool = True,
+) -> Window:
+    """How ``node`` moves over time; ``merge`` lets a kernel that covers an axis join the channels.
+
+    Raises ``ConfigError`` for a layer that moves over two axes.
+    """
+    view = value.view[0]
+    attributes, axes = reader.attributes(node), len(kernel)
+    if view.ndim != axes + 1:
+        why = f"it takes {axes + 2} axes, and its input has {view.ndim + 1}"
+        raise refuse(reader.file, node, why, ORDER)
+    pads = _pads(reader, node, value, tuple(kernel), attributes)
+    sizes = view.shape[1:]
+    covered = [
+        kernel[axis] == sizes[axis] and pads[axis] == (0, 0) and (merge or sizes[axis] == 1)
+        for axis in range(axes)
+    ]
+    free = [axis for axis in range(axes) if not covered[axis]]
+    if len(free) > 1:
+        why = f"it moves over two axes, of {sizes[0]} and {sizes[1]}"
+        raise refuse(reader.file, node, why, "let one side of the kernel cover its axis whole")
+    axis = free[0] if free else int(np.argmax(sizes))
+    last = np.moveaxis(view, 1 + axis, -1)
+    return Window(
+        axis=axis,
+        rows=last.reshape(-1, sizes[axis]),
+        kernel=int(kernel[axis]),
+        stride=int(attributes.get("strides", [1] * axes)[axis]),
+        dilation=int(attributes.get("dilations", [1] * axes)[axis]),
+        pad=pads[axis],
+        spatial=sizes,
+    )
+
+
+def _pads(
+    reader: Reader,
+    node: onnx.NodeProto,
+    value: Value,
+    kernel: tuple[int, ...],
+    attributes: dict[str, Any],
+) -> list[tuple[int, int]]:
+    """Zeros before and after each axis, those of a Pad before included."""
+    axes = len(kernel)
+    both = attributes.get("pads", [0] * 2 * axes)
+    pads = [(int(both[axis]), int(both[axis + axes])) for axis in range(axes)]
+    auto = attributes.get("auto_pad", b"NOTSET").decode()
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        strides = attributes.get("strides", [1] * axes)
+        dilations = attributes.get("dilations", [1] * axes)
+        for axis, size in enumerate(value.view.shape[2:]):
+            reach = (kernel[axis] - 1) * dilations[axis] + 1
+            total = max((-(-size // strides[axis]) - 1) * strides[axis] + reach - size, 0)
+            less, more = total // 2, total - total // 2
+            pads[axis] = (less, more) if auto == "SAME_UPPER" else (more, less)
+    if value.pad is not None:
+        axis, before, after = value.pad
+        pads[axis - 2] = (pads[axis - 2][0] + before, pads[axis - 2][1] + after)
+    return pads
+
+
+def _one_axis(weight: Array, window: Window) -> Array:
+    """(out, in, kernel) of a convolution whose other axis is part of its channels."""
+    last = np.moveaxis(weight, 2 + window.axis, -1)
+    return last.reshape(len(weight), -1, window.kernel)
+
+
+def _dilated(weight: Array, dilation: int) -> Array:
+    out, into, kernel = weight.shape
+    wide = np.zeros((out, into, (kernel - 1) * dilation + 1))
+    wide[:, :, ::dilation] = weight
+    return wide
+
+
+def _dense(weight: Array, groups: int, order: npt.NDArray[np.int64], channels: int) -> Array:
+    """``weight`` (out, in of its group, kernel) over all ``channels`` in their own order."""
+    out, into, kernel = weight.shape
+    full = np.zeros((out, channels, kernel))
+    for group, rows in enumerate(np.split(np.arange(out), groups)):
+        for column in range(into):
+            full[rows, order[group * into + column]] += weight[rows, column]
+    return full
+
+
+def _ceiling(length: int, window: Window) -> int:
+    """Values behind the end that the last window needs when its number is rounded up."""
+    span = length + sum(window.pad) - window.kernel
+    count = -(-span // window.stride) + 1
+    if (count - 1) * window.stride >= length + window.pad[0]:
+        count -= 1
+    return max(0, (count - 1) * window.stride - span)

@@ -1,0 +1,83 @@
+"""An ONNX file on the disk, read and checked: every way to be broken has its message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnx.inliner
+import onnx.version_converter
+from google.protobuf.message import DecodeError
+
+from tinyml_nas.errors import ToolError
+
+OLDEST_OPSET = 9
+READ_OPSET = 13
+"""Older models are brought up to this one, from which on axes are inputs everywhere."""
+EXPORT = "export it anew, such as with torch.onnx.export(model.eval(), example, 'model.onnx')"
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """The model in ``path`` with all its weights, functions inlined.
+
+    Raises ``ToolError`` for a file that is missing, no ONNX, truncated or without its weights.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (DecodeError, ValueError) as error:
+        raise ToolError(f"{path} is no ONNX file, or only a part of one.", hint=EXPORT) from error
+    if not model.graph.node or not model.graph.output:
+        raise ToolError(f"{path} is no ONNX file: there is no graph in it.", hint=EXPORT)
+    _check_external(model, path)
+    return checked(onnx.load(path), str(path))
+
+
+def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """``model``, valid, not too old and with functions inlined; ``name`` is for messages."""
+    try:
+        onnx.checker.check_model(model)
+        model = onnx.inliner.inline_local_functions(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise ToolError(f"{name} is no valid ONNX model: {reason}", hint=EXPORT) from error
+    opset = opset_of(model)
+    if opset < OLDEST_OPSET:
+        raise ToolError(
+            f"{name} is of opset {opset}; the oldest that is read here is {OLDEST_OPSET}.",
+            hint=EXPORT,
+        )
+    if opset < READ_OPSET:
+        try:
+            model = onnx.version_converter.convert_version(model, READ_OPSET)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            raise ToolError(
+                f"{name} is of opset {opset} and cannot be converted to {READ_OPSET}: {reason}",
+                hint=f"export it with opset_version={READ_OPSET} or later",
+            ) from error
+    return model
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Version of the standard operations."""
+    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+
+
+def _check_external(model: onnx.ModelProto, path: Path) -> None:
+    """Raise where weights lie in a file of their own that is not there, or too short."""
+    for tensor in model.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        file = path.parent / entries.get("location", "")
+        needed = int(entries.get("offset", 0)) + int(entries.get("length", 0))
+        missing = not file.is_file()
+        if missing or file.stat().st_size < needed:
+            what = "is not there" if missing else "is too short"
+            raise ToolError(
+                f"{path}: the weights {tensor.name!r} lie in {file.name!r}, which {what}.",
+                hint="copy that file beside the model, or save it as one file with "
+                "onnx.save(onnx.load(path), path)",
+            )

@@ -1,0 +1,264 @@
+"""Foreign graph to steps: an ONNX model, read for windows of a known shape.
+
+Operations that only change the view of a tensor (Reshape, Transpose, Squeeze, Flatten, Slice ...)
+become nothing.  A value of the graph is a tensor of ours and its *view*: an array in the shape that
+ONNX gives the value, whose entries say which element of the tensor stands there.  So the reference
+implementation of ONNX itself does to the view what the operation does to data, whatever opset; and
+a layer asks the view in which order it reads.  What hangs on no input is computed at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.graph import INPUT, Op, Shape
+from tinyml_nas.importers.model_file import opset_of
+from tinyml_nas.importers.refusal import refuse, refuse_operation
+from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
+from tinyml_nas.train.builder import NetworkModule
+
+View = npt.NDArray[np.int64]
+VIEWS = (
+    *("Expand", "Flatten", "Gather", "Reshape", "Shape", "Size", "Slice", "Split", "Squeeze"),
+    *("Transpose", "Unsqueeze"),
+)
+SAME = ("Cast", "Dropout", "Identity")
+ENDS = ("Softmax", "LogSoftmax", "ArgMax")
+FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of ours as the graph sees it: ``view`` has the batch of one in front.
+
+    ``pad`` holds zeros that are to stand around an axis: (axis, before, after).  ``ended`` is set
+    behind a Softmax at the end, which is left out.
+    """
+
+    tensor: str
+    view: View
+    pad: tuple[int, int, int] | None = None
+    ended: bool = False
+
+
+@dataclass
+class Reader:
+    """The steps so far, and what is known of each value; ``file`` is for messages."""
+
+    file: str
+    opset: int
+    steps: list[Step] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    logits: str | None = None
+    """Name of the value before the Softmax at the end, if there is one."""
+
+    def attributes(self, node: onnx.NodeProto) -> dict[str, Any]:
+        """Attributes of ``node`` by name."""
+        return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+    def value(self, node: onnx.NodeProto, index: int = 0) -> Value:
+        """The value that input ``index`` of ``node`` names; raises where it is none."""
+        found = self.values.get(node.input[index])
+        if found is None:
+            raise refuse(
+                self.file,
+                node,
+                f"its input {index} is a constant",
+                "put the tensor first and the constant second",
+            )
+        if found.ended and node.op_type not in VIEWS:
+            mend = "a Softmax may only stand at the end, where it is left out"
+            raise refuse(self.file, node, "it comes behind a Softmax or ArgMax", mend)
+        if found.pad is not None and node.op_type not in ("Conv", "AveragePool"):
+            mend = "use padding=... of the layer itself"
+            raise refuse(self.file, node, "it comes behind a Pad", mend)
+        return found
+
+    def constant(self, node: onnx.NodeProto, index: int, default: Any = None) -> Any:
+        """The array that input ``index`` names; ``default`` where there is no such input."""
+        if index >= len(node.input) or not node.input[index]:
+            return default
+        found = self.constants.get(node.input[index])
+        if found is None:
+            raise refuse(
+                self.file,
+                node,
+                f"its input {index}, {node.input[index]!r}, is computed from the signal",
+                "only weights that are stored in the file work there",
+            )
+        return found
+
+    def add(
+        self,
+        node: onnx.NodeProto,
+        op: Op | Affine | Norm | Relu,
+        inputs: tuple[str, ...],
+        weight: Array | None = None,
+        bias: Array | None = None,
+    ) -> str:
+        """Append a step; returns the name of its tensor."""
+        name = self._name(node)
+        entries = tuple(self.shapes[source] for source in inputs)
+        if isinstance(op, Affine | Norm | Relu):
+            shape = entries[0]
+        else:
+            try:
+                shape = op.output_shape(entries)
+            except ValueError as error:
+                joins = node.op_type == "Concat"
+                mend = "a longer window, a shorter kernel or smaller strides"
+                mend = "join tensors of one length" if joins else mend
+                raise refuse(self.file, node, str(error), mend) from None
+        self.steps.append(Step(name, op, inputs, weight, bias))
+        self.shapes[name] = shape
+        return name
+
+    def give(self, node: onnx.NodeProto, tensor: str, shape: tuple[int, ...]) -> None:
+        """Let the output of ``node`` be ``tensor``, in order, in the shape that ONNX gives it."""
+        view = np.arange(self.shapes[tensor].size).reshape(1, *shape)
+        self.values[node.output[0]] = Value(tensor, view)
+
+    def channel_order(self, tensor: str, view: View) -> View | None:
+        """Which channel of ``tensor`` each row of ``view`` (rows, time) is; ``None`` if it is none.
+
+        A row must be one channel over the whole length.
+        """
+        length = self.shapes[tensor].length
+        if view.ndim != 2 or view.shape[1] != length:
+            return None
+        rows = view[:, 0] // length
+        whole = rows[:, None] * length + np.arange(length)
+        return rows if np.array_equal(whole, view) else None
+
+    def is_whole(self, value: Value) -> bool:
+        """Whether ``value`` is its whole tensor in order."""
+        return np.array_equal(value.view.ravel(), np.arange(self.shapes[value.tensor].size))
+
+    def _name(self, node: onnx.NodeProto) -> str:
+        """A readable name that no other step has: that of the weights, or of the node."""
+        weights = [name for name in node.input[1:] if name in self.constants]
+        start = weights[0].removesuffix(".weight") if weights else ""
+        if not start or "weight" not in weights[0]:
+            start = node.name.strip("/").removesuffix(f"/{node.op_type}") or node.op_type.lower()
+        name = re.sub(r"\W+", "_", start).strip("_") or node.op_type.lower()
+        if name[0].isdigit() or name in TAKEN:
+            name = f"{node.op_type.lower()}_{name}"
+        unique, number = name, 2
+        while unique in self.shapes:
+            unique, number = f"{name}_{number}", number + 1
+        return unique
+
+
+Handler = Callable[[Reader, onnx.NodeProto], None]
+TAKEN = frozenset({INPUT, "network", "training", *dir(NetworkModule)})
+"""Names that mean something else in a torch module."""
+
+
+def read_graph(
+    model: onnx.ModelProto,
+    shape: Shape,
+    layout: View,
+    file: str,
+    handlers: Mapping[str, Handler],
+) -> tuple[Reader, str]:
+    """The steps of ``model`` and the tensor that leaves it, for windows of ``shape``.
+
+    ``layout`` is the view of the input.  Raises ``ConfigError`` naming the first node that cannot
+    run here.
+    """
+    reader = Reader(file, opset_of(model))
+    graph = model.graph
+    reader.constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    entry = next(value.name for value in graph.input if value.name not in reader.constants)
+    reader.shapes[INPUT] = shape
+    reader.values[entry] = Value(INPUT, layout)
+    for node in graph.node:
+        _read(reader, node, handlers)
+    output = graph.output[0].name
+    return reader, _leaving(reader, output)
+
+
+def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> None:
+    sources = [name for name in node.input if name]
+    if node.domain not in ("", "ai.onnx"):
+        raise refuse_operation(reader.file, node, tuple(handlers))
+    if all(name in reader.constants for name in sources):
+        _evaluate(reader, node, {name: reader.constants[name] for name in sources})
+    elif node.op_type in SAME and not _rounds(reader, node):
+        reader.values[node.output[0]] = reader.values[sources[0]]
+    elif node.op_type in ENDS:
+        value = reader.value(node)
+        reader.logits = node.input[0]
+        reader.notes.append(
+            f"{node.op_type} at the end is left out: the order of scores is the same"
+        )
+        reader.values[node.output[0]] = replace(value, ended=True)
+    elif node.op_type in VIEWS:
+        _see(reader, node)
+    elif node.op_type in handlers:
+        handlers[node.op_type](reader, node)
+    else:
+        raise refuse_operation(reader.file, node, (*handlers, *VIEWS, *SAME, *ENDS))
+
+
+def _rounds(reader: Reader, node: onnx.NodeProto) -> bool:
+    """Whether a Cast leaves the floating-point numbers."""
+    return node.op_type == "Cast" and reader.attributes(node)["to"] not in FLOATS
+
+
+def _see(reader: Reader, node: onnx.NodeProto) -> None:
+    """Do to the view what ``node`` does to data."""
+    value = reader.value(node)
+    arrays = {name: reader.constant(node, i) for i, name in enumerate(node.input) if i and name}
+    found = _run(reader, node, {node.input[0]: value.view} | arrays)
+    for name, view in zip(node.output, found, strict=True):
+        if node.op_type in ("Shape", "Size"):
+            reader.constants[name] = view
+        else:
+            reader.values[name] = replace(value, view=view)
+
+
+def _evaluate(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> None:
+    results = _run(reader, node, arrays)
+    reader.constants |= dict(zip(node.output, map(np.asarray, results), strict=False))
+
+
+def _run(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> list[Any]:
+    """``node`` in the reference implementation of ONNX."""
+    try:
+        evaluator = ReferenceEvaluator(node, opsets={"": reader.opset})
+        return list(evaluator.run(None, arrays))
+    except Exception as error:
+        reason = str(error).split("\n")[0]
+        shapes = [list(np.shape(array)) for array in arrays.values()]
+        mend = "check the shape of the model's input against that of the windows"
+        why = f"it cannot be computed for inputs of shape {shapes}: {reason}"
+        raise refuse(reader.file, node, why, mend) from error
+
+
+def _leaving(reader: Reader, output: str) -> str:
+    """The tensor that leaves the network."""
+    value = reader.values.get(output)
+    if value is None or value.tensor == INPUT:
+        raise ConfigError(
+            f"{reader.file}: there is no layer between the input and the output {output!r}."
+        )
+    if not reader.is_whole(value):
+        raise ConfigError(
+            f"{reader.file}: the output {output!r} is a reordered or cut form of {value.tensor!r}.",
+            hint="let the last layer's output be the output",
+        )
+    return value.tensor

@@ -1,0 +1,195 @@
+"""A PyTorch module in the user's file: loaded, built for the data at hand, and exported to ONNX.
+
+His code runs because he names it in ``training.model_spec``, and for nothing else.  From there on
+it is an ONNX model like any other, in memory.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import io
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.graph import Shape
+from tinyml_nas.importers.equality import Values, require_equal, source_scores
+from tinyml_nas.importers.model_file import checked
+
+OPSET = 17
+CHANNELS = ("channels", "in_channels", "input_channels", "num_channels", "n_channels", "variables")
+LENGTH = ("length", "input_length", "input_features", "seq_len", "window", "window_size")
+OUTPUTS = ("classes", "num_classes", "n_classes", "outputs", "num_outputs", "out_features")
+
+
+def build_module(spec: Path, class_name: str | None, shape: Shape, outputs: int) -> nn.Module:
+    """The module of ``spec`` for windows of ``shape``; its initial weights come from torch's seed.
+
+    A constructor gets what its arguments' names ask for.  Raises ``ConfigError`` for a file that
+    fails, and for a class that is not there or asks for something else.
+    """
+    with _his_code(spec, "running the file"):
+        namespace = _run_file(spec)
+    chosen = _choose(spec, class_name, namespace)
+    arguments = _arguments(spec, chosen, shape, outputs)
+    with _his_code(spec, f"building {chosen.__name__}"):
+        module = chosen(**arguments)
+    return module.eval()
+
+
+def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelProto:
+    """``module`` as an ONNX model that gives the same scores for ``windows`` (N, C, L).
+
+    Batch norms stay what they are, so that training can go on.
+    """
+    shape = windows.shape[1:]
+    two_dimensional = any(isinstance(part, nn.Conv2d) for part in module.modules())
+    orders = [(1, *shape), (1, *shape, 1)]
+    errors = []
+    for order in reversed(orders) if two_dimensional else orders:
+        try:
+            model = _exported(module, order)
+        except Exception as error:
+            errors.append(error)
+            continue
+        model = checked(model, file)
+        layout = np.arange(windows[0].size).reshape(order)
+        output = model.graph.output[0].name
+        given = partial(_scores, module, order[1:])
+        require_equal(given, source_scores(model, output, layout, file), windows, file)
+        return model
+    raise ConfigError(
+        f"{file}: the module cannot be run on a window of {' x '.join(map(str, orders[0]))}"
+        f"{_line_of(errors[0], Path(file))}: {_first_line(errors[0])}.",
+        hint="forward takes windows of batch x channels x length, or of one more axis of 1",
+    )
+
+
+def _exported(module: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing: what it gives is compared
+        torch.onnx.export(
+            module,
+            (torch.zeros(shape),),
+            buffer,  # type: ignore[arg-type]  # this exporter takes a file object too
+            dynamo=False,
+            opset_version=OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+        )
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def _scores(module: nn.Module, shape: tuple[int, ...], x: Values) -> Values:
+    with torch.no_grad():
+        scores: Values = module(torch.from_numpy(x.reshape(-1, *shape))).flatten(1).numpy()
+    return scores
+
+
+def _run_file(spec: Path) -> dict[str, Any]:
+    """What the file defines; modules beside it can be imported by it."""
+    found = importlib.util.spec_from_file_location(f"model_spec_{spec.stem}", spec)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # dataclasses look their module up there
+    sys.path.insert(0, str(spec.parent))
+    try:
+        found.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(spec.parent))
+    return vars(module)
+
+
+def _choose(spec: Path, name: str | None, namespace: dict[str, Any]) -> type[nn.Module]:
+    """The class called ``name``, or the only one that the file itself defines."""
+    known = {
+        key: item
+        for key, item in namespace.items()
+        if isinstance(item, type)
+        and issubclass(item, nn.Module)
+        and item.__module__ == namespace["__name__"]
+    }
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name in known:
+        return known[name]
+    listed = ", ".join(known) or "no class at all that is a torch.nn.Module"
+    if name is None:
+        raise ConfigError(
+            f"training.model_spec: {spec.name} defines {listed}.",
+            hint=f"name the one to take, such as {spec.name}:{next(iter(known), 'MyNet')}",
+        )
+    raise ConfigError(
+        f"training.model_spec: {spec.name} has no torch.nn.Module {name!r}; it defines {listed}.",
+        hint=did_you_mean(name, known),
+    )
+
+
+def _arguments(spec: Path, chosen: type[nn.Module], shape: Shape, outputs: int) -> dict[str, Any]:
+    """What the constructor asks for, by the names of its arguments."""
+    offered: dict[str, Any] = {
+        **dict.fromkeys(CHANNELS, shape.channels),
+        **dict.fromkeys(LENGTH, shape.length),
+        **dict.fromkeys(OUTPUTS, outputs),
+        "config": {
+            "variables": shape.channels,
+            "input_features": shape.length,
+            "num_classes": outputs,
+        },
+    }
+    arguments = {}
+    for name, parameter in inspect.signature(chosen).parameters.items():
+        if name in offered:
+            arguments[name] = offered[name]
+        elif parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            raise ConfigError(
+                f"training.model_spec: {chosen.__name__} in {spec.name} asks for {name!r}, which "
+                "is not known here.",
+                hint=f"give it a default; offered are {CHANNELS[0]}, {LENGTH[0]} and {OUTPUTS[0]} "
+                f"(or {CHANNELS[-1]}, {LENGTH[2]} and {OUTPUTS[1]})",
+            )
+    return arguments
+
+
+@contextmanager
+def _his_code(spec: Path, doing: str) -> Iterator[None]:
+    """Errors of the user's code as such, with his line."""
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(
+            f"training.model_spec: {doing} failed{_line_of(error, spec)}: "
+            f"{type(error).__name__}: {_first_line(error)}",
+            hint="it is the code of that file that raised this",
+        ) from error
+
+
+def _line_of(error: Exception, spec: Path) -> str:
+    """Where in the user's file it happened, as far as is known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).name == spec.name]
+    if isinstance(error, SyntaxError):
+        lines = [error.lineno]
+    return f" at {spec.name}:{lines[-1]}" if lines else ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
