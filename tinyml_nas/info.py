@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, get_args
 
 from tinyml_nas.config import names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
-from tinyml_nas.errors import ConfigError
+from tinyml_nas.errors import BudgetError, ConfigError
 
-EXAMPLE_INPUT = (1, 256)
-EXAMPLE_CLASSES = 2
+if TYPE_CHECKING:
+    from tinyml_nas.zoo.catalog import Entry
+
+FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
 SPACES = get_args(Training.model_fields["nas_space"].annotation)
 
 
@@ -50,22 +54,71 @@ def _devices(console: Console, name: str | None) -> None:
         console.info(f"note:   {devices[0].note or 'none'}")
 
 
-def _models(console: Console, name: str | None) -> None:
-    from tinyml_nas.graph import Shape, network_cost
-    from tinyml_nas.zoo import ZOO
+@dataclass(frozen=True)
+class ModelQuery:
+    """What ``info models`` is asked: the input, the device, and limits by ``catalog.Entry``."""
 
-    own = names.own_model(name) or name if name else None
-    rows = []
-    for model in (ZOO[key] for key in _chosen(tuple(ZOO), own, "model")):
-        cost = network_cost(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES))
-        figures = (cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes)
-        rows.append((model.name, *map(str, figures), model.description))
-    channels, length = EXAMPLE_INPUT
-    console.table(
-        f"Models, for {channels}x{length} inputs and {EXAMPLE_CLASSES} classes",
-        ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
-        rows,
-    )
+    device: str = "cortex-m4"
+    input_shape: tuple[int, int] = (1, 256)
+    outputs: int | None = None
+    task: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+def models(console: Console, name: str | None, query: ModelQuery) -> None:
+    """A table of the zoo's models that keep the limits; of one model all that is known.
+
+    Raises ``BudgetError`` where none keeps them.
+    """
+    from tinyml_nas.devices import load_device
+    from tinyml_nas.graph import Shape
+    from tinyml_nas.zoo import ZOO
+    from tinyml_nas.zoo.catalog import STAND_IN, catalog
+
+    own = names.own_model(name) if name else None
+    known = _chosen(tuple(ZOO), own.name if own else name, "model")
+    asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
+    device = load_device(query.device)
+    every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
+    found = [entry for entry in every if entry.keeps(query.limits)]
+    rough = "" if device.cycles.measured_on else "~"
+
+    def row(entry: Entry) -> tuple[str, ...]:
+        figures = (entry.parameters, entry.macs, entry.flash_bytes, entry.ram_bytes)
+        return (entry.model.name, *map(str, figures), f"{rough}{1000 * entry.seconds:.3g}")
+
+    channels, length = query.input_shape
+    if every and not found:
+        raise BudgetError(
+            f"None of {len(every)} models keeps these limits for a {channels}x{length} input.",
+            hint=_least(every, query.limits),
+        )
+    outputs = "" if query.outputs is None else f" and {query.outputs} outputs"
+    where = f"for a {channels}x{length} input{outputs}, on {device.name}"
+    for task, of_task in groupby(found, lambda entry: entry.model.task):
+        console.table(f"Models for {task}, {where}", FIGURES, [row(entry) for entry in of_task])
+    for note, of in groupby(found, lambda entry: entry.model.has_note and entry.model.description):
+        if note:
+            console.info(f"{', '.join(entry.model.name for entry in of)}: {note}")
+    if own is not None:
+        aliases = [alias for alias, e in names.zoo_entries().items() if e.alias_of == own.name]
+        console.info(f"architecture: {own.net}")
+        console.info(f"other names:  {', '.join(aliases) or 'none'}")
+    for model, why in refused.items():
+        console.info(f"{model} cannot read this input: {why}")
+    if rough:
+        console.info(f"~ {device.core} was never measured: with the instructions of a {STAND_IN}")
+
+
+def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
+    """The smallest of each limited figure, and the model that has it."""
+    units = {"flash_bytes": (1, "B of flash"), "ram_bytes": (1, "B of RAM"), "seconds": (1e3, "ms")}
+    parts = []
+    for figure in limits:
+        factor, unit = units[figure]
+        best = min(entries, key=lambda entry: float(getattr(entry, figure)))
+        parts.append(f"{factor * getattr(best, figure):.4g} {unit} ({best.model.name})")
+    return f"the least are {', '.join(parts)}"
 
 
 def _features(console: Console, name: str | None) -> None:
@@ -130,7 +183,7 @@ def _spaces(console: Console, name: str | None) -> None:
 
 TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
     "devices": _devices,
-    "models": _models,
+    "models": lambda console, name: models(console, name, ModelQuery()),
     "features": _features,
     "presets": _presets,
     "strategies": _strategies,

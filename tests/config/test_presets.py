@@ -69,25 +69,45 @@ def test_own_models_with_and_without_suffix(load: Callable[..., Any], name: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "near"),
+    ("name", "meant"),
     [
-        ("CLS_6k_NPU", "CLS_4k"),
-        ("CLS_55k_NPU", "CLS_13k"),
-        ("ArcFault_model_200_t", "CLS_500"),
-        ("CLS_ResCat_3k", "CLS_4k"),
+        ("CLS_6k_NPU", "CLS_6k"),
+        ("ECG_55k_NPU", "CLS_55k"),
+        ("GearboxFault_model_1.2k_t", "CLS_1.2k"),
+        ("FanImbalance_model_2_t", "MotorFault_model_2_t"),
     ],
 )
-def test_other_zoos_models_map_to_the_nearest_size(
-    load: Callable[..., Any], name: str, near: str
-) -> None:
+def test_other_names_of_a_model(load: Callable[..., Any], name: str, meant: str) -> None:
     loaded = load(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
-    assert loaded.config.training.model_name == near
+    assert loaded.config.training.model_name == meant
     assert loaded.provenance["training.model_name"] == f"line 8, for {name}"
-    assert near in loaded.warnings[0]
+    assert loaded.warnings == []
 
 
-def test_models_of_later_tasks_are_refused(errors: Callable[..., Any]) -> None:
-    for name in ("REGR_2k", "AD_17k", "FCST_LSTM8", "Lenet5"):
+def test_what_stands_in_for_another_structure_is_said_once(load: Callable[..., Any]) -> None:
+    text = SEARCH.replace("nas_enabled: true", "model_name: FCST_LSTM8")
+    loaded = load(text.replace("_classification", "_forecasting"))
+    said = [warning for warning in loaded.warnings if "takes the place of the LSTM" in warning]
+    assert len(said) == 1
+    assert "(line 8)" in said[0]
+
+
+def test_a_model_of_another_task_is_refused(errors: Callable[..., Any]) -> None:
+    for name, task in (("REGR_2k_NPU", "regression"), ("AD_17k", "anomaly")):
+        (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
+        assert f"{name!r} is for {task}, not for classification" in found
+        assert "take one such as CLS_1k" in found
+        assert "8:15" in found
+
+
+def test_beside_a_search_stands_a_model_of_its_task(load: Callable[..., Any]) -> None:
+    loaded = load(SEARCH.replace("_classification", "_regression"))
+    assert loaded.config.training.nas_compare_model == "REGR_1k"
+    assert loaded.provenance["training.nas_compare_model"] == "default for regression"
+
+
+def test_models_of_a_later_release_are_refused(errors: Callable[..., Any]) -> None:
+    for name in ("Lenet5", "MobileNetV1_58k_NPU", "Pose_and_Fall_model"):
         (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
         assert "later release" in found
 

@@ -189,9 +189,14 @@ def _check_model(draft: Draft) -> None:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(names.NOMINAL_PARAMETERS)}, or add nas_enabled: true",
+            hint=f"take one such as {', '.join(_suggested(draft))}, or add nas_enabled: true",
             also=["training.nas_enabled"],
         )
+
+
+def _suggested(draft: Draft) -> tuple[str, ...]:
+    known = "common.task_type" not in draft.wrong
+    return names.SUGGESTED[draft.get("common", Common).task if known else "classification"]
 
 
 def _check_quantization(draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.config import names
+from tinyml_nas.config.common import Common, Task
 from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
 from tinyml_nas.config.processing import DataProcessing
@@ -82,17 +83,27 @@ def _resolve_model(draft: Draft, key: str) -> None:
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
-    own = names.own_model(name)
-    near = own or names.nearest_model(name)
-    if near is None:
+    model, task = names.own_model(name), _task(draft)
+    if model is None:
         _report_unknown_model(draft, path, name)
-    elif near != name:
-        draft.replace("training", key, near, f"for {name}")
-        if own is None:
-            draft.warn(
-                f"{path}: {name!r} is not in this zoo; {near} is nearest in size and takes its "
-                f"place{draft.where(path)}."
-            )
+    elif task not in (None, model.task) and not draft.given(path):
+        draft.fill("training", {key: names.SUGGESTED[task][0]}, f"default for {task}")
+    elif task not in (None, model.task):
+        draft.error(
+            path,
+            f"{path}: the model {name!r} is for {model.task}, not for {task}.",
+            hint=f"take one such as {', '.join(names.SUGGESTED[task])}",
+            also=["common.task_type"],
+        )
+    elif model.stands_in:
+        draft.warn(f"{path}: {name}: {model.note}{draft.where(path)}.")
+    if model is not None and model.name != name and path not in draft.wrong:
+        draft.replace("training", key, model.name, f"for {name}")
+
+
+def _task(draft: Draft) -> Task | None:
+    """What is to be learned; None where the YAML does not say it rightly."""
+    return None if "common.task_type" in draft.wrong else draft.get("common", Common).task
 
 
 def _check_search_name(draft: Draft, name: str) -> None:
@@ -114,7 +125,7 @@ def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
         draft.error(
             path,
             f"{path}: the model {name!r} is for {later}, which comes with a later release.",
-            hint=f"for a classification take one of {', '.join(names.NOMINAL_PARAMETERS)}",
+            hint="`info models` lists the models of this one",
         )
 
 
