@@ -5,10 +5,10 @@
 
 Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os and
 run once per emulated core (of all, or of those named: name all cores of a back-end, whose code is
-fitted to the largest).  Seven networks in ten are fitted and the others judge; what is printed is then fitted
-on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table
-`CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four seconds per
-network.
+fitted to the largest).  Seven networks in ten are fitted and the others judge; what is printed is
+then fitted on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the
+table `CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four
+seconds per network.
 """
 
 from __future__ import annotations
