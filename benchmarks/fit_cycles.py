@@ -3,12 +3,12 @@
     python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--cores CORE ...]
                                     [--save FILE | --load FILE]
 
-Random chains, random cells, a few others and the zoo are quantized, compiled with -Os and run once
-per emulated core (of all, or of those named: name all cores of a back-end, whose code is fitted to
-the largest).  Seven networks in ten are fitted and the others judge; what is printed is then fitted
-on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the table
-`CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four seconds per
-network.
+Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os and
+run once per emulated core (of all, or of those named: name all cores of a back-end, whose code is
+fitted to the largest).  Seven networks in ten are fitted and the others judge; what is printed is
+then fitted on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the
+table `CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four
+seconds per network.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
 from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
 
+from tinyml_nas.config.names import SUGGESTED  # noqa: E402
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
 from tinyml_nas.export.emulate import COUNTED_CORES  # noqa: E402
@@ -52,6 +53,9 @@ Vector = npt.NDArray[np.float64]
 HELD_OUT_SHARE = 0.3
 NARROW_NETWORKS = 6
 ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
+DECODERS = ("AD_500", "AD_2k", "AD_4k", "AD_17k", "AE_1k", "AE_4k")
+"""Those that upsample in steps and in lines, once and several times."""
+DECODED_SHAPES = (Shape(6, 32), Shape(1, 128), Shape(3, 48))
 FILL_TRIPS = {core: 2.0 if core == "cortex-m55" else 4.0 for core in COUNTED_CORES}
 """Instructions per byte of margin: stores in a loop, whose end the M55 has an instruction for."""
 
@@ -69,12 +73,14 @@ def narrow_depthwise(seed: int) -> Network:
 
 
 def networks(chains: int, cells: int) -> Iterator[Network]:
-    """Random chains, random cells, narrow depthwise layers, the zoo."""
+    """Random chains, random cells, narrow depthwise layers, classifiers and decoders of the zoo."""
     yield from map(random_chain, range(chains))
     yield from map(random_cells, range(cells))
     yield from map(narrow_depthwise, range(NARROW_NETWORKS))
     for shape in ZOO_SHAPES:
-        yield from (model.build(shape, 4) for model in ZOO.values())
+        yield from (ZOO[name].build(shape, 4) for name in SUGGESTED["classification"])
+    for shape in DECODED_SHAPES:
+        yield from (ZOO[name].build(shape, 0) for name in DECODERS)
 
 
 def telling(measured: Sequence[Measured], backend: Backend) -> list[Measured]:

@@ -16,18 +16,33 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyml_nas import __version__, interrupts
-from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config, names
 from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.units import parse_duration, parse_size
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
-from tinyml_nas.info import TOPICS
+from tinyml_nas.info import TOPICS, ModelQuery, models
 
-OPTIONS = ("--compat", "--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
+OPTIONS = (
+    *("--compat", "--help", "--output", "--quiet", "--resume", "--set", "--take", "--version"),
+    *("--device", "--fits", "--flash", "--input", "--latency", "--outputs", "--ram", "--task"),
+)
+LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "seconds"}
+"""Options of ``info models`` that leave models out, and the figure that each limits."""
+MODEL_OPTIONS = {
+    "device": "device",
+    "fits": "device",
+    "input": "input_shape",
+    "outputs": "outputs",
+    "task": "task",
+    **LIMITS,
+}
+"""Options of ``info models`` and what they set in its query."""
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 POINT = re.compile(r"c[0-9]+")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -93,7 +108,28 @@ def _schema(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _info(arguments: argparse.Namespace, console: Console) -> None:
-    TOPICS[arguments.topic](console, arguments.name)
+    given = {key: value for key in MODEL_OPTIONS if (value := getattr(arguments, key)) is not None}
+    if arguments.topic == "models":
+        models(console, arguments.name, _model_query(given))
+    elif given:
+        raise ConfigError(
+            f"info {arguments.topic} takes no --{min(given)}.", hint="it is for info models"
+        )
+    else:
+        TOPICS[arguments.topic](console, arguments.name)
+
+
+def _model_query(given: dict[str, Any]) -> ModelQuery:
+    """What ``info models`` is asked: ``--fits`` names a device, whose memories are the limits."""
+    limits = {LIMITS[key]: given[key] for key in LIMITS if key in given}
+    asked = {MODEL_OPTIONS[key]: given[key] for key in given if key not in LIMITS and key != "fits"}
+    if "fits" in given:
+        from tinyml_nas.devices import load_device
+
+        device = load_device(given["fits"])
+        asked["device"] = device.name
+        limits = {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes} | limits
+    return ModelQuery(**asked, limits=limits)
 
 
 def _load(config: str, overrides: Sequence[str], console: Console) -> LoadedConfig:
@@ -170,9 +206,50 @@ def _parser() -> Parser:
     info = commands.add_parser("info", help="list what a YAML can name")
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
     info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
+    _add_model_options(info)
     for command in (run, check, prove, schema, info):
         command.add_argument("--quiet", action="store_true", help="errors and warnings only")
     return parser
+
+
+def _add_model_options(info: argparse.ArgumentParser) -> None:
+    group = info.add_argument_group("models")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("--device", metavar="NAME", help="on which they run; default: cortex-m4")
+    where.add_argument("--fits", metavar="NAME", help="only models that fit this device")
+    group.add_argument("--input", type=_shape, metavar="CxL", help="channels x steps, as 3x128")
+    group.add_argument("--outputs", type=_positive, metavar="N", help="classes, targets or steps")
+    group.add_argument("--task", choices=names.TASKS, help="only models of this task")
+    group.add_argument("--flash", type=_size, metavar="SIZE", help="at most so much, as 16kB")
+    group.add_argument("--ram", type=_size, metavar="SIZE", help="at most so much, as 4kB")
+    group.add_argument("--latency", type=_time, metavar="TIME", help="at most so long, as 1ms")
+
+
+def _shape(text: str) -> tuple[int, int]:
+    if not (match := re.fullmatch(r"([1-9][0-9]*)[xX×]([1-9][0-9]*)", text.strip())):
+        raise argparse.ArgumentTypeError(f"{text!r} is no input such as 3x128, channels x steps")
+    return int(match[1]), int(match[2])
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of outputs such as 3")
+    return int(text)
+
+
+def _size(text: str) -> object:
+    return _quantity(parse_size, text + "B" if text[-1:] in ("k", "M") else text)
+
+
+def _time(text: str) -> object:
+    return _quantity(parse_duration, text)
+
+
+def _quantity(parse: Callable[[object], object], text: str) -> object:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _with_command(arguments: list[str]) -> list[str]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from tinyml_nas.config import names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
-from tinyml_nas.errors import ConfigError
+from tinyml_nas.errors import BudgetError, ConfigError
 
-EXAMPLE_INPUT = (1, 256)
-EXAMPLE_CLASSES = 2
+if TYPE_CHECKING:
+    from tinyml_nas.zoo.catalog import Entry
+
+FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
 SPACES = get_args(Training.model_fields["nas_space"].annotation)
 
 
@@ -54,22 +58,71 @@ def _devices(console: Console, name: str | None) -> None:
         console.info(f"note:   {devices[0].note or 'none'}")
 
 
-def _models(console: Console, name: str | None) -> None:
-    from tinyml_nas.graph import Shape, network_cost
-    from tinyml_nas.zoo import ZOO
+@dataclass(frozen=True)
+class ModelQuery:
+    """What ``info models`` is asked: the input, the device, and limits by ``catalog.Entry``."""
 
-    own = names.own_model(name) or name if name else None
-    rows = []
-    for model in (ZOO[key] for key in _chosen(tuple(ZOO), own, "model")):
-        cost = network_cost(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES))
-        figures = (cost.parameters, cost.macs, cost.flash_bytes, cost.ram_bytes)
-        rows.append((model.name, *map(str, figures), model.description))
-    channels, length = EXAMPLE_INPUT
-    console.table(
-        f"Models, for {channels}x{length} inputs and {EXAMPLE_CLASSES} classes",
-        ("model", "parameters", "MACs", "flash bytes", "RAM bytes", "what it is"),
-        rows,
-    )
+    device: str = "cortex-m4"
+    input_shape: tuple[int, int] = (1, 256)
+    outputs: int | None = None
+    task: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+def models(console: Console, name: str | None, query: ModelQuery) -> None:
+    """A table of the zoo's models that keep the limits; of one model all that is known.
+
+    Raises ``BudgetError`` where none keeps them.
+    """
+    from tinyml_nas.devices import load_device
+    from tinyml_nas.graph import Shape
+    from tinyml_nas.zoo import ZOO
+    from tinyml_nas.zoo.catalog import STAND_IN, catalog
+
+    own = names.own_model(name) if name else None
+    known = _chosen(tuple(ZOO), own.name if own else name, "model")
+    asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
+    device = load_device(query.device)
+    every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
+    found = [entry for entry in every if entry.keeps(query.limits)]
+    rough = "" if device.cycles.measured_on else "~"
+
+    def row(entry: Entry) -> tuple[str, ...]:
+        figures = (entry.parameters, entry.macs, entry.flash_bytes, entry.ram_bytes)
+        return (entry.model.name, *map(str, figures), f"{rough}{1000 * entry.seconds:.3g}")
+
+    channels, length = query.input_shape
+    if every and not found:
+        raise BudgetError(
+            f"None of {len(every)} models keeps these limits for a {channels}x{length} input.",
+            hint=_least(every, query.limits),
+        )
+    outputs = "" if query.outputs is None else f" and {query.outputs} outputs"
+    where = f"for a {channels}x{length} input{outputs}, on {device.name}"
+    for task, of_task in groupby(found, lambda entry: entry.model.task):
+        console.table(f"Models for {task}, {where}", FIGURES, [row(entry) for entry in of_task])
+    for note, of in groupby(found, lambda entry: entry.model.has_note and entry.model.description):
+        if note:
+            console.info(f"{', '.join(entry.model.name for entry in of)}: {note}")
+    if own is not None:
+        aliases = [alias for alias, e in names.zoo_entries().items() if e.alias_of == own.name]
+        console.info(f"architecture: {own.net}")
+        console.info(f"other names:  {', '.join(aliases) or 'none'}")
+    for model, why in refused.items():
+        console.info(f"{model} cannot read this input: {why}")
+    if rough:
+        console.info(f"~ {device.core} was never measured: with the instructions of a {STAND_IN}")
+
+
+def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
+    """The smallest of each limited figure, and the model that has it."""
+    units = {"flash_bytes": (1, "B of flash"), "ram_bytes": (1, "B of RAM"), "seconds": (1e3, "ms")}
+    parts = []
+    for figure in limits:
+        factor, unit = units[figure]
+        best = min(entries, key=lambda entry: float(getattr(entry, figure)))
+        parts.append(f"{factor * getattr(best, figure):.4g} {unit} ({best.model.name})")
+    return f"the least are {', '.join(parts)}"
 
 
 def _npu(console: Console, name: str | None) -> None:
@@ -82,8 +135,12 @@ def _npu(console: Console, name: str | None) -> None:
     having = {device.name: device for device in devices if device.npu}
     chosen = _chosen(tuple(having), name or next(iter(having)), "device with an accelerator")[0]
     device, rows, basis = having[chosen], [], ""
-    for model in ZOO.values():
-        report = lint(model.build(Shape(*EXAMPLE_INPUT), EXAMPLE_CLASSES), device)
+    query = ModelQuery()
+    for model in (ZOO[known] for known in names.models_for("classification")):
+        try:
+            report = lint(model.build(Shape(*query.input_shape), query.outputs), device)
+        except ValueError:
+            continue  # it reads inputs of another shape
         assert report is not None
         count, left = len(report.placements), report.on_core
         why = "; ".join(f"{p.layer}: {p.reason}; {p.mend}" for p in left) or "nothing"
@@ -91,7 +148,7 @@ def _npu(console: Console, name: str | None) -> None:
             (model.name, f"{count - len(left)} of {count}", f"{report.macs_share:.0%}", why)
         )
         basis = report.basis
-    channels, length = EXAMPLE_INPUT
+    channels, length = query.input_shape
     console.table(
         f"What the accelerator of {chosen} can take, for {channels}x{length} inputs ({basis})",
         ("model", "layers", "MACs", "what stays on the core, and what to change"),
@@ -161,7 +218,7 @@ def _spaces(console: Console, name: str | None) -> None:
 
 TOPICS: Mapping[str, Callable[[Console, str | None], None]] = {
     "devices": _devices,
-    "models": _models,
+    "models": lambda console, name: models(console, name, ModelQuery()),
     "npu": _npu,
     "features": _features,
     "presets": _presets,

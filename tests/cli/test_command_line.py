@@ -230,6 +230,11 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
         (["info", "device"], "did you mean 'devices'?"),
         (["info", "devices", "F28P5"], "did you mean 'F28P55"),
         (["info", "models", "CLS_1"], "did you mean 'CLS_1"),
+        (["info", "models", "--fits", "F28P5"], "did you mean 'F28P55"),
+        (["info", "models", "--input", "3-128"], "no input such as 3x128"),
+        (["info", "models", "--flash", "3"], "write 3 B or 3 kB"),
+        (["info", "models", "--outputs", "0"], "no number of outputs"),
+        (["info", "devices", "--ram", "4k"], "info devices takes no --ram"),
         (["check"], "required: CONFIG"),
         (["run", "a.yaml", "--take", "17"], "'17' is no point such as c17"),
         (["run", "a.yaml", "--takes", "c1"], "did you mean '--take'?"),
@@ -272,6 +277,35 @@ def test_info_about_one_name(
 ) -> None:
     assert cli.main(["info", topic, name]) == 0
     assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "among", "missing"),
+    [
+        (
+            ["--fits", "F28P55", "--latency", "1ms"],
+            ["CLS_2.8k", "REGR_3k", "c28x was"],
+            ["CLS_1k "],
+        ),
+        (["--task", "anomaly", "--input", "3x100"], ["AE_1k", "AD_2k cannot read"], ["CLS_"]),
+        (["--flash", "1750B", "--device", "cortex-m4"], ["ArcFault_model_200_t"], ["CLS_500 "]),
+        (["PIRDetection_model_1_t", "--input", "25x25"], ["two-dimensional", "cbr 16 k3"], []),
+    ],
+)
+def test_info_models_chooses(
+    arguments: list[str], among: list[str], missing: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", "models", *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in among), shown
+    assert not any(word in shown for word in missing), shown
+
+
+def test_no_model_keeps_the_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["info", "models", "--flash", "100B", "--latency", "1us"]) == 3
+    said = capsys.readouterr().err
+    assert "None of" in said
+    assert "B of flash (CLS_100), " in said
 
 
 def test_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config import names, task_models
+from tinyml_nas.config import names
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.processing import DataProcessing
 
@@ -76,44 +76,41 @@ def test_own_models_with_and_without_suffix(load: Callable[..., Any], name: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "near"),
+    ("name", "meant"),
     [
-        ("CLS_6k_NPU", "CLS_4k"),
-        ("CLS_55k_NPU", "CLS_13k"),
-        ("ArcFault_model_200_t", "CLS_500"),
-        ("CLS_ResCat_3k", "CLS_4k"),
+        ("CLS_6k_NPU", "CLS_6k"),
+        ("ECG_55k_NPU", "CLS_55k"),
+        ("GearboxFault_model_1.2k_t", "CLS_1.2k"),
+        ("FanImbalance_model_2_t", "MotorFault_model_2_t"),
     ],
 )
-def test_other_zoos_models_map_to_the_nearest_size(
-    load: Callable[..., Any], name: str, near: str
-) -> None:
+def test_other_names_of_a_model(load: Callable[..., Any], name: str, meant: str) -> None:
     loaded = load(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
-    assert loaded.config.training.model_name == near
+    assert loaded.config.training.model_name == meant
     assert loaded.provenance["training.model_name"] == f"line 8, for {name}"
-    assert near in loaded.warnings[0]
+    assert loaded.warnings == []
 
 
-@pytest.mark.parametrize(
-    ("name", "task"),
-    [
-        ("REGR_2k", "regression"),
-        ("AD_17k", "anomaly"),
-        ("FCST_LSTM8", "forecasting"),
-        ("DSCNN_NPU", "audio"),
-    ],
-)
-def test_models_of_another_task_are_refused(
-    load: Callable[..., Any], errors: Callable[..., Any], name: str, task: str
-) -> None:
-    text = SEARCH.replace("nas_enabled: true", f"model_name: {name}")
-    (found,) = errors(text)
-    assert "take one of CLS_500, CLS_1k" in found
-    assert f"or set task_type: {TASK_TYPES[task]}" in found
-    right = text.replace("generic_timeseries_classification", TASK_TYPES[task])
-    right = right.replace("frame_size: 64", "frame_size: 64\n  target_variables: [0]")
-    assert load(right).config.training.model_name == name
-    (found,) = errors(right.replace(name, "CLS_1k_NPU")) if task != "audio" else ("set task_type",)
-    assert "set task_type" in found
+def test_what_stands_in_for_another_structure_is_said_once(load: Callable[..., Any]) -> None:
+    text = SEARCH.replace("nas_enabled: true", "model_name: FCST_LSTM8")
+    loaded = load(text.replace("_classification", "_forecasting"))
+    said = [warning for warning in loaded.warnings if "takes the place of the LSTM" in warning]
+    assert len(said) == 1
+    assert "(line 8)" in said[0]
+
+
+def test_a_model_of_another_task_is_refused(errors: Callable[..., Any]) -> None:
+    for name, task in (("REGR_2k_NPU", "regression"), ("AD_17k", "anomaly")):
+        (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
+        assert f"{name!r} is for {task}, not for classification" in found
+        assert "take one such as CLS_1k" in found
+        assert "8:15" in found
+
+
+def test_beside_a_search_stands_a_model_of_its_task(load: Callable[..., Any]) -> None:
+    loaded = load(SEARCH.replace("_classification", "_regression"))
+    assert loaded.config.training.nas_compare_model == "REGR_1k"
+    assert loaded.provenance["training.nas_compare_model"] == "default for regression"
 
 
 def test_models_of_images_are_refused(errors: Callable[..., Any]) -> None:
@@ -131,14 +128,6 @@ def test_ti_s_pages_write_names_with_and_without_npu(
     text = SEARCH.replace("nas_enabled: true", f"model_name: {written}")
     loaded = load(text.replace("_classification", "_anomalydetection"))
     assert loaded.config.training.model_name == known
-
-
-@pytest.mark.parametrize("task", ["regression", "forecasting", "anomaly"])
-def test_a_search_is_compared_with_a_model_of_its_task(load: Callable[..., Any], task: str) -> None:
-    text = SEARCH.replace("generic_timeseries_classification", TASK_TYPES[task])
-    loaded = load(text)
-    assert loaded.config.training.nas_compare_model in task_models.MODELS_OF[task]
-    assert loaded.provenance["training.nas_compare_model"] == f"baseline of {task}"
 
 
 def test_there_are_forty_feature_presets() -> None:

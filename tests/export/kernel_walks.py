@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.export.c.layers import CLayer, resolve
-from tinyml_nas.export.c.records import KernelCall
+from tinyml_nas.export.c.layers import CLayer, copy_calls, resolve
+from tinyml_nas.export.c.records import Code, KernelCall
 from tinyml_nas.graph import INPUT, MemoryPlan
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.quantize.integer import IntConcat, IntLayer, IntNetwork, IntReshape
 
 Reads = list[tuple[int, int, int]]
 """(Source, first byte, bytes) each."""
@@ -67,15 +67,19 @@ def overwritten(net: IntNetwork, backend: Backend) -> list[str]:
     return [
         layer.name
         for layer, int_layer in zip(model.layers, net.layers, strict=True)
-        if not _survives(arena, layer, int_layer.name, int_layer.inputs, backend)
+        if not _survives(arena, layer, int_layer, backend)
     ]
 
 
-def _survives(
-    arena: Arena, layer: CLayer, name: str, inputs: tuple[str, ...], backend: Backend
-) -> bool:
+def _survives(arena: Arena, layer: CLayer, int_layer: IntLayer, backend: Backend) -> bool:
+    name, inputs, op = int_layer.name, int_layer.inputs, int_layer.op
+    copies = isinstance(op, IntReshape) or (isinstance(op, IntConcat) and op.axis == "length")
     code = layer.dsp if backend == "dsp" and layer.dsp else layer.portable
-    shape = _numbers(layer.portable.calls[0])  # the assembly's record tells no window
+    if copies:  # in C without those that would change nothing
+        buffers = arena.plan.buffers
+        code = Code(copy_calls([buffers[source] for source in inputs], buffers[name]))
+    first = (code if copies else layer.portable).calls[0]
+    shape = _numbers(first)  # the assembly's record tells no window
     good = True
     for margin in layer.margins:
         arena.fill(margin.offset, margin.size_bytes, inputs)

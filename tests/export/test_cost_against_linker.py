@@ -20,7 +20,9 @@ pytestmark = pytest.mark.c
 NETWORKS = (
     *(random_chain(seed) for seed in range(7000, 7006)),
     *(random_cells(seed) for seed in range(7000, 7002)),
-    *(model.build(Shape(6, 64), 7) for model in ZOO.values()),
+    *(ZOO[name].build(Shape(6, 64), 7) for name in ("CLS_500", "CLS_4.2k", "Res_4k")),
+    *(ZOO[name].build(Shape(3, 96), 0) for name in ("AD_2k", "AE_1k")),
+    ZOO["CLS_ResCat_3k"].build(Shape(2, 48), 3),
 )
 
 

@@ -16,12 +16,14 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
     Op,
     Shape,
+    Upsample,
     network_cost,
 )
 from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, shared_code
@@ -117,6 +119,13 @@ def test_a_concat_copies_each_input() -> None:
     assert _trips(Concat(), Shape(2, 8), inputs=3)["narrow_row"] == 24
 
 
+def test_upsampling_runs_over_rows_of_both_sides() -> None:
+    trips = _trips(Upsample(3), Shape(4, 5))
+    assert (trips["source"], trips["row"], trips["value"]) == (5, 15, 60)
+    trips = _trips(Interpolate(9), Shape(4, 5))
+    assert (trips["row"], trips["value"]) == (9, 36)
+
+
 @pytest.mark.parametrize(
     ("op", "shape", "kernel"),
     [
@@ -157,7 +166,8 @@ def test_every_kernel_was_counted_on_every_core(core: str) -> None:
     shape = Shape(2, 8)
     pools = (MaxPool(2, 2), MaxPool(8, 1), AvgPool(3, 2), GlobalAvgPool())
     ops: list[tuple[Op, int]] = [(op, 1) for op in (Conv(2, 3), DepthwiseConv(3), *pools)]
-    for op, inputs in (*ops, (Linear(2), 1), (Add(), 2), (Concat(), 2)):
+    ops += [(Linear(2), 1), (Add(), 2), (Concat(), 2), (Upsample(2), 1), (Interpolate(11), 1)]
+    for op, inputs in (*ops, (Concat("length"), 2)):
         network = Network("net", shape, (Node("node", op, (INPUT,) * inputs),))
         assert layer_instructions(network, network.nodes[0], core) > 10
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from tinyml_nas.graph import (
     INPUT,
@@ -11,14 +13,20 @@ from tinyml_nas.graph import (
     Concat,
     Conv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
     Op,
+    Reshape,
     Shape,
+    Upsample,
     network_cost,
+    plan_memory,
 )
+from tinyml_nas.graph.cost import copies
+from tinyml_nas.graph.ops import interpolation
 
 pytestmark = pytest.mark.fast
 
@@ -43,6 +51,9 @@ def test_every_operation_survives_json(every_op: Network) -> None:
         (AvgPool(3, 1, (1, 1)), (3, 20)),
         (GlobalAvgPool(), (3, 1)),
         (Linear(4), (4, 1)),
+        (Reshape(4), (4, 15)),
+        (Upsample(3), (3, 60)),
+        (Interpolate(33), (3, 33)),
     ],
 )
 def test_output_shapes(op: Op, expected: tuple[int, int]) -> None:
@@ -62,11 +73,42 @@ def test_output_shapes(op: Op, expected: tuple[int, int]) -> None:
         ((Node("a", Conv(4, 1), (INPUT,)), Node("b", Add(), (INPUT, "a"))), "one shape"),
         ((Node("a", Conv(3, 3), (INPUT,)), Node("b", Concat(), (INPUT, "a"))), "one length"),
         ((Node("a", Conv(3, 3), (INPUT, INPUT)),), "takes one input, not 2"),
+        (
+            (Node("a", Conv(4, 3), (INPUT,)), Node("b", Concat("length"), (INPUT, "a"))),
+            "one number",
+        ),
+        ((Node("a", Reshape(7), (INPUT,)),), "60 values cannot be reshaped to 7 channels"),
+        ((Node("a", Interpolate(19), (INPUT,)),), "from 20 steps to 19 would lose some"),
     ],
 )
 def test_a_network_that_cannot_run_is_refused(nodes: tuple[Node, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _network(*nodes)
+
+
+def test_interpolation_is_that_of_torch() -> None:
+    for source, length in ((1, 5), (4, 7), (16, 31), (5, 10), (6, 6)):
+        x = torch.randn(1, 1, source, dtype=torch.float64)
+        expected = F.interpolate(x, size=length, mode="linear", align_corners=False)
+        found = [
+            (x[0, 0, a] * (2 * length - weight) + x[0, 0, b] * weight) / (2 * length)
+            for a, b, weight in interpolation(source, length)
+        ]
+        torch.testing.assert_close(torch.stack(found), expected[0, 0])
+
+
+def test_what_lies_where_it_goes_is_not_copied() -> None:
+    branches = (Node("a", Conv(8, 3), (INPUT,)), Node("b", Conv(8, 1), (INPUT,)))
+    joined = Node("cat", Concat("length"), ("a", "b"))
+    network = _network(*branches, joined, Node("end", Conv(4, 3, 1, (1, 1)), ("cat",)))
+    offsets = {name: b.data_offset for name, b in plan_memory(network).buffers.items()}
+    assert offsets["b"] - offsets["a"] == network.shapes["a"].size
+    assert offsets["a"] == offsets["cat"]
+    assert copies(network, joined) == ()
+    reshape = Node("steps", Reshape(4), ("a",))
+    ends = (Node("one", Linear(3), ("steps",)), Node("two", Linear(3), ("a",)))
+    network = _network(branches[0], reshape, *ends, Node("sum", Add(), ("one", "two")))
+    assert copies(network, reshape) == (Shape(8 * 18, 1),)  # what is read later stays
 
 
 def test_the_cost_of_two_layers_by_hand() -> None:

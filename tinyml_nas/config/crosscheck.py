@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml_nas.config import names, task_models
+from tinyml_nas.config import names
 from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.dataset_presets import DATASET_PRESETS
@@ -224,8 +224,8 @@ def _check_model(draft: Draft) -> None:
         draft.error(
             "training.model_name",
             "training: model_name is missing and no search is switched on.",
-            hint=f"take one of {', '.join(task_models.models_for(task))}, add nas_enabled: true, "
-            "or name a network of your own in model_path",
+            hint=f"take one such as {', '.join(names.SUGGESTED[task])}, add nas_enabled: true, or "
+            "name a network of your own in model_path",
             also=["training.nas_enabled"],
         )
 

@@ -1,71 +1,32 @@
-"""The words a YAML may use: tasks, models, search presets, devices.  Plain data, no torch.
-
-Model names of other zoos are taken by their nominal size: the nearest of our own models stands
-in, and the user is told.
-"""
+"""The words a YAML may use: tasks, models, search presets, devices.  Plain data, no torch."""
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple, get_args
+
+import yaml
+
+from tinyml_nas.config.common import Task
 
 PACKAGE = Path(__file__).parent.parent
 
-NOMINAL_PARAMETERS = {"CLS_500": 500, "CLS_1k": 1000, "CLS_4k": 4000, "CLS_13k": 13000}
-"""The zoo of this release: name to nominal parameter count."""
-
-OTHER_MODELS = {
-    "CLS_100": 268,
-    "CLS_1.2k": 1200,
-    "CLS_1.5k": 1500,
-    "CLS_1.9k": 1900,
-    "CLS_2k": 2000,
-    "CLS_2.8k": 2800,
-    "CLS_3.1k": 3100,
-    "CLS_3.9k": 3900,
-    "CLS_4.2k": 4200,
-    "CLS_5k": 5000,
-    "CLS_6k": 6000,
-    "CLS_8k": 8000,
-    "CLS_20k": 20000,
-    "CLS_40k": 40000,
-    "CLS_55k": 55000,
-    "ECG_55k": 55000,
-    "CLS_ResCat_3k": 3000,
-    "CLS_ResAdd_3k": 3000,
-    "ArcFault_model_200_t": 296,
-    "ArcFault_model_300_t": 388,
-    "ArcFault_model_400_t": 388,
-    "ArcFault_model_700_t": 844,
-    "ArcFault_model_800_t": 844,
-    "ArcFault_model_1400_t": 1648,
-    "MotorFault_model_1_t": 588,
-    "MotorFault_model_2_t": 2808,
-    "MotorFault_model_3_t": 996,
-    "FanImbalance_model_1_t": 588,
-    "FanImbalance_model_2_t": 2808,
-    "FanImbalance_model_3_t": 996,
-    "PIRDetection_model_1_t": 52964,
-    "ElectricalFault_model_40k_t": 39338,
-    "GearboxFault_model_1.2k_t": 1174,
-    "GearboxFault_model_1.5k_t": 1530,
-    "TimeSeries_Generic_1k_t": 1000,
-    "TimeSeries_Generic_1k_NPU_t": 1000,
-    "TimeSeries_Generic_4k_t": 4000,
-    "TimeSeries_Generic_6k_t": 6000,
-    "TimeSeries_Generic_13k_t": 13000,
+TASKS: tuple[Task, ...] = get_args(Task)
+SUGGESTED: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("CLS_1k", "CLS_500", "CLS_4k", "CLS_13k"),
+    "regression": ("REGR_1k", "REGR_4k", "REGR_13k", "REGR_Res_4k"),
+    "forecasting": ("FCST_1k", "FCST_4k", "TCN_1k", "TCN_4k"),
+    "anomaly": ("AD_1k", "AD_17k", "AE_1k", "AE_4k"),
 }
-"""Classification models of TI's zoo that are not ours, by parameter count."""
+"""Models of the zoo to start with, and to compare a search with: the first one always."""
 
 LATER_MODELS = {
-    "REGR_": "regression",
-    "FCST_": "forecasting",
-    "AD_": "anomaly detection",
-    "Ondevice_Trainable_AD": "anomaly detection",
     "Lenet5": "images",
     "MobileNet": "images",
-    "DSCNN": "audio",
+    "CustomCNN": "images",
     "Pose_and_Fall": "radar",
 }
 """How the names of models begin that belong to tasks of a later release."""
@@ -95,18 +56,57 @@ SPACE_OF = {"darts": "cells", "gdas": "cells", "sub_one_shot": "chain"}
 NAS_NAME = re.compile(r"NAS(?:_(s|m|l|xl|xxl))?", re.IGNORECASE)
 
 
-def own_model(name: str) -> str | None:
-    """Our model called ``name``, with or without ``_NPU``; None if it is not ours."""
-    base = name.removesuffix("_NPU")
-    return base if base in NOMINAL_PARAMETERS else None
+class ModelEntry(NamedTuple):
+    """A model of the zoo: what its line in ``zoo/<task>.yaml`` says.
+
+    ``net`` is its architecture, ``note`` says where it is not what its name promises, and
+    ``stands_in`` that this is worth a warning.  An alias has the ``net`` of ``alias_of``.
+    """
+
+    name: str
+    task: Task
+    net: str
+    note: str | None = None
+    stands_in: bool = False
+    alias_of: str | None = None
 
 
-def nearest_model(name: str) -> str | None:
-    """Our model nearest in size to TI's ``name``; None for a name that nobody knows."""
-    size = OTHER_MODELS.get(name, OTHER_MODELS.get(name.removesuffix("_NPU")))
-    if size is None:
-        return None
-    return min(NOMINAL_PARAMETERS, key=lambda own: abs(math.log(NOMINAL_PARAMETERS[own] / size)))
+@cache
+def zoo_entries() -> Mapping[str, ModelEntry]:
+    """Every model of the zoo by name, aliases included."""
+    entries: dict[str, ModelEntry] = {}
+    for task in TASKS:
+        text = (PACKAGE / "zoo" / f"{task}.yaml").read_text(encoding="utf-8")
+        for name, value in yaml.safe_load(text).items():
+            if isinstance(value, str) and value.startswith("= "):
+                meant = entries[value.removeprefix("= ")]
+                entries[name] = meant._replace(name=name, alias_of=meant.name)
+            elif isinstance(value, str):
+                entries[name] = ModelEntry(name, task, value)
+            else:
+                instead = value.get("instead")
+                note = instead or value["note"]
+                entries[name] = ModelEntry(name, task, value["net"], note, instead is not None)
+    return entries
+
+
+def own_model(name: str) -> ModelEntry | None:
+    """The model that ``name`` means, aliases resolved; None if there is none.
+
+    ``_NPU`` may be left out or added, except where both are models.
+    """
+    entries = zoo_entries()
+    entry = entries.get(name) or entries.get(name.removesuffix("_NPU"))
+    return entries[entry.alias_of] if entry and entry.alias_of else entry
+
+
+def models_for(task: Task) -> tuple[str, ...]:
+    """The models of one task, without aliases."""
+    return tuple(
+        name
+        for name, entry in zoo_entries().items()
+        if entry.task == task and entry.alias_of is None
+    )
 
 
 def later_model(name: str) -> str | None:
@@ -119,7 +119,8 @@ def later_model(name: str) -> str | None:
 
 def model_names() -> tuple[str, ...]:
     """Every model name that is accepted."""
-    return (*NOMINAL_PARAMETERS, *(f"{own}_NPU" for own in NOMINAL_PARAMETERS), *OTHER_MODELS)
+    names = tuple(zoo_entries())
+    return (*names, *(f"{name}_NPU" for name in names if not name.endswith(("_NPU", "_t"))))
 
 
 def device_names(folder: Path | None = None) -> tuple[str, ...]:

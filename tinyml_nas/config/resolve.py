@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config import names, task_models
-from tinyml_nas.config.common import TASK_OF, Common
+from tinyml_nas.config import names
+from tinyml_nas.config.common import Common, Task
 from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.delivery import Compilation, Testing
 from tinyml_nas.config.draft import Draft
@@ -13,7 +13,6 @@ from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 
 GPUS = "training.num_gpus"
-SOUND = ("audio_classification", "audio")
 PATIENCE = 10
 """Epochs without a better score after which ``early_stopping`` alone ends a training."""
 
@@ -23,7 +22,6 @@ def resolve(draft: Draft) -> None:
     resolve_dataset(draft)
     _resolve_features(draft)
     _resolve_search(draft)
-    _resolve_compare_model(draft)
     _resolve_own_model(draft)
     _resolve_model(draft, "model_name")
     _resolve_model(draft, "nas_compare_model")
@@ -109,50 +107,27 @@ def _resolve_model(draft: Draft, key: str) -> None:
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
-    if (found := task_models.model_of_task(name)) is not None:
-        _check_task(draft, path, *found)
-        if found[1] != name:
-            draft.replace("training", key, found[1], f"for {name}")
-        return
-    own = names.own_model(name)
-    near = own or names.nearest_model(name)
-    if near is None:
+    model, task = names.own_model(name), _task(draft)
+    if model is None:
         _report_unknown_model(draft, path, name)
-        return
-    _check_task(draft, path, "classification", name)
-    if near != name:
-        draft.replace("training", key, near, f"for {name}")
-        if own is None:
-            draft.replaced(
-                f"{path}: {name!r} is not in this zoo; {near} is nearest in size and takes its "
-                "place",
-                path,
-            )
+    elif task not in (None, model.task) and not draft.given(path):
+        draft.fill("training", {key: names.SUGGESTED[task][0]}, f"default for {task}")
+    elif task not in (None, model.task):
+        draft.error(
+            path,
+            f"{path}: the model {name!r} is for {model.task}, not for {task}.",
+            hint=f"take one such as {', '.join(names.SUGGESTED[task])}",
+            also=["common.task_type"],
+        )
+    elif model.stands_in:
+        draft.replaced(f"{path}: {name}: {model.note}", path)
+    if model is not None and model.name != name and path not in draft.wrong:
+        draft.replace("training", key, model.name, f"for {name}")
 
 
-def _check_task(draft: Draft, path: str, task: str, name: str) -> None:
-    """Report a model of ``task`` where the run has another one."""
-    common = draft.get("common", Common)
-    fits = common.task_type == "audio_classification" if task == "audio" else common.task == task
-    if fits or "common.task_type" in draft.wrong:
-        return
-    task_type = next(known for known, of in (*TASK_OF.items(), SOUND) if of == task)
-    draft.error(
-        path,
-        f"{path}: the model {name!r} is for {'sound' if task == 'audio' else task}, and "
-        f"task_type is {common.task_type}.",
-        hint=f"take one of {', '.join(task_models.models_for(common.task))}, or set task_type: "
-        f"{task_type}",
-        also=["common.task_type"],
-    )
-
-
-def _resolve_compare_model(draft: Draft) -> None:
-    """The baseline of a search is a model of its task, where none is named."""
-    task = draft.get("common", Common).task
-    if task in task_models.BASELINE_OF:
-        baseline = {"nas_compare_model": task_models.BASELINE_OF[task]}
-        draft.fill("training", baseline, f"baseline of {task}")
+def _task(draft: Draft) -> Task | None:
+    """What is to be learned; None where the YAML does not say it rightly."""
+    return None if "common.task_type" in draft.wrong else draft.get("common", Common).task
 
 
 def _resolve_training(draft: Draft) -> None:
@@ -184,14 +159,14 @@ def _check_search_name(draft: Draft, name: str) -> None:
 
 def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
     if (kind := names.later_model(name)) is None:
-        hint = did_you_mean(name, task_models.known_names()) or "`info models` lists the models"
+        hint = did_you_mean(name, names.model_names()) or "`info models` lists the models"
         draft.error(path, f"{path}: there is no model {name!r}.", hint=hint)
     else:
-        models = ", ".join(task_models.models_for(draft.get("common", Common).task))
+        models = ", ".join(names.SUGGESTED[draft.get("common", Common).task])
         draft.error(
             path,
             f"{path}: the model {name!r} is for {kind}; here signals are one-dimensional.",
-            hint=f"take one of {models}",
+            hint=f"take one such as {models}",
         )
 
 

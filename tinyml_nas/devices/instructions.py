@@ -3,7 +3,8 @@
 Counted by running the C of random networks, compiled with -Os (by GCC for the M55);
 `python benchmarks/fit_cycles.py` prints this table and its error on networks that it has not seen.
 What a trip is, `graph.latency` says: a `tap` of a convolution is one byte of its window, for two
-output channels.  Upsampling and interpolation have what no layer of a dozen exceeded.
+output channels.  Copies, upsampling and interpolation have what no layer of a dozen
+exceeded.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ DSP: Instructions = {
         "clamped": 8.05,
         "padding": 4.0,
     },
+    "copy": {"value": 6.5},
     "depthwise_conv": {"layer": 27.05, "row": 20.09, "value": 41.05, "tap": 7.04, "padding": 4.0},
     "depthwise_dsp": {"layer": 21.98, "row": 19.0, "quad": 58.0, "tap_pair": 20.0, "padding": 4.0},
     "global_avg_pool": {"layer": 7.8, "value": 17.36, "tap": 4.98},
@@ -63,6 +65,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
             "tap": 7.96,
             "padding": 4.0,
         },
+        "copy": {"value": 7.6},
         "depthwise_conv": {
             "layer": 22.64,
             "row": 16.67,
@@ -98,6 +101,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
             "tap": 8.0,
             "padding": 4.0,
         },
+        "copy": {"value": 6.5},
         "depthwise_conv": {"layer": 25.86, "row": 21.0, "value": 48.0, "tap": 7.0, "padding": 4.0},
         "global_avg_pool": {"layer": 5.31, "value": 18.03, "tap": 4.97},
         "global_concat": {"layer": 10.18, "value": 5.48},
@@ -130,6 +134,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
             "clamped": 8.07,
             "padding": 4.0,
         },
+        "copy": {"value": 6.5},
         "depthwise_conv": {
             "layer": 26.52,
             "row": 23.04,
@@ -174,6 +179,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
             "tap": 14.41,
             "padding": 4.0,
         },
+        "copy": {"value": 4.4},
         "depthwise_conv": {
             "layer": 4.49,
             "row": 15.13,
@@ -202,6 +208,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "clipped_max_pool": {"row": 22.93, "value": 31.37},
         "concat": {"layer": 5.0, "input": 10.0, "row": 12.0, "narrow_row": 24.0, "value": 6.0},
         "conv": {"layer": 29.13, "row": 29.29, "block": 43.55, "pass": 18.02, "padding": 2.0},
+        "copy": {"layer": 2.0, "input": 47.0, "value": 6.1},
         "depthwise_conv": {"layer": 35.83, "row": 29.01, "value": 52.0, "tap": 7.0, "padding": 2.0},
         "global_avg_pool": {"layer": 29.0, "value": 30.0, "tap": 4.0},
         "global_concat": {"layer": 49.0, "value": 6.0},

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
@@ -209,16 +210,27 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     elif isinstance(op, MaxPool) and output.length == 1:
         kernel = "global_max_pool"
     elif isinstance(op, Concat | Reshape):
-        one_row = all(copy.length == 1 for copy in copies(op, network.input_shapes(node)))
-        kernel = "global_concat" if one_row else "concat"
+        if isinstance(op, Reshape) or op.axis == "length":
+            return "copy"
+        kernel = "concat" if output.length > 1 else "global_concat"
     return f"lone_{kernel}" if backend == "mve" and _is_sole_call(network, op) else kernel
 
 
-def copies(op: Concat | Reshape, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """Rows of bytes that each input is copied in; along the length it is one."""
-    if isinstance(op, Concat) and op.axis == "channels":
+def copies(network: Network, node: Node) -> tuple[Shape, ...]:
+    """Rows of bytes in which the inputs of a concat or a reshape are copied.
+
+    Along the length an input is one row, and none where the plan had it written in its place.
+    """
+    inputs = network.input_shapes(node)
+    if isinstance(node.op, Concat) and node.op.axis == "channels":
         return inputs
-    return tuple(Shape(shape.size, 1) for shape in inputs)
+    buffers = plan_memory(network).buffers
+    ends = accumulate((shape.size for shape in inputs), initial=buffers[node.name].data_offset)
+    return tuple(
+        Shape(shape.size, 1)
+        for name, shape, target in zip(node.inputs, inputs, ends, strict=False)
+        if buffers[name].data_offset != target
+    )
 
 
 def _is_sole_call(network: Network, op: Op) -> bool:
@@ -312,8 +324,8 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
     if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
         causes["clamp"] = 1
     match node.op:
-        case Concat() | Reshape() as op:  # one loop per input, or none where its channels are few
-            rows = copies(op, network.input_shapes(node))
+        case Concat() | Reshape():  # one loop per input, or none where its channels are few
+            rows = copies(network, node)
             narrow = sum(row.channels <= NARROW_CHANNELS for row in rows)
             return {"concat": len(rows) - narrow, "narrow_concat": narrow}
         case _ if any(padding_of(node.op)):

@@ -25,7 +25,6 @@ from tinyml_nas.graph.cost import (
     padding_of,
 )
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.ops import Concat, Reshape
 
 MVE_CHANNELS, MVE_BYTES = 4, 16
 """What the Helium convolution takes at a time."""
@@ -89,9 +88,8 @@ def layer_trips(
                 "tap_pair": quads * (kernel // 2),
                 "clamped": output.size * (node.name in network.lifted),
             }
-        case "concat" | "global_concat":
-            assert isinstance(op, Concat | Reshape)
-            copied = copies(op, inputs)
+        case "concat" | "global_concat" | "copy":
+            copied = copies(network, node)
             wide = [shape for shape in copied if shape.channels > NARROW_CHANNELS]
             lengths = sum(shape.length for shape in wide)
             return trips | {

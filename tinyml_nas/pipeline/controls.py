@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tinyml_nas.config.names import SUGGESTED
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network
@@ -18,7 +19,6 @@ from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_
 from tinyml_nas.search.budget import resources_of
 from tinyml_nas.search.budget_from_config import budget_from_config
 from tinyml_nas.train.recipe import recipe_from_config
-from tinyml_nas.zoo import ZOO
 
 
 def control_entrants(
@@ -50,10 +50,11 @@ def _random_search(
 
 
 def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
-    """The zoo's models that can read the data and keep the hard budget."""
+    """The zoo's models to compare with: those that can read the data and keep the hard budget."""
     budget, _ = budget_from_config(context.config, context.device)
     found = []
-    for name in ZOO:
+    tried = SUGGESTED[context.config.common.task]
+    for name in tried:
         try:
             network = zoo_network(name, features)
         except ConfigError:
@@ -61,7 +62,7 @@ def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
         if not budget.broken(resources_of(network, context.device)):
             found.append(network)
     context.console.info(
-        f"{len(found)} of the zoo's {len(ZOO)} models keep the budget"
+        f"{len(found)} of {len(tried)} models of the zoo keep the budget"
         + ("" if found else ": there is nothing to compare with")
     )
     return found

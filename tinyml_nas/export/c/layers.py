@@ -214,7 +214,8 @@ def _resolve_layer(
         case IntConcat() if layer.op.axis == "channels":
             portable = Code(_concat_calls(sources, target))
         case IntConcat() | IntReshape():
-            portable = Code(_copy_calls(sources, target))
+            calls = copy_calls(sources, target)
+            portable = Code(tuple(call for call in calls if call.sources != (call.target,)))
         case IntUpsample():
             portable = Code((_upsample_call(layer.op, sources[0], target),))
         case IntInterpolate():
@@ -357,8 +358,8 @@ def _concat_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ..
     return tuple(calls)
 
 
-def _copy_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:
-    """One input behind the other, each as a single row."""
+def copy_calls(sources: list[Buffer], target: Buffer) -> tuple[KernelCall, ...]:
+    """One input behind the other, each as a single row; some may lie there already."""
     calls, offset = [], target.data_offset
     for source in sources:
         size = source.rows * source.row_bytes
