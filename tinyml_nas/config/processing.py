@@ -18,6 +18,7 @@ from tinyml_nas.config.base import (
 
 FEATURES = "data_processing_feature_extraction"
 """The name of the section."""
+NO_STEP = "no feature step reads it"
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
 
@@ -140,10 +141,10 @@ class DataProcessing(Section):
         "Downsample goes from sampling_rate to new_sr", anyway=(1,)
     )
     offset: Ignored = without_effect("frames start where stride_size puts them")
-    q15_scale_factor: Ignored = None
-    window_count: Ignored = None
-    chunk_size: Ignored = None
-    fft_size: Ignored = None
+    q15_scale_factor: Ignored = without_effect(NO_STEP, anyway=(4,))
+    window_count: Ignored = without_effect(NO_STEP, anyway=(1,))
+    chunk_size: Ignored = without_effect(NO_STEP, anyway=(1,))
+    fft_size: Ignored = without_effect(NO_STEP, anyway=(1,))
     gain_variations: Ignored = without_effect(
         "a gain of its own for each class would teach the class by its gain; "
         "training.augmentation.scale varies the gain of all"
