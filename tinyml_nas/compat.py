@@ -22,7 +22,7 @@ from tinyml_nas.errors import ConfigError, DataError, TinymlError
 from tinyml_nas.plan import plan, plan_warnings
 
 Verdict = Literal["run-ready", "needs data", "refused"]
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml")
 Rows = list[tuple[str, str]]
 
 
@@ -71,9 +71,10 @@ def fate_of(path: Path, overrides: Sequence[str] = ()) -> Fate:
         remarks = plan_warnings(loaded)
         plan(loaded.config)
     except InvalidConfig as error:
-        return Fate(path, "refused", [("refused", problem.message) for problem in error.problems])
+        reasons = [(problem.message, problem.hint) for problem in error.problems]
+        return Fate(path, "refused", [("refused", _sentence(*reason)) for reason in reasons])
     except TinymlError as error:
-        return Fate(path, "refused", [("refused", error.message)])
+        return Fate(path, "refused", [("refused", _sentence(error.message, error.hint))])
     config = loaded.config
     needed = _needed(loaded)
     rows = [*_honored(loaded), *_noted(loaded), *(("remark", remark) for remark in remarks)]
@@ -83,13 +84,17 @@ def fate_of(path: Path, overrides: Sequence[str] = ()) -> Fate:
     return Fate(path, "needs data" if needed else "run-ready", rows, what)
 
 
+def _sentence(message: str, hint: str | None) -> str:
+    return f"{message} ({hint})" if hint else message
+
+
 def _files(paths: Sequence[str]) -> Iterator[Path]:
     """The files that are named, and all of the folders that are."""
     for path in map(Path, paths):
         if not path.is_dir():
             yield path
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES[:2])
+        inside = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
         if not inside:
             raise ConfigError(f"There is no YAML file in the folder {path}.")
         yield from inside
@@ -138,17 +143,20 @@ def _needed(loaded: LoadedConfig) -> str | None:
 
 def _show_summary(fates: Sequence[Fate], console: Console) -> None:
     header = ("file", "task", "device", "model", "replaced", "ignored", "verdict")
-    common = Path(os.path.commonpath([fate.path.parent for fate in fates]))
     rows = [
-        (
-            f.path.relative_to(common).as_posix(),
-            *f.what,
-            f.count("replaced"),
-            f.count("ignored"),
-            f.verdict,
-        )
-        for f in fates
+        (name, *fate.what, fate.count("replaced"), fate.count("ignored"), fate.verdict)
+        for name, fate in zip(_short_names([fate.path for fate in fates]), fates, strict=True)
     ]
-    console.table(f"{len(fates)} files in {common}", header, rows)
+    console.table(f"{len(fates)} files", header, rows)
     counts = Counter(fate.verdict for fate in fates)
     console.info(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """The paths without the folder that all of them are in, if there is one."""
+    whole = [path.absolute() for path in paths]
+    try:
+        common = os.path.commonpath([path.parent for path in whole])
+    except ValueError:  # two drives of Windows
+        return [str(path) for path in paths]
+    return [path.relative_to(common).as_posix() for path in whole]

@@ -18,6 +18,7 @@ from tinyml_nas.errors import BudgetError, ConfigError
 if TYPE_CHECKING:
     from tinyml_nas.zoo.catalog import Entry
 
+NPU_OUTPUTS = 2
 FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
 SPACES = get_args(Training.model_fields["nas_space"].annotation)
 
@@ -83,7 +84,7 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
     known = _chosen(tuple(ZOO), own.name if own else name, "model")
     asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
     device = load_device(query.device)
-    every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
+    every, refused = catalog(asked, device, Shape(*query.input_shape), NPU_OUTPUTS)
     found = [entry for entry in every if entry.keeps(query.limits)]
     rough = "" if device.cycles.measured_on else "~"
 
@@ -138,7 +139,7 @@ def _npu(console: Console, name: str | None) -> None:
     query = ModelQuery()
     for model in (ZOO[known] for known in names.models_for("classification")):
         try:
-            report = lint(model.build(Shape(*query.input_shape), query.outputs), device)
+            report = lint(model.build(Shape(*query.input_shape), NPU_OUTPUTS), device)
         except ValueError:
             continue  # it reads inputs of another shape
         assert report is not None

@@ -157,17 +157,19 @@ def test_compat_of_a_folder(
 
 
 def test_compat_tells_what_is_missing_until_it_is_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.yaml"
     shutil.copy(FILES["gas_sensor/config.yaml"], path)
     assert cli.main(["check", "--compat", str(path)]) == 5
     assert "1 file needs its data" in capsys.readouterr().err
     (tmp_path / "gas_sensor_dataset.zip").touch()
-    assert cli.main(["check", "--compat", str(path)]) == 0
+    assert cli.main(["check", "--compat", str(path), path.name]) == 0
     captured = capsys.readouterr()
     assert "run-ready" in captured.out
     assert "training.epochs (line 4): training_epochs sets the number" in captured.out
+    assert "2 run-ready" in captured.out
     assert captured.err == ""
 
 
