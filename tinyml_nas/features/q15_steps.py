@@ -160,6 +160,7 @@ TO_Q15 = FrameStep(
     None,
     lambda x, settings: whole16(x * Q15),
     _to_q15_twin,
+    in_integers="the same rounding; 2^-30 of a value where a count is no power of two",
 )
 FE_Q15 = FrameStep(
     "FE_Q15",
@@ -168,6 +169,8 @@ FE_Q15 = FrameStep(
     None,
     _fe_q15,
     _fe_q15_twin,
+    reads=("dc_remove",),
+    in_integers="the same integers",
 )
 FFT_Q15 = FrameStep(
     "FFT_Q15",
@@ -177,6 +180,7 @@ FFT_Q15 = FrameStep(
     _fft,
     _fft_twin,
     _fft_length,
+    in_integers="the same integers; the transform itself is off by up to 15 units (measured)",
 )
 Q15_SCALE = FrameStep(
     "Q15_SCALE",
@@ -185,6 +189,8 @@ Q15_SCALE = FrameStep(
     None,
     _scale,
     _scale_twin,
+    reads=("q15_scale_factor",),
+    in_integers="the same integers",
 )
 Q15_MAG = FrameStep(
     "Q15_MAG",
@@ -193,6 +199,7 @@ Q15_MAG = FrameStep(
     "magnitude",
     _magnitude,
     _magnitude_twin,
+    in_integers="the same integers",
 )
 BIN_Q15 = FrameStep(
     "BIN_Q15",
@@ -202,4 +209,6 @@ BIN_Q15 = FrameStep(
     _bin,
     _bin_twin,
     binned_length,
+    reads=("feature_size_per_frame", "min_bin", "analysis_bandwidth", "normalize_bin"),
+    in_integers="the same integers",
 )
