@@ -64,7 +64,7 @@ def text(
             "features",
             "frame_size: 100, feat_ext_transform: [FFT_Q15, Q15_MAG]",
             "does not transform frames of 100 samples",
-            0,
+            1,
         ),
         ("features", "frame_size: 64, feat_ext_transform: [FFT_Q15]", "no Q15_MAG comes after", 0),
         (
