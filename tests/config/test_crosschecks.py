@@ -62,6 +62,13 @@ def text(
         ("features", "frame_size: 64, feat_ext_transform: [FFT_FE]", "no ABS comes after", 0),
         (
             "features",
+            "frame_size: 100, feat_ext_transform: [FFT_Q15, Q15_MAG]",
+            "does not transform frames of 100 samples",
+            1,
+        ),
+        ("features", "frame_size: 64, feat_ext_transform: [FFT_Q15]", "no Q15_MAG comes after", 0),
+        (
+            "features",
             "frame_size: 64, feat_ext_transform: [DC_REMOVE]",
             "put FFT_FE or FFT_Q15 before",
             0,

@@ -180,6 +180,18 @@ class TestIntegerForm:
             extract_from(tmp_path, variables=2, compilation={"sample_lsb": [1, 2, 3]})
 
 
+def test_fractions_where_counts_are_wanted_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (12, 64, 1))
+    np.savez(tmp_path / "set.npz", X=x, y=np.arange(12) % 2)
+    chain = ["FFT_Q15", "Q15_MAG"]
+    extract_from(tmp_path, frame_size=64, feat_ext_transform=chain, console=Console())
+    assert "put TO_Q15 before it" in capsys.readouterr().err
+    extract_from(tmp_path, frame_size=64, feat_ext_transform=["TO_Q15", *chain], console=Console())
+    assert "TO_Q15" not in capsys.readouterr().err
+
+
 class TestTrainingFrames:
     """What only changes the frames that are trained on."""
 

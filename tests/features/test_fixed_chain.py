@@ -75,6 +75,18 @@ def test_chains_of_whole_numbers_compute_what_was_trained_on(names: tuple[str, .
         assert np.array_equal(left, real)
 
 
+@pytest.mark.parametrize(("name", "error"), [("KURT_FE", 1e-4), ("ENT_FE", 1e-3)])
+def test_statistics_are_as_near_as_they_say(name: str, error: float) -> None:
+    settings = random_settings(np.random.default_rng(1), 125)
+    counts = tones(9, 60, 125)
+    chain = lower((name,), settings, np.ones(2))
+    (operation,) = chain.operations
+    x = operation.apply(chain.samples(counts).astype(np.int64) << chain.guard_bits)
+    real = float_features((name,), settings, counts)
+    left = x.reshape(real.shape) * chain.left.scale[:, None] + chain.left.offset[:, None]
+    assert np.abs(left - real).max() < error
+
+
 @pytest.mark.parametrize(
     ("names", "length"),
     [

@@ -17,6 +17,7 @@ from tinyml_nas.config.processing import (
     FEATURES,
     FRAMED,
     NEEDS_BEFORE,
+    Q15_FRAMES,
     DataProcessing,
 )
 from tinyml_nas.config.search_checks import check_search, nearest_file
@@ -185,6 +186,13 @@ def _check_chain(draft: Draft) -> None:
 def _check_spectrum(draft: Draft) -> None:
     features, path = draft.get(FEATURES, DataProcessing), f"{FEATURES}.feature_size_per_frame"
     steps = set(features.feat_ext_transform)
+    if "FFT_Q15" in steps and features.frame_size > 1 and features.frame_size not in Q15_FRAMES:
+        draft.error(
+            f"{FEATURES}.frame_size",
+            f"{FEATURES}: FFT_Q15 does not transform frames of {features.frame_size} samples.",
+            hint=f"take one of {', '.join(map(str, Q15_FRAMES))}, or FFT_FE",
+            also=[f"{FEATURES}.feat_ext_transform"],
+        )
     binning = next((name for name in ("BINNING", "BIN_Q15") if name in steps), None)
     if binning is None or not steps & COMPLEX.keys():
         return

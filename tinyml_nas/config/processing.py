@@ -68,6 +68,8 @@ NEEDS_BEFORE: Mapping[str, tuple[Step, ...]] = MappingProxyType(
 """The steps of which one must stand somewhere before, for each step that needs one."""
 COMPLEX: Mapping[Step, Step] = MappingProxyType({"FFT_FE": "ABS", "FFT_Q15": "Q15_MAG"})
 """Steps that give complex numbers, and the step that makes magnitudes of them."""
+Q15_FRAMES = tuple(1 << bits for bits in range(5, 14))
+"""Samples of the frames that FFT_Q15 transforms, as CMSIS-DSP does."""
 FRAMED = (
     "SimpleWindow",
     "FFT_FE",

@@ -178,6 +178,8 @@ BINNING = FrameStep(
     _bin,
     _bin_twin,
     binned_length,
+    reads=("feature_size_per_frame", "min_bin", "analysis_bandwidth", "normalize_bin"),
+    in_integers="exact, or half a unit where a sum needs more than 31 bits",
 )
 LOG_DB = FrameStep(
     "LOG_DB",
@@ -186,4 +188,6 @@ LOG_DB = FrameStep(
     "decibel",
     _log,
     _log_twin,
+    reads=("log_mul", "log_base", "log_threshold"),
+    in_integers="a table of 65 values: 1e-3 dB; log_threshold is rounded to whole units",
 )

@@ -27,6 +27,8 @@ class Concat:
 
     name = "CONCAT"
     description = "Join num_frame_concat consecutive frames of a recording; then stack channels."
+    reads = ("num_frame_concat", "frame_skip", "stacking")
+    in_integers = "exact"
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after joining and stacking."""

@@ -103,4 +103,6 @@ FE_DECIMATE = FrameStep(
     _decimate,
     _twin,
     _left,
+    reads=("resampling_factor",),
+    in_integers="taps in Q15, one rounding: 2^-16 of a sample for each tap, and half a unit",
 )

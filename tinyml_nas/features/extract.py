@@ -18,6 +18,7 @@ from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain
 from tinyml_nas.features.gain import with_gains
+from tinyml_nas.features.q15_steps import warn_of_fractions
 from tinyml_nas.features.signal import Frames, Settings, Shape, Step, settings_of
 
 CONSTANT = 1e-6
@@ -122,6 +123,8 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     wanted = config.data_processing_feature_extraction.feat_ext_transform
     steps = resolve_chain(wanted, shape, settings, console)
     final = check_chain(steps, shape, settings)
+    unit = 1 / (config.data_processing_feature_extraction.scale or 1)
+    warn_of_fractions([step.name for step in steps], data.train.x, unit, console)
     train, validation, test = (
         run_chain(steps, windows, settings, data.hop)
         for windows in (

@@ -12,7 +12,11 @@ from tinyml_nas.features.signal import Array, Domain, Frames, Settings, Shape
 
 @dataclass(frozen=True)
 class FrameStep:
-    """A step that maps each frame x [N, C, L] on its own: in float, and by its twin in integers."""
+    """A step that maps each frame x [N, C, L] on its own: in float, and by its twin in integers.
+
+    ``reads`` are the keys of the YAML that change it; ``in_integers`` says what the twin does
+    otherwise.
+    """
 
     name: str
     description: str
@@ -21,6 +25,8 @@ class FrameStep:
     function: Callable[[Array, Settings], Array]
     twin: Twin
     length: Callable[[int, Settings], int] = lambda length, settings: length
+    reads: tuple[str, ...] = ()
+    in_integers: str = "exact"
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after this step."""

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyml_nas.config.processing import Q15_FRAMES
 from tinyml_nas.features.fixed import Int64
 from tinyml_nas.features.integer_fft import bit_reversed
 
 Q15 = 1 << 15
-LENGTHS = tuple(1 << bits for bits in range(5, 14))
-"""Frames that CMSIS-DSP transforms: 32 to 8192 samples."""
+LENGTHS = Q15_FRAMES
 ROOT_START = np.rint(2.0**28 / np.sqrt(np.arange(8, 32) / 32)).astype(np.int32)
 """1 / sqrt(x) in Q28 for x = 8/32 to 31/32, where Newton's iteration starts."""
 

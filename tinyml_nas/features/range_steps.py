@@ -120,6 +120,7 @@ ECG_NORMALIZE = FrameStep(
     None,
     _standardized,
     _standardized_twin,
+    in_integers="root and reciprocal of 31 bits: 2^-29 of a value; the mean is rounded to a unit",
 )
 RANGE_NORMALIZE = FrameStep(
     "RANGE_NORMALIZE",
@@ -128,4 +129,5 @@ RANGE_NORMALIZE = FrameStep(
     None,
     _between,
     _between_twin,
+    in_integers="reciprocal of 31 bits: 2^-29",
 )

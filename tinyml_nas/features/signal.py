@@ -89,6 +89,14 @@ class Step(Protocol):
     def description(self) -> str:
         """One sentence for ``info features``."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The keys of the YAML that change it."""
+
+    @property
+    def in_integers(self) -> str:
+        """What its integer form does otherwise, and how far it is off."""
+
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after this step; a ConfigError if the step cannot come here."""
 

@@ -95,6 +95,7 @@ FFT_FE = FrameStep(
     "spectrum",
     _fft,
     fft_twin,
+    in_integers="radix 2, factors in Q30: 1e-6 of the largest bin; only frames of 4, 8, 16 ...",
 )
 FFT_POS_HALF = FrameStep(
     "FFT_POS_HALF",
@@ -104,6 +105,7 @@ FFT_POS_HALF = FrameStep(
     _positive_half,
     _positive_half_twin,
     _half_length,
+    reads=("min_bin",),
 )
 ABS = FrameStep(
     "ABS",
@@ -112,6 +114,7 @@ ABS = FrameStep(
     "magnitude",
     lambda x, settings: np.abs(x),
     _absolute_twin,
+    in_integers="of complex values on parts of 15 bits: 2^-13 of itself and 1 unit",
 )
 DC_REMOVE = FrameStep(
     "DC_REMOVE",
@@ -129,4 +132,6 @@ NORMALIZE = FrameStep(
     None,
     lambda x, settings: x / settings.frame_size,
     _normalize_twin,
+    reads=("frame_size",),
+    in_integers="exact: a matter of the unit",
 )

@@ -90,6 +90,7 @@ WINDOWING = FrameStep(
     None,
     _window,
     _window_twin,
+    in_integers="weights in Q16, one rounding: 2^-16 of a value and half a unit",
 )
 RAW_FE = FrameStep(
     "RAW_FE",
@@ -98,4 +99,6 @@ RAW_FE = FrameStep(
     None,
     _remove_mean,
     remove_mean_twin,
+    reads=("dc_remove",),
+    in_integers="the mean is rounded: half a unit",
 )

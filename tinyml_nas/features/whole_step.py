@@ -106,4 +106,5 @@ ROUND_OFF = FrameStep(
     None,
     lambda x, settings: whole(x),
     _round_off_twin,
+    in_integers="the same integers; 2^-30 of a value where a count is no power of two",
 )

@@ -10,7 +10,7 @@ The integer form is in ``window_statistics.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -306,10 +306,42 @@ def _pir_q15_twin(signal: Signal, settings: Settings) -> tuple[Operations, Signa
     return operations, _pir_left(operation, counts, settings)
 
 
-def _step(name: str, description: str, *columns: Column) -> WindowStep:
+WINDOW_KEYS = ("window_count", "stride_size")
+COLUMN_KEYS: Mapping[Column, tuple[str, ...]] = MappingProxyType(
+    {
+        "pool": ("fft_size",),
+        "kurtosis": ("chunk_size",),
+        "dominant": ("fft_size", "sampling_rate"),
+        "entropy": ("fft_size",),
+    }
+)
+ERRORS: Mapping[Column, str] = MappingProxyType(
+    {
+        "kurtosis": "deviations in 14 bits: 1e-4, measured",
+        "dominant": "exact; of two nearly equal bins it may take the other",
+        "entropy": "magnitudes in 15 bits, logarithms by table: 1e-3, measured",
+    }
+)
+
+
+def _step(name: str, description: str, *columns: Column, error: str | None = None) -> WindowStep:
     accepts: tuple[Domain, ...] = ("samples",)
-    function, twin = _float(columns), _twin(columns)
-    return WindowStep(name, description, accepts, "statistics", function, twin, columns=columns)
+    return WindowStep(
+        name,
+        description,
+        accepts,
+        "statistics",
+        _float(columns),
+        _twin(columns),
+        reads=_keys(columns),
+        in_integers=error or ERRORS.get(columns[0], "exact"),
+        columns=columns,
+    )
+
+
+def _keys(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    own = (key for column in columns for key in COLUMN_KEYS.get(column, ()))
+    return tuple(dict.fromkeys((*WINDOW_KEYS, *own)))
 
 
 KURT_FE = _step(
@@ -334,6 +366,7 @@ PIR_FE = _step(
     "For motion sensors: 16 bands, kurtosis of each chunk, sign and slope changes, 2 dominant "
     "frequencies and spectral entropy of each window.",
     *PIR_COLUMNS,
+    error="as FFT_FE, ABS, KURT_FE and ENT_FE",
 )
 PIR_FE_Q15 = WindowStep(
     "PIR_FE_Q15",
@@ -342,6 +375,8 @@ PIR_FE_Q15 = WindowStep(
     "statistics",
     _pir_q15,
     _pir_q15_twin,
+    reads=_keys(PIR_COLUMNS),
+    in_integers="the same integers",
     columns=PIR_COLUMNS,
     fixed_point=True,
 )
