@@ -4,9 +4,9 @@
         [--runs runs/zoo] [--set SECTION.KEY=VALUE ...] > docs/zoo.md
 
 Each model of a configuration's task is trained by the whole pipeline, once per seed, which draws
-the split as well, the same for all models; without C, whose cost is known before.  What a folder of an earlier call holds is not run
-again.  The score is read on the test split, once, after every choice: accuracy, or R² where numbers
-are predicted.
+the split as well, the same for all models; without C, whose cost is known before.  What a folder of
+an earlier call holds is not run again.  The score is read on the test split, once, after every
+choice: accuracy, or R² where numbers are predicted.
 """
 
 from __future__ import annotations
@@ -118,9 +118,7 @@ def main() -> None:
     torch.set_num_threads(1)
     sections = [table(config, args) for config in args.configs]
     print("# The zoo's models on data\n")
-    print(
-        f"Mean over {args.seeds} seeds, each with a split of its own, and the standard deviation; test side.\n"
-    )
+    print(f"Test side; mean and deviation over {args.seeds} seeds, each with a split of its own.\n")
     print("\n\n".join(sections))
 
 
