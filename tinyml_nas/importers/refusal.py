@@ -21,7 +21,7 @@ MENDS = {
     QUANTIZED: "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv "
     "QLinearMatMul QuantizeLinear",
     GROWING: "ConvTranspose Resize Upsample",
-    "inside, use ReLU and train again; at the end, give one output for each class instead": "Sigmoid",
+    "inside, use ReLU and train again; at the end, one output for each class": "Sigmoid",
     "attention does not run here; pool over time instead": "Attention",
     "use AveragePool or MaxPool": "LpPool",
     "use a mean over time instead": "ReduceL1 ReduceL2 ReduceLogSum ReduceProd ReduceSum",
