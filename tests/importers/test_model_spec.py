@@ -106,6 +106,15 @@ def test_a_module_for_other_windows(tmp_path: Path) -> None:
         export_module(module, windows()[:, :2], str(tmp_path / "my_net.py"))
 
 
+def test_a_module_that_pytorch_cannot_export(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    path.write_text(path.read_text().replace(".mean(2)", ".to(torch.complex64).abs().mean(2)"))
+    module = build_module(path, None, SHAPE, CLASSES)
+    with pytest.raises(ConfigError, match="PyTorch cannot export the module") as caught:
+        export_module(module, windows(), str(path))
+    assert "docs/import.md" in str(caught.value.hint)
+
+
 def _safetensors(state: dict[str, torch.Tensor]) -> bytes:
     header, data = {}, b""
     for name, tensor in state.items():

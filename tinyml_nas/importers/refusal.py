@@ -14,13 +14,14 @@ GROWING = "only layers that keep or shorten the signal run here"
 
 MENDS = {
     RECURRENT: "GRU LSTM Loop RNN Scan",
-    CURVED: "Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Selu Sigmoid Softplus "
+    CURVED: "Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Selu Softplus "
     "Softsign Swish Tanh ThresholdedRelu",
     NORMED: "GroupNormalization InstanceNormalization LRN LayerNormalization LpNormalization "
     "MeanVarianceNormalization RMSNormalization",
     QUANTIZED: "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv "
     "QLinearMatMul QuantizeLinear",
     GROWING: "ConvTranspose Resize Upsample",
+    "inside, use ReLU and train again; at the end, one output for each class": "Sigmoid",
     "attention does not run here; pool over time instead": "Attention",
     "use AveragePool or MaxPool": "LpPool",
     "use a mean over time instead": "ReduceL1 ReduceL2 ReduceLogSum ReduceProd ReduceSum",

@@ -55,30 +55,52 @@ def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelPr
 
     Batch norms stay what they are, so that training can go on.
     """
-    shape = windows.shape[1:]
+    order = _order(module, windows.shape[1:], file)
+    try:
+        model = _exported(module, order)
+    except Exception as error:
+        reason = f"{_line_of(error, file)}: {_first_line(error)}"
+        raise ConfigError(
+            f"{file}: PyTorch cannot export the module{reason}.",
+            hint="docs/import.md lists the operations that can be read",
+        ) from error
+    model = checked(model, file)
+    layout = np.arange(windows[0].size).reshape(order)
+    source = source_scores(model, model.graph.output[0].name, layout, file)
+    require_equal(partial(_scores, module, order[1:]), source, windows, file)
+    return model
+
+
+def _order(module: nn.Module, window: tuple[int, ...], file: str) -> tuple[int, ...]:
+    """The shape in which the module takes a ``window``, the batch of one included."""
+    orders = [(1, *window), (1, *window, 1)]
     two_dimensional = any(isinstance(part, nn.Conv2d) for part in module.modules())
-    orders = [(1, *shape), (1, *shape, 1)]
-    errors = []
-    for order in reversed(orders) if two_dimensional else orders:
-        try:
-            model = _exported(module, order)
-        except Exception as error:
-            errors.append(error)
-            continue
-        model = checked(model, file)
-        layout = np.arange(windows[0].size).reshape(order)
-        output = model.graph.output[0].name
-        given = partial(_scores, module, order[1:])
-        require_equal(given, source_scores(model, output, layout, file), windows, file)
-        return model
+    tried = orders[::-1] if two_dimensional else orders
+    errors = {order: _failure(module, order) for order in tried}
+    for order, error in errors.items():
+        if error is None:
+            return order
+    first = errors[tried[0]]
+    assert first is not None
     raise ConfigError(
-        f"{file}: the module cannot be run on a window of {' x '.join(map(str, orders[0]))}"
-        f"{_line_of(errors[0], Path(file))}: {_first_line(errors[0])}.",
+        f"{file}: the module cannot be run on a window of {' x '.join(map(str, tried[0]))}"
+        f"{_line_of(first, file)}: {_first_line(first)}.",
         hint="forward takes windows of batch x channels x length, or of one more axis of 1",
     )
 
 
+def _failure(module: nn.Module, order: tuple[int, ...]) -> Exception | None:
+    """What running ``module`` on a tensor of that shape raises."""
+    try:
+        with torch.no_grad():
+            module(torch.zeros(order))
+    except Exception as error:
+        return error
+    return None
+
+
 def _exported(module: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
+    """``module`` as the exporter of TorchScript writes it, which needs no further package."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: what it gives is compared
@@ -182,13 +204,14 @@ def _his_code(spec: Path, doing: str) -> Iterator[None]:
         ) from error
 
 
-def _line_of(error: Exception, spec: Path) -> str:
+def _line_of(error: Exception, spec: Path | str) -> str:
     """Where in the user's file it happened, as far as is known."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).name == spec.name]
+    name = Path(spec).name
+    lines = [frame.lineno for frame in frames if Path(frame.filename).name == name]
     if isinstance(error, SyntaxError):
         lines = [error.lineno]
-    return f" at {spec.name}:{lines[-1]}" if lines else ""
+    return f" at {name}:{lines[-1]}" if lines else ""
 
 
 def _first_line(error: Exception) -> str:
