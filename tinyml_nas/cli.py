@@ -27,7 +27,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS
 
-OPTIONS = ("--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
+OPTIONS = ("--from", "--help", "--output", "--quiet", "--resume", "--set", "--take", "--version")
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 POINT = re.compile(r"c[0-9]+")
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -81,6 +81,12 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
         console.info(f"    {name:<10}{text}")
 
 
+def _init(arguments: argparse.Namespace, console: Console) -> None:
+    from tinyml_nas.init import write_config
+
+    write_config(Path(arguments.source), Path(arguments.output), console)
+
+
 def _schema(arguments: argparse.Namespace, console: Console) -> None:
     console.plain(json.dumps(config_schema(), indent=2))
 
@@ -101,6 +107,7 @@ def _load(arguments: argparse.Namespace, console: Console) -> LoadedConfig:
 COMMANDS = {
     "run": _run,
     "check": _check,
+    "init": _init,
     "prove": _prove,
     "schema": _schema,
     "info": _info,
@@ -128,6 +135,23 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"tinyml_nas {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    init = commands.add_parser("init", help="look at your recordings and write a YAML for them")
+    init.add_argument(
+        "--from",
+        dest="source",
+        type=_folder,
+        required=True,
+        metavar="DATA",
+        help="a folder or zip of .csv, .txt or .npy files, or one table",
+    )
+    init.add_argument(
+        "-o",
+        "--output",
+        type=_folder,
+        default="config.yaml",
+        metavar="YAML",
+        help="the file to write; default: config.yaml, never overwritten",
+    )
     run = commands.add_parser("run", help="run the whole pipeline (also without the word run)")
     check = commands.add_parser("check", help="check the YAML and show the plan")
     for command in (run, check):
@@ -155,7 +179,7 @@ def _parser() -> Parser:
     info = commands.add_parser("info", help="list what a YAML can name")
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
     info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
-    for command in (run, check, prove, schema, info):
+    for command in (init, run, check, prove, schema, info):
         command.add_argument("--quiet", action="store_true", help="errors and warnings only")
     return parser
 

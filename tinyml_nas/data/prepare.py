@@ -17,7 +17,7 @@ from tinyml_nas.data.checks import check_classes, check_no_leak
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
 from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment
-from tinyml_nas.data.single import read_single
+from tinyml_nas.data.single import read_single, read_tables
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import arc_fault
 from tinyml_nas.data.windows import cut, framing, process
@@ -66,7 +66,8 @@ def load_recordings(config: Config) -> RecordingSet:
     path = _existing(dataset.input_data_path, config.path.parent)
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".zip":
-        return read_layout(path, config)
+        in_columns = dataset.label_column is not None
+        return read_tables(path, config) if in_columns else read_layout(path, config)
     if suffix in (".csv", ".npz"):
         return read_single(path, config)
     if suffix in PICKLES:

@@ -166,8 +166,11 @@ def read_text(data: bytes, name: str) -> Table:
 
 
 def is_time(header: tuple[str, ...] | None, column: int) -> bool:
-    """True for a column whose name contains ``time``: a clock is no signal."""
-    return header is not None and column < len(header) and "time" in header[column].lower()
+    """True for a column called ``date`` or something with ``time``: a clock is no signal."""
+    if header is None or column >= len(header):
+        return False
+    name = header[column].lower()
+    return "time" in name or name == "date"
 
 
 def load_npy(data: bytes, name: str) -> NDArray[np.generic]:

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from tinyml_nas.errors import DataError
 
+TOP = "."
+"""``data_dir`` of a data set whose class folders or files lie at its top."""
 LARGEST_UNPACKED_BYTES = 4 * 1024**3
 LINK_MODE = 0o120000
 TYPE_MASK = 0o170000
@@ -157,7 +159,7 @@ def open_tree(path: Path, classes: str) -> Tree:
     """The tree with the folder ``classes`` at its top: the path itself or its only folder."""
     tree: Tree = ZipTree(path) if path.is_file() else FolderTree(path)
     folders = tree.folders()
-    if classes in folders:
+    if classes in (TOP, *folders):
         return tree
     deeper = [
         name for name in folders if PurePosixPath(name).name == classes and name.count("/") == 1
@@ -166,5 +168,6 @@ def open_tree(path: Path, classes: str) -> Tree:
         return SubTree(tree, str(PurePosixPath(deeper[0]).parent))
     raise DataError(
         f"{path} has no folder {classes!r}.",
-        hint=f"Put the recordings into {classes}/<label>/*.csv, or set dataset.data_dir.",
+        hint=f"Put the recordings into {classes}/<label>/*.csv, or set dataset.data_dir, or let "
+        f"`init --from {path.name}` look at them.",
     )
