@@ -81,6 +81,19 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
         console.info(f"    {name:<10}{text}")
 
 
+def _explore(arguments: argparse.Namespace, console: Console) -> None:
+    loaded = _load(arguments, console)
+    from tinyml_nas import pipeline
+
+    interrupts.stop_tidily()
+    pipeline.explore(
+        loaded.config,
+        pipeline.run_name(loaded.config),
+        None if arguments.output is None else Path(arguments.output),
+        console,
+    )
+
+
 def _init(arguments: argparse.Namespace, console: Console) -> None:
     from tinyml_nas.init import write_config
 
@@ -108,6 +121,7 @@ COMMANDS = {
     "run": _run,
     "check": _check,
     "init": _init,
+    "explore": _explore,
     "prove": _prove,
     "schema": _schema,
     "info": _info,
@@ -154,7 +168,8 @@ def _parser() -> Parser:
     )
     run = commands.add_parser("run", help="run the whole pipeline (also without the word run)")
     check = commands.add_parser("check", help="check the YAML and show the plan")
-    for command in (run, check):
+    explore = commands.add_parser("explore", help="look at the data before any training")
+    for command in (run, check, explore):
         command.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
         command.add_argument(
             "--set",
@@ -179,7 +194,14 @@ def _parser() -> Parser:
     info = commands.add_parser("info", help="list what a YAML can name")
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
     info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
-    for command in (init, run, check, prove, schema, info):
+    explore.add_argument(
+        "-o",
+        "--output",
+        type=_folder,
+        metavar="HTML",
+        help="the page to write; default: runs/NAME/data.html",
+    )
+    for command in (init, explore, run, check, prove, schema, info):
         command.add_argument("--quiet", action="store_true", help="errors and warnings only")
     return parser
 
