@@ -108,4 +108,8 @@ class DataProcessing(Section):
     store_feat_ext_data: Ignored = None
     feat_ext_store_dir: Ignored = None
     dont_train_just_feat_ext: Ignored = None
-    gof_test: Ignored = None
+    gof_test: bool = Field(
+        default=False,
+        description="Also write report/data.html: how well the classes can be told apart before "
+        "training, as `explore` does.",
+    )

@@ -21,6 +21,8 @@ FEW_LEVELS = 32
 """A channel with fewer different values is a switch, not a clipped wave."""
 SPIKE = 50.0
 """Standard deviations from which one sample spends the range of int8."""
+PURE, LEVELS_PER_CLASS = 0.9, 4
+"""A column with few values is the label if so large a share of windows has its value's class."""
 MOST_SAMPLES = 200_000
 
 
@@ -106,7 +108,7 @@ def label_leaks(
 ) -> list[Finding]:
     """Channels whose value alone tells every class, so that they may be the label itself.
 
-    A channel that keeps one value within each window and never shares it between classes is one;
+    A channel that keeps one value within each window, and hardly shares it between classes, is one;
     a channel whose means lie apart for every class may be a recording's offset instead.
     """
     findings = []
@@ -114,16 +116,27 @@ def label_leaks(
         channel = x[:, index]
         still = bool((np.ptp(channel, axis=1) == 0).all())
         means = channel.mean(axis=1, dtype=np.float64)
-        if np.ptp(means) == 0 or not _apart(means, y, len(class_names)):
+        if np.ptp(means) == 0:
             continue
-        if still:
+        if still and _numbers_classes(means, y, len(class_names)):
             what = f"Channel {name!r} has one value for each class: it looks like the label."
             findings.append(Finding("error", what, name, "Leave it out of variables."))
-        else:
+        elif _apart(means, y, len(class_names)):
             what = f"The mean of channel {name!r} alone tells all classes apart."
             mend = "If that is an offset of the sensor and not of the class, add RAW_FE."
             findings.append(Finding("hint", what, name, mend))
     return findings
+
+
+def _numbers_classes(values: NDArray[np.float64], y: NDArray[np.int64], classes: int) -> bool:
+    """Whether few values stand for nearly one class each, and not all for the same one."""
+    different, code = np.unique(values, return_inverse=True)
+    if len(different) > LEVELS_PER_CLASS * classes:
+        return False
+    table = np.zeros((len(different), classes), dtype=np.int64)
+    np.add.at(table, (code, y), 1)
+    favorites = {int(label) for label in table.argmax(axis=1)}
+    return len(favorites) == len(np.unique(y)) and table.max(axis=1).sum() >= PURE * len(y)
 
 
 def _apart(values: NDArray[np.float64], y: NDArray[np.int64], classes: int) -> bool:

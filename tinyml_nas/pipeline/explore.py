@@ -186,7 +186,11 @@ def _odd_labels(data: DataSplits, recordings: tuple[Recording, ...]) -> list[Fin
     if not suspects:
         return []
     names = ", ".join(f"{r.name} ({r.label})" for r in suspects[:3])
-    what = f"{len(suspects)} recordings look like those of another class: {names}."
+    what = (
+        f"{len(suspects)} recordings look like those of another class: {names}."
+        if len(suspects) > 1
+        else f"The recording {names} looks like those of another class."
+    )
     return [Finding("hint", what, suspects[0].name, "Look at their labels once more.")]
 
 
