@@ -29,7 +29,17 @@ from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS, ModelQuery, models
 
 OPTIONS = (
-    *("--compat", "--help", "--output", "--quiet", "--resume", "--set", "--take", "--version"),
+    *(
+        "--compat",
+        "--from",
+        "--help",
+        "--output",
+        "--quiet",
+        "--resume",
+        "--set",
+        "--take",
+        "--version",
+    ),
     *("--device", "--fits", "--flash", "--input", "--latency", "--outputs", "--ram", "--task"),
 )
 LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "seconds"}
@@ -103,6 +113,25 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
             console.info(f"    {name:<10}{text}")
 
 
+def _explore(arguments: argparse.Namespace, console: Console) -> None:
+    loaded = _load(arguments.config, arguments.set, console)
+    from tinyml_nas import pipeline
+
+    interrupts.stop_tidily()
+    pipeline.explore(
+        loaded.config,
+        pipeline.run_name(loaded.config),
+        None if arguments.output is None else Path(arguments.output),
+        console,
+    )
+
+
+def _init(arguments: argparse.Namespace, console: Console) -> None:
+    from tinyml_nas.init import write_config
+
+    write_config(Path(arguments.source), Path(arguments.output), console)
+
+
 def _schema(arguments: argparse.Namespace, console: Console) -> None:
     console.plain(json.dumps(config_schema(), indent=2))
 
@@ -144,6 +173,8 @@ def _load(config: str, overrides: Sequence[str], console: Console) -> LoadedConf
 COMMANDS = {
     "run": _run,
     "check": _check,
+    "init": _init,
+    "explore": _explore,
     "prove": _prove,
     "schema": _schema,
     "info": _info,
@@ -171,9 +202,28 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"tinyml_nas {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    init = commands.add_parser("init", help="look at your recordings and write a YAML for them")
+    init.add_argument(
+        "--from",
+        dest="source",
+        type=_folder,
+        required=True,
+        metavar="DATA",
+        help="a folder or zip of .csv, .txt or .npy files, or one table",
+    )
+    init.add_argument(
+        "-o",
+        "--output",
+        type=_folder,
+        default="config.yaml",
+        metavar="YAML",
+        help="the file to write; default: config.yaml, never overwritten",
+    )
     run = commands.add_parser("run", help="run the whole pipeline (also without the word run)")
     check = commands.add_parser("check", help="check the YAML and show the plan")
-    run.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
+    explore = commands.add_parser("explore", help="look at the data before any training")
+    for command in (run, explore):
+        command.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
     check.add_argument(
         "configs", metavar="CONFIG", nargs="+", help="the YAML or JSON files; with --compat folders"
     )
@@ -182,7 +232,7 @@ def _parser() -> Parser:
         action="store_true",
         help="for files of TI's tools: what becomes of every key, and whether they run here",
     )
-    for command in (run, check):
+    for command in (run, check, explore):
         command.add_argument(
             "--set",
             action="append",
@@ -207,7 +257,14 @@ def _parser() -> Parser:
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
     info.add_argument("name", nargs="?", metavar="NAME", help="show only this one")
     _add_model_options(info)
-    for command in (run, check, prove, schema, info):
+    explore.add_argument(
+        "-o",
+        "--output",
+        type=_folder,
+        metavar="HTML",
+        help="the page to write; default: runs/NAME/data.html",
+    )
+    for command in (init, explore, run, check, prove, schema, info):
         command.add_argument("--quiet", action="store_true", help="errors and warnings only")
     return parser
 

@@ -98,7 +98,8 @@ class Dataset(Section):
         default=None, description="SHA-256 of the file that input_data_path names."
     )
     data_dir: str | None = Field(
-        default=None, description="Folder of the classes; default: classes."
+        default=None,
+        description="Folder of the classes; default: classes. A dot: they lie at the top.",
     )
     annotation_dir: str = Field(default="annotations", description="Folder of the lists of files.")
     annotation_prefix: str = Field(
@@ -126,7 +127,14 @@ class Dataset(Section):
         default=None, description="Groups that go into a split by name."
     )
     label_column: str | None = Field(
-        default=None, description="Column or array with the labels of a single-file data set."
+        default=None,
+        description="Column or array with the labels of a single-file data set, or column of every "
+        "table of a folder.",
+    )
+    label_by: Annotated[str, AfterValidator(_regex)] | None = Field(
+        default=None,
+        description="Regular expression with one group, searched in each file's path: the label "
+        "of the file, where folders do not say it.",
     )
     normal_class: str = Field(
         default="Normal",

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.base import (
-    NO_PLOTS,
     Count,
     Ignored,
     Rate,
@@ -243,4 +242,8 @@ class DataProcessing(Section):
     dont_train_just_feat_ext: bool = Field(
         default=False, description="As training.enable: false: the run ends before the training."
     )
-    gof_test: Ignored = without_effect(NO_PLOTS)
+    gof_test: bool = Field(
+        default=False,
+        description="Also write report/data.html: how well the classes can be told apart before "
+        "training, as `explore` does.",
+    )

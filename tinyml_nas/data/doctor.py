@@ -7,11 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyml_nas.data.records import SIDES, DataSplits, Recording, RecordingSet
+from tinyml_nas.data.channels import channel_findings, label_leaks
+from tinyml_nas.data.findings import Finding, sorted_findings
+from tinyml_nas.data.records import DataSplits, Recording, RecordingSet
+from tinyml_nas.data.twins import twin_findings
 from tinyml_nas.data.windows import Framing
 from tinyml_nas.errors import DataError
 
 HORIZON = {True: ", forecast_horizon", False: ""}
+FEWEST_WINDOWS = 20
+"""Training windows of a class below which its accuracy is an accident."""
 IMBALANCE = 3.0
 """Largest over smallest class from which it is worth a word."""
 
@@ -63,43 +68,37 @@ def drop_short(data: RecordingSet, frame: Framing) -> RecordingSet:
 
 
 def examine(splits: DataSplits) -> list[str]:
-    """Notes on the finished windows."""
-    return [*_imbalance(splits), *_odd_channels(splits), *_twin_windows(splits)]
+    """Notes on the finished windows: the errors and warnings among ``findings``."""
+    return [finding.what for finding in findings(splits) if finding.severity != "hint"]
 
 
-def _imbalance(splits: DataSplits) -> list[str]:
+def findings(splits: DataSplits) -> list[Finding]:
+    """What stands out in the finished windows; the test side is only held against training."""
+    train, names = splits.train, splits.channel_names
+    found = [*_imbalance(splits), *channel_findings(train.x, names), *twin_findings(splits)]
+    if len(splits.class_names) > 1:
+        found += label_leaks(train.x, train.y, names, splits.class_names)
+    return sorted_findings(found)
+
+
+def _imbalance(splits: DataSplits) -> list[Finding]:
     if splits.task != "classification":
         return []
     counts = np.bincount(splits.train.y, minlength=len(splits.class_names))
+    pairs = zip(splits.class_names, counts.tolist(), strict=True)
+    few = {name: count for name, count in pairs if 0 < count < FEWEST_WINDOWS}
+    found = []
+    if few:
+        listed = ", ".join(f"{name} {count}" for name, count in few.items())
+        what = f"Classes with fewer than {FEWEST_WINDOWS} training windows: {listed}."
+        mend = "Record more, or lower stride_size."
+        found = [Finding("warning", what, next(iter(few)), mend)]
     most, least = int(counts.argmax()), int(counts.argmin())
     if counts[most] < IMBALANCE * counts[least]:
-        return []
-    return [
+        return found
+    what = (
         f"Class {splits.class_names[most]!r} has {counts[most]} training windows, "
         f"{splits.class_names[least]!r} only {counts[least]}."
-    ]
-
-
-def _odd_channels(splits: DataSplits) -> list[str]:
-    """Channels that never change, or that count up like a clock."""
-    notes = []
-    for index, name in enumerate(splits.channel_names):
-        steps = np.diff(splits.train.x[:, index].astype(np.float64), axis=1)
-        if not steps.size:
-            continue
-        if np.ptp(splits.train.x[:, index]) == 0:
-            notes.append(f"Channel {name!r} is constant in the training windows.")
-        elif steps.min() > 0 and np.ptp(steps) < 1e-3 * steps.max():
-            notes.append(f"Channel {name!r} rises evenly like a clock; is it a time column?")
-    return notes
-
-
-def _twin_windows(splits: DataSplits) -> list[str]:
-    """Validation and test windows that also exist, sample for sample, in training."""
-    known = {hash(window.tobytes()) for window in splits.train.x}
-    notes = []
-    for side in SIDES[1:]:
-        twins = sum(hash(window.tobytes()) in known for window in splits.side(side).x)
-        if twins:
-            notes.append(f"{twins} {side} windows equal a training window sample for sample.")
-    return notes
+    )
+    mend = "Record more of the rare class; the loss is balanced already."
+    return [*found, Finding("warning", what, splits.class_names[least], mend)]

@@ -1,6 +1,8 @@
 """Recordings from folders: ``classes/<label>/*.csv`` in a folder or a zip, one file per recording.
 
-Lists ``annotations/instances_{train,val,test}_list.txt``, where they exist, fix the split.
+``data_dir: .`` takes class folders at the top, ``label_by`` the label out of each file's name.
+Files of an anomaly detection that lie in no class folder are normal.  Lists
+``annotations/instances_{train,val,test}_list.txt``, where they exist, fix the split.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
 from tinyml_nas.data.tables import SUFFIXES, Table, decode, read_table
-from tinyml_nas.data.tree import Tree, open_tree
+from tinyml_nas.data.tree import TOP, Tree, open_tree
 from tinyml_nas.errors import DataError
 
 PICKLES = (".pkl", ".pickle")
+NORMAL = "Normal"
+"""The class of what an anomaly detection learns from."""
 
 
 def sha256(data: bytes) -> str:
@@ -29,22 +33,23 @@ def sha256(data: bytes) -> str:
 
 def read_layout(path: Path, config: Config) -> RecordingSet:
     """All recordings below the class folders of a folder or zip."""
-    classes = (config.dataset.data_dir or "classes").strip("/")
+    folder = config.dataset.data_dir or (TOP if config.dataset.label_by else "classes")
+    classes = folder.strip("/")
     tree = open_tree(path, classes)
     problems = Problems()
-    least = 1 if config.common.task == "anomaly" else 2
-    labels = _labels(tree, classes, least, problems)
+    files = _files(tree, classes, config, problems)
+    labels = _labels(tree, classes, config, files, problems)
     sides = listed_sides(tree, classes, config, problems)
     recordings: list[Recording] = []
     sources: list[Source] = []
     names: tuple[str, ...] | None = None
-    for name, label in _files(tree, classes, labels, problems):
+    for name, label in files:
         with problems.collect():
             data = tree.read(name)
             sources.append(Source(name, sha256(data), len(data)))
             samples, found = _samples(read_table(data, name), config, name)
             names = names or found
-            _check_same_channels(names, found, name)
+            check_same_channels(names, found, name)
             group = find_group(config, name)
             recordings.append(Recording(name, label, samples, group, sides.get(name)))
     problems.raise_any()
@@ -55,40 +60,43 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
     return RecordingSet(tuple(recordings), names or (), tuple(labels), tuple(sources), notes)
 
 
-def _labels(tree: Tree, classes: str, least: int, problems: Problems) -> list[str]:
-    """Names of the ``least`` or more class folders; each must hold at least one file."""
-    top = [
-        PurePosixPath(name) for name in tree.folders() if str(PurePosixPath(name).parent) == classes
-    ]
-    labels = [path.name for path in top]
-    for label in labels:
-        prefix = f"{classes}/{label}/"
+def _labels(
+    tree: Tree, classes: str, config: Config, files: list[tuple[str, str]], problems: Problems
+) -> list[str]:
+    """Names of the classes; each class folder must hold at least one file."""
+    folders = [] if config.dataset.label_by else _class_folders(tree, classes)
+    for label in folders:
+        prefix = f"{PurePosixPath(classes, label)}/"
         if not any(name.startswith(prefix) for name in tree.names()):
             problems.add(f"Class folder {prefix} is empty.", "Add recordings or remove the folder.")
-    if len(labels) < least:
+    labels = sorted({*folders, *(label for _, label in files)})
+    if len(labels) < 2 and config.common.task == "classification":
         found = f"only one class folder, {labels[0]!r}," if labels else "no class folders"
         problems.add(
             f"{tree.path} has {found} in {classes}/.",
-            "A classification needs at least two classes, one folder each."
-            if least == 2
-            else "Put normal recordings into a folder of their own.",
+            "A classification needs at least two classes, one folder each.",
         )
     return labels
 
 
-def _files(
-    tree: Tree, classes: str, labels: list[str], problems: Problems
-) -> list[tuple[str, str]]:
-    """(name, label) of every recording; files of other kinds are problems."""
+def _class_folders(tree: Tree, classes: str) -> list[str]:
+    paths = [PurePosixPath(name) for name in tree.folders()]
+    return [path.name for path in paths if str(path.parent) == classes]
+
+
+def _files(tree: Tree, classes: str, config: Config, problems: Problems) -> list[tuple[str, str]]:
+    """(name, label) of every recording; files of other kinds in a class folder are problems."""
     files = []
-    for name in tree.names():
-        parts = (
-            PurePosixPath(name).relative_to(classes).parts if name.startswith(classes + "/") else ()
-        )
-        if len(parts) < 2 or parts[0] not in labels:
+    for path in map(PurePosixPath, tree.names()):
+        if not path.is_relative_to(classes):
             continue
-        if check_suffix(name, problems):
-            files.append((name, parts[0]))
+        name, folders = str(path), path.relative_to(classes).parts[:-1]
+        if path.suffix.lower() in SUFFIXES:
+            with problems.collect():
+                label = _label(name, folders, config)
+                files += [(name, label)] if label is not None else []
+        elif folders and config.dataset.label_by is None:  # else a note beside the recordings
+            check_suffix(name, problems)
     return files
 
 
@@ -108,6 +116,26 @@ def check_suffix(name: str, problems: Problems) -> bool:
     return suffix in SUFFIXES
 
 
+def _label(name: str, folders: tuple[str, ...], config: Config) -> str | None:
+    """The class of a file: what ``label_by`` finds, else its folder; None for one beside those."""
+    pattern = config.dataset.label_by
+    if pattern is None:
+        return folders[0] if folders else NORMAL if config.common.task == "anomaly" else None
+    return _found(pattern, name, "label_by", r"'([a-z]+)_\d+'")
+
+
+def _found(pattern: str, name: str, key: str, example: str) -> str:
+    """What the first group of a regular expression matches in a file's name."""
+    match = re.search(pattern, name)
+    if match is None or not match.groups() or not match.group(1):
+        what = key.removesuffix("_by")
+        raise DataError(
+            f"dataset.{key} {pattern!r} finds no {what} in {name}.",
+            hint=f"Write a regular expression with one group, such as {example}.",
+        )
+    return str(match.group(1))
+
+
 def _samples(
     table: Table, config: Config, name: str
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], tuple[str, ...]]:
@@ -118,7 +146,8 @@ def _samples(
     return np.ascontiguousarray(table.values[:, picked], dtype=np.float32), names
 
 
-def _check_same_channels(names: tuple[str, ...], found: tuple[str, ...], name: str) -> None:
+def check_same_channels(names: tuple[str, ...], found: tuple[str, ...], name: str) -> None:
+    """Raise if a file's channels are not those of the first file."""
     if names != found:
         raise DataError(
             f"{name} has the columns {', '.join(found)}, the first file {', '.join(names)}.",
@@ -131,13 +160,7 @@ def find_group(config: Config, name: str) -> str | None:
     pattern = config.dataset.group_by
     if config.dataset.split_type != "by_group" or pattern is None:
         return None
-    match = re.search(pattern, name)
-    if match is None or not match.groups():
-        raise DataError(
-            f"dataset.group_by {pattern!r} finds no group in {name}.",
-            hint="Write a regular expression with one group, such as 'subject(\\d+)'.",
-        )
-    return str(match.group(1))
+    return _found(pattern, name, "group_by", r"'subject(\d+)'")
 
 
 def listed_sides(tree: Tree, classes: str, config: Config, problems: Problems) -> dict[str, Side]:
@@ -174,7 +197,8 @@ def _read_list(
         wanted = text.strip().replace("\\", "/").removeprefix("./")
         if not wanted:
             continue
-        found = next((n for n in (wanted, f"{classes}/{wanted}") if n in present), None)
+        below = str(PurePosixPath(classes, wanted))
+        found = next((n for n in (wanted, below) if n in present), None)
         if found is None:
             problems.add(f"{name}, line {line}: there is no file {wanted!r}.", "Correct the list.")
         elif sides.setdefault(found, side) != side:

@@ -17,7 +17,7 @@ from tinyml_nas.data.fetch import located
 from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.series import chosen_columns, read_series
-from tinyml_nas.data.single import read_single
+from tinyml_nas.data.single import read_single, read_tables
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.tree import is_archive
@@ -83,7 +83,8 @@ def load_recordings(config: Config, console: Console | None = None) -> Recording
     if config.common.task in ("regression", "forecasting") and suffix not in PICKLES:
         return read_series(path, config)
     if path.is_dir() or is_archive(path):
-        return read_layout(path, config)
+        in_columns = dataset.label_column is not None
+        return read_tables(path, config) if in_columns else read_layout(path, config)
     if suffix in (".csv", ".npz"):
         return read_single(path, config)
     if suffix in PICKLES:

@@ -1,6 +1,7 @@
-"""Recordings from one file with labels: a ``.csv`` table or an ``.npz`` of plain arrays.
+"""Recordings from files with labels inside: ``.csv`` tables, or one ``.npz`` of plain arrays.
 
-A table has one row per sample; a recording is a run of rows with one label (and one group).
+A table has one row per sample; a recording is a run of rows with one label (and one group).  Many
+tables in a folder are read one by one, and a group may then also be a part of their names.
 
 The arrays of an .npz are described in ``arrays.py``.
 """
@@ -25,9 +26,18 @@ from tinyml_nas.data.arrays import (
     scale_of,
 )
 from tinyml_nas.data.columns import channel_names, pick_columns
-from tinyml_nas.data.layout import sha256
+from tinyml_nas.data.layout import check_same_channels, find_group, sha256
+from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import Recording, RecordingSet, Source
-from tinyml_nas.data.tables import Cells, check_finite, is_time, read_cells, to_numbers
+from tinyml_nas.data.tables import (
+    TEXT_SUFFIXES,
+    Cells,
+    check_finite,
+    is_time,
+    read_cells,
+    to_numbers,
+)
+from tinyml_nas.data.tree import TOP, open_tree
 from tinyml_nas.errors import DataError
 
 Array = NDArray[Any]
@@ -37,8 +47,9 @@ def read_single(path: Path, config: Config) -> RecordingSet:
     """All recordings of one .csv or .npz file."""
     data = path.read_bytes()
     source = Source(path.name, sha256(data), len(data))
-    reader = _read_npz if path.suffix.lower() == ".npz" else _read_csv
-    recordings, names, classes = reader(path, data, config)
+    is_npz = path.suffix.lower() == ".npz"
+    parts = _read_npz(path, config) if is_npz else _read_csv(path.name, data, config)
+    recordings, names, classes = parts
     if len(classes) < (1 if config.common.task == "anomaly" else 2):
         raise DataError(
             f"{path.name} holds {len(classes)} class.", hint="A classification needs at least two."
@@ -46,27 +57,56 @@ def read_single(path: Path, config: Config) -> RecordingSet:
     return RecordingSet(tuple(recordings), names, classes, (source,))
 
 
+def read_tables(path: Path, config: Config) -> RecordingSet:
+    """All recordings of the .csv files of a folder or zip, each with a column of labels."""
+    tree = open_tree(path, config.dataset.data_dir or TOP)
+    recordings: list[Recording] = []
+    sources: list[Source] = []
+    channels: tuple[str, ...] = ()
+    labels: set[str] = set()
+    problems = Problems()
+    for name in (n for n in tree.names() if n.lower().endswith(TEXT_SUFFIXES)):
+        with problems.collect():
+            data = tree.read(name)
+            sources.append(Source(name, sha256(data), len(data)))
+            found, names, classes = _read_csv(name, data, config)
+            channels = channels or names
+            check_same_channels(channels, names, name)
+            recordings += found
+            labels |= {*classes}
+    if not sources:
+        problems.add(f"{path} holds no table.", "Tables end in .csv or .txt.")
+    elif len(labels) < 2:
+        problems.add(f"{path} holds {len(labels)} class.", "A classification needs at least two.")
+    problems.raise_any()
+    return RecordingSet(tuple(recordings), channels, tuple(sorted(labels)), tuple(sources))
+
+
 Parts = tuple[list[Recording], tuple[str, ...], tuple[str, ...]]
 
 
-def _read_csv(path: Path, data: bytes, config: Config) -> Parts:
+def _read_csv(name: str, data: bytes, config: Config) -> Parts:
     """Recordings from runs of equal labels in one table."""
-    cells = read_cells(data, path.name)
-    label = _column(cells, config.dataset.label_column or "label", "label_column", path.name)
-    group = None
+    cells = read_cells(data, name)
+    label = _column(cells, config.dataset.label_column or "label", "label_column", name)
+    group, owner = None, None
     if config.dataset.split_type == "by_group":
-        group = _column(cells, group_name(config, path.name), "group_by", path.name)
+        wanted = group_name(config, name)
+        if wanted not in (cells.header or ()) and "(" in wanted:
+            owner = find_group(config, name)
+        else:
+            group = _column(cells, wanted, "group_by", name)
     left = [
         i for i in range(cells.width) if i not in (label, group) and not is_time(cells.header, i)
     ]
     left_names = tuple((cells.header or ())[i] for i in left)
     variables = config.data_processing_feature_extraction.variables
-    picked = pick_columns(variables, left_names, len(left), path.name)
-    values = to_numbers(cells, path.name, [left[i] for i in picked]).astype(np.float32)
+    picked = pick_columns(variables, left_names, len(left), name)
+    values = to_numbers(cells, name, [left[i] for i in picked]).astype(np.float32)
     labels = cells.column(label)
-    groups = [None] * len(labels) if group is None else cells.column(group)
+    groups = [owner] * len(labels) if group is None else cells.column(group)
     recordings = [
-        Recording(f"{path.name}:{cells.line_numbers[a]}", labels[a], values[a:b], groups[a])
+        Recording(f"{name}:{cells.line_numbers[a]}", labels[a], values[a:b], groups[a])
         for a, b in _runs(list(zip(labels, groups, strict=True)))
     ]
     return recordings, channel_names(left_names, picked), tuple(sorted(set(labels)))
@@ -87,7 +127,7 @@ def _runs(keys: list[tuple[str, str | None]]) -> list[tuple[int, int]]:
     return list(pairwise(borders))
 
 
-def _read_npz(path: Path, data: bytes, config: Config) -> Parts:
+def _read_npz(path: Path, config: Config) -> Parts:
     """Recordings from the arrays of an .npz."""
     arrays = load_arrays(path)
     label_name = config.dataset.label_column or "y"

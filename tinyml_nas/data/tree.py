@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from tinyml_nas.errors import DataError
 
+TOP = "."
+"""``data_dir`` of a data set whose class folders or files lie at its top."""
 LARGEST_UNPACKED_BYTES = 4 * 1024**3
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 LINK_MODE = 0o120000
@@ -215,7 +217,7 @@ def open_tree(path: Path, classes: str) -> Tree:
     """The tree with the folder ``classes`` at its top: the path itself or its only folder."""
     tree = _opened(path)
     folders = tree.folders()
-    if classes in folders:
+    if classes in (TOP, *folders):
         return tree
     deeper = [
         name for name in folders if PurePosixPath(name).name == classes and name.count("/") == 1
@@ -224,7 +226,8 @@ def open_tree(path: Path, classes: str) -> Tree:
         return SubTree(tree, str(PurePosixPath(deeper[0]).parent))
     raise DataError(
         f"{path} has no folder {classes!r}.",
-        hint=f"Put the recordings into {classes}/<label>/*.csv, or set dataset.data_dir.",
+        hint=f"Put the recordings into {classes}/<label>/*.csv, or set dataset.data_dir, or let "
+        f"`init --from {path.name}` look at them.",
     )
 
 

@@ -1,6 +1,7 @@
 """One run from YAML to report: the only place that knows the order of the stages."""
 
+from tinyml_nas.pipeline.explore import explore
 from tinyml_nas.pipeline.prove import prove_run
-from tinyml_nas.pipeline.run import run
+from tinyml_nas.pipeline.run import run, run_name
 
-__all__ = ["prove_run", "run"]
+__all__ = ["explore", "prove_run", "run", "run_name"]

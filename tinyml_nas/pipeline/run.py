@@ -27,6 +27,7 @@ from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
 from tinyml_nas.pipeline.entrants import fixed_entrants, search_as
+from tinyml_nas.pipeline.explore import PAGE, look
 from tinyml_nas.pipeline.final import (
     Entrant,
     FinalFit,
@@ -47,6 +48,7 @@ from tinyml_nas.pipeline.take import SAME_DATA, Taken
 from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.report import write_report
+from tinyml_nas.report.data_page import write_data_page
 from tinyml_nas.report.schema import SCHEMA_VERSION
 from tinyml_nas.report.summary import summary_rows, verdict
 from tinyml_nas.search.budget import resources_of, shown
@@ -108,6 +110,8 @@ def run(
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
         for part, file in SAME_DATA.items():
             folder.write_json(file, results[part])
+        if config.data_processing_feature_extraction.gof_test:
+            write_data_page(look(data, features, config, name), folder.path / "report" / PAGE)
         if config.training.enable or imported is not None:
             results |= _models(context, fixed, taken)
         results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}

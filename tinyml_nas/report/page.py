@@ -29,7 +29,11 @@ SPLITS = ("train", "validation", "test")
 def write_report(results_file: Path, out: Path) -> Path:
     """``out``, now the page that shows ``results_file`` and links to the files beside it."""
     results = load_results(results_file)
-    html = render(results, _folder_link(results_file.parent, out.parent))
+    return write_page(render(results, _folder_link(results_file.parent, out.parent)), out)
+
+
+def write_page(html: str, out: Path) -> Path:
+    """``out``, now with ``html``, all of it or nothing; raises ``ToolError``."""
     partial = out.with_name(out.name + ".partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +52,7 @@ def render(results: Results, run_folder: str | None) -> str:
     main = summary.main_model(results)
     core = summary.linked_core(results)
     return (
-        _environment()
+        html_environment()
         .get_template("page.html.j2")
         .render(
             results=results,
@@ -105,7 +109,8 @@ def _split_order(split: str) -> tuple[int, str]:
 
 
 @cache
-def _environment() -> Environment:
+def html_environment() -> Environment:
+    """The templates of this folder, with the filters that write numbers."""
     environment = Environment(
         loader=PackageLoader("tinyml_nas.report"),
         autoescape=True,
