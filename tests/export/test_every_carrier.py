@@ -1,6 +1,6 @@
 """Random networks, weights and windows through every carrier: the same bits, on all of them.
 
-Thirty networks with every run of the tests, five hundred with ``-m nightly``.
+Twenty-one networks with every run of the tests, five hundred with ``-m nightly``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import IntConv, IntMaxPool, IntNetwork
 
-SEEDS, NIGHTLY_SEEDS = 30, 500
+SEEDS, NIGHTLY_SEEDS = 21, 500
 NODES = 9
 SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 STYLES: tuple[Optimize, ...] = get_args(Optimize)

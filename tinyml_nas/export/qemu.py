@@ -41,28 +41,10 @@ def missing_tools() -> list[str]:
 
 
 class Board:
-    """The firmware with ``export`` inside, built in ``folder``.
+    """The board with the firmware ``program`` on it, which exchanges files with ``folder``."""
 
-    ``header`` stands before every source and says what ``<PREFIX>_TRACE`` does.
-    """
-
-    def __init__(self, export: CExport, folder: Path, header: Path, optimize: str = "-Os") -> None:
-        if missing := missing_tools():
-            raise ToolError(
-                f"{' and '.join(missing)} not found; on Debian: apt-get install {PACKAGES}"
-            )
-        self._folder, self._program = folder, folder / "firmware.elf"
-        text = (FOLDER / "board.c").read_text(encoding="ascii")
-        source = folder / "board.c"
-        source.write_text(
-            text.replace("@p@", export.prefix).replace("@P@", export.prefix.upper()),
-            encoding="ascii",
-        )
-        _build(
-            optimize, "-include", header, "-I", export.folder,
-            source, *export.sources, *LIBRARIES, "-T", FOLDER / "board.ld",
-            f"-Wl,--defsym=arena_bytes={export.arena_bytes}", "-o", self._program,
-        )  # fmt: skip
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program, self._folder = program, folder
 
     def run(self, name: str, data: bytes, *options: str) -> bytes:
         """What the firmware makes of a file ``name``; raises ``ParityError`` when it faults."""
@@ -79,6 +61,26 @@ class Board:
         return (self._folder / "output").read_bytes()
 
 
+def build_firmware(export: CExport, folder: Path, header: Path, optimize: str = "-Os") -> Path:
+    """The firmware with ``export`` inside, built in ``folder``; raises ``ToolError``.
+
+    ``header`` stands before every source and says what ``<PREFIX>_TRACE`` does.
+    """
+    if missing := missing_tools():
+        raise ToolError(f"{' and '.join(missing)} not found; on Debian: apt-get install {PACKAGES}")
+    program, source = folder / "firmware.elf", folder / "board.c"
+    text = (FOLDER / "board.c").read_text(encoding="ascii")
+    source.write_text(
+        text.replace("@p@", export.prefix).replace("@P@", export.prefix.upper()), encoding="ascii"
+    )
+    _build(
+        optimize, "-include", header, "-I", export.folder,
+        source, *export.sources, *LIBRARIES, "-T", FOLDER / "board.ld",
+        f"-Wl,--defsym=arena_bytes={export.arena_bytes}", "-o", program,
+    )  # fmt: skip
+    return program
+
+
 def count(
     export: CExport, folder: Path, inputs: Int8, optimize: str
 ) -> tuple[list[Counter[str]], int]:
@@ -88,7 +90,7 @@ def count(
     """
     header = folder / "lap.h"
     header.write_text(LAP_HEADER.format(P=export.prefix.upper()), encoding="ascii")
-    board = Board(export, folder, header, optimize)
+    board = Board(build_firmware(export, folder, header, optimize), folder)
     options = ("-icount", f"shift={ICOUNT_SHIFT}")
     data = board.run("counted", time_major(inputs).tobytes(), *options)
     (stack,) = struct.unpack("<I", data[-4:])

@@ -7,6 +7,7 @@ host compiler where there is none.  A missing compiler or a failed build is a ``
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -137,8 +138,10 @@ def linker_script(keep: Sequence[str]) -> str:
 
 
 def _zig_command() -> tuple[str, ...]:
-    if importlib.util.find_spec("ziglang") is not None:
-        return (sys.executable, "-m", "ziglang")
+    if (spec := importlib.util.find_spec("ziglang")) is not None:
+        program = Path(spec.origin or "").with_name("zig.exe" if os.name == "nt" else "zig")
+        # without a Python in front, which takes longer to start than zig
+        return (str(program),) if program.is_file() else (sys.executable, "-m", "ziglang")
     if path := shutil.which("zig"):
         return (path,)
     return ()

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport, time_major
 from tinyml_nas.export.carriers.protocol import NotAvailable
-from tinyml_nas.export.qemu import CORE, Board
+from tinyml_nas.export.qemu import CORE, Board, build_firmware
 from tinyml_nas.export.trace import split_trace, write_trace_header
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 
@@ -43,9 +44,16 @@ class BoardC:
     @contextmanager
     def _board(self) -> Iterator[Board]:
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            folder = Path(name)
+            program = Path(name) / "firmware.elf"
+            program.write_bytes(self._firmware)
+            yield Board(program, Path(name))
+
+    @cached_property
+    def _firmware(self) -> bytes:
+        """The traced firmware, built once for both methods."""
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            header = write_trace_header(self.export, Path(name))
             try:
-                board = Board(self.export, folder, write_trace_header(self.export, folder))
+                return build_firmware(self.export, Path(name), header).read_bytes()
             except ToolError as error:
                 raise NotAvailable(error.message, hint=error.hint) from error
-            yield board

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +76,19 @@ class EmulatedC:
 
     @contextmanager
     def _machine(self, extra_bytes: int = 0) -> Iterator[Machine]:
-        keep = [f"{self.export.prefix}_{name}" for name in ("run", "input", "scores", "quantize")]
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            program = Path(name) / "model.elf"
             try:
-                program = build_bare_metal(
-                    self.core, self.export.sources, Path(name) / "model.elf", keep
-                )
+                program.write_bytes(self._elf)
                 machine = Machine(program, self.core, self.export, extra_bytes=extra_bytes)
             except ToolError as error:
                 raise NotAvailable(error.message, hint=error.hint) from error
             yield machine
+
+    @cached_property
+    def _elf(self) -> bytes:
+        """The linked image, built once for both methods."""
+        keep = [f"{self.export.prefix}_{name}" for name in ("run", "input", "scores", "quantize")]
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            program = Path(name) / "model.elf"
+            return build_bare_metal(self.core, self.export.sources, program, keep).read_bytes()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from tinyml_nas.export.carriers.protocol import NotAvailable
 from tinyml_nas.export.toolchain import Compiler, build_host, host_compiler, run_tool
 from tinyml_nas.export.trace import PROTOTYPE, split_trace, write_trace_header
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+
+PROGRAM = "host.exe" if sys.platform == "win32" else "host"
 
 HARNESS = """\
 #include <stdint.h>
@@ -88,11 +92,19 @@ class HostC:
 
     def _execute(self, stdin: bytes, *arguments: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = self._build(Path(name))
+            program = Path(name) / PROGRAM
+            program.write_bytes(self._program)
+            program.chmod(0o700)
             try:
                 return run_tool([program, *arguments], stdin=stdin)
             except ToolError as error:
                 raise ParityError(f"{self.name}: {error.message}") from error
+
+    @cached_property
+    def _program(self) -> bytes:
+        """The linked program, built once for both methods."""
+        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+            return self._build(Path(name)).read_bytes()
 
     def _build(self, folder: Path) -> Path:
         prefix = self.export.prefix
