@@ -1,6 +1,6 @@
 """Fits what the generated C executes and occupies, and says how well unseen networks are predicted.
 
-    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--cores CORE ...]
+    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--packed 40] [--cores CORE ...]
                                     [--save FILE | --load FILE]
 
 Random chains, random cells, a few others and the zoo are quantized, compiled with -Os and run once
@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +28,14 @@ from scipy.optimize import linprog, nnls
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
+from measured_networks import (  # noqa: E402
+    Measured,
+    data_bytes,
+    measure,
+    random_cells,
+    random_chain,
+    random_packed,
+)
 
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
@@ -51,6 +58,8 @@ from tinyml_nas.zoo import ZOO  # noqa: E402
 Vector = npt.NDArray[np.float64]
 HELD_OUT_SHARE = 0.3
 NARROW_NETWORKS = 6
+PACKED_SEED = 1000
+SCALAR_NETWORKS = 5
 ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
 FILL_TRIPS = {core: 2.0 if core == "cortex-m55" else 4.0 for core in COUNTED_CORES}
 """Instructions per byte of margin: stores in a loop, whose end the M55 has an instruction for."""
@@ -68,10 +77,20 @@ def narrow_depthwise(seed: int) -> Network:
     return Network(f"narrow{seed}", Shape(2 + seed % 2, 64 + 9 * seed), (*layers, *ends))
 
 
-def networks(chains: int, cells: int) -> Iterator[Network]:
-    """Random chains, random cells, narrow depthwise layers, the zoo."""
+def packed_scalar(seed: int) -> Network:
+    """A packed layer of one channel: a pair is too many for it with DSP, and rare in the rest."""
+    network = random_chain(seed)
+    last = network.nodes[-1]
+    ends = (Node(last.name, Linear(1, weight_bits=4 - 2 * (seed % 2)), last.inputs),)
+    return Network(f"scalar{seed}", network.input_shape, (*network.nodes[:-1], *ends))
+
+
+def networks(chains: int, cells: int, packed: int) -> Iterator[Network]:
+    """Random chains, random cells, some with packed weights, narrow depthwise layers, the zoo."""
     yield from map(random_chain, range(chains))
     yield from map(random_cells, range(cells))
+    yield from map(random_packed, range(PACKED_SEED, PACKED_SEED + packed))
+    yield from map(packed_scalar, range(min(packed, SCALAR_NETWORKS)))
     yield from map(narrow_depthwise, range(NARROW_NETWORKS))
     for shape in ZOO_SHAPES:
         yield from (model.build(shape, 4) for model in ZOO.values())
@@ -82,10 +101,10 @@ def telling(measured: Sequence[Measured], backend: Backend) -> list[Measured]:
     return [m for m in measured if backend == "dsp" or not m.network.name.startswith("narrow")]
 
 
-def measure_all(chains: int, cells: int, cores: Sequence[str]) -> list[Measured]:
+def measure_all(candidates: Iterable[Network], cores: Sequence[str]) -> list[Measured]:
     """Every network, measured on ``cores``; one line each."""
     result = []
-    for seed, network in enumerate(networks(chains, cells)):
+    for seed, network in enumerate(candidates):
         result.append(measure(network, seed, cores))
         flash, counts = result[-1].flash, result[-1].instructions
         print(f"{network.name}: flash {dict(flash)}, instructions {dict(counts)}", flush=True)
@@ -224,13 +243,15 @@ def main() -> None:
     )
     parser.add_argument("--chains", type=int, default=160)
     parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--packed", type=int, default=40)
     parser.add_argument(
         "--cores", nargs="+", choices=COUNTED_CORES, default=list(COUNTED_CORES), metavar="CORE"
     )
     parser.add_argument("--save", type=Path)
     parser.add_argument("--load", type=Path)
     args = parser.parse_args()
-    measured = load(args.load) if args.load else measure_all(args.chains, args.cells, args.cores)
+    candidates = networks(args.chains, args.cells, args.packed)
+    measured = load(args.load) if args.load else measure_all(candidates, args.cores)
     if args.save:
         save(measured, args.save)
     held = np.random.default_rng(0).random(len(measured)) < HELD_OUT_SHARE

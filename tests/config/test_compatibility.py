@@ -180,7 +180,7 @@ def test_every_key_is_accepted_and_one_warning_lists_those_without_effect(
         "dataset.gof_test (line 31)",
         "training.model_config",
         "training.epochs",
-        "training.auto_quantization",
+        "training.num_last_epochs",
         "compilation.keep_libc_files",
     ):
         assert key in first[0]

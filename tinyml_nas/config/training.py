@@ -27,6 +27,9 @@ else:  # choices of the schema that a new file extends
     ProxyName = Literal[names.proxy_names()]
 
 
+WeightBits = Literal[8, 4, 2]
+
+
 class Augmentation(Section):
     """Random changes of the training examples; 0 switches one off."""
 
@@ -96,11 +99,35 @@ class Training(Section):
     quantization_method: Literal["QAT", "PTQ"] = Field(
         default="QAT", description="Quantize while fine-tuning (QAT) or after training (PTQ)."
     )
-    quantization_weight_bitwidth: Literal[8, 4, 2] = Field(
-        default=8, description="Bits of a weight; this release always uses 8."
+    quantization_weight_bitwidth: WeightBits | None = Field(
+        default=None,
+        description="Bits of a weight; default: 8, or what auto_quantization chooses.",
     )
     quantization_activation_bitwidth: Literal[8, 4, 2] = Field(
-        default=8, description="Bits of an activation; this release always uses 8."
+        default=8, description="Bits of an activation; always 8."
+    )
+    quantization_layers: dict[str, WeightBits] = Field(
+        default={}, description="Bits of a weight in single layers, such as {classifier: 8}."
+    )
+    partial_quantization: bool = Field(
+        default=False,
+        description="Keep 8 bits in the first convolution and the last fully connected layer.",
+    )
+    auto_quantization: bool = Field(
+        default=False,
+        description="Give each layer as few bits as the tolerance on the validation split allows.",
+    )
+    autoquant_tolerance_classification: Fraction = Field(
+        default=0.05, description="Share of the float model's accuracy that may be lost."
+    )
+    autoquant_tolerance_regression: Fraction = Field(
+        default=0.05, description="Share of the float model's R2 that may be lost."
+    )
+    autoquant_tolerance_forecasting: NotNegative = Field(
+        default=2.0, description="By how much of itself the float model's error, 1 - R2, may grow."
+    )
+    autoquant_tolerance_anomaly: NotNegative = Field(
+        default=2.0, description="By how much of itself the float model's error, 1 - R2, may grow."
     )
     calibration: Literal["min_max", "percentile", "mse"] = Field(
         default="min_max", description="How the ranges of the activations are found."
@@ -203,12 +230,6 @@ class Training(Section):
     model_spec: Ignored = None
     augment_config: Ignored = None
     dataset_loader: Ignored = None
-    auto_quantization: Ignored = None
-    autoquant_tolerance_classification: Ignored = None
-    autoquant_tolerance_regression: Ignored = None
-    autoquant_tolerance_forecasting: Ignored = None
-    autoquant_tolerance_anomaly: Ignored = None
-    partial_quantization: Ignored = None
     output_int: Ignored = None
     run_quant_train_only: Ignored = None
     dual_op: Ignored = None

@@ -1,10 +1,11 @@
 """Exact cost of a network: parameters, MACs, flash and RAM, without training it.
 
-Flash is what the linker places of the exported C: tables (int8 weights; for each output channel a
-bias, a multiplier and a shift), a constant record per weighted layer, and code.  Cores with the DSP
-extension run other code and want other tables, so every cost is that of a back-end.  Tables and
-RAM are exact.  Code is a sum over layers and over the kernels that they share, with sizes fitted on
-linked code (-Os, the largest of the back-end's emulated cores); see `benchmarks/fit_cycles.py`.
+Flash is what the linker places of the exported C: tables (weights, packed where they have fewer
+than 8 bits; for each output channel a bias, a multiplier and a shift), a constant record per
+weighted layer, and code.  Cores with the DSP extension run other code and want other tables, so
+every cost is that of a back-end.  Tables and RAM are exact.  Code is a sum over layers and over the
+kernels that they share, with sizes fitted on linked code (-Os, the largest of the back-end's
+emulated cores); see `benchmarks/fit_cycles.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tinyml_nas.graph.ops import (
     MaxPool,
     Op,
 )
+from tinyml_nas.graph.packing import WORD_BYTES, groups, is_packed, packed_bits, packed_words
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
@@ -46,7 +48,11 @@ RECORD_BYTES = {
     "lone_conv": 44,
     "conv_dsp": 36,
     "depthwise_dsp": 36,
+    "packed_conv": 44 + 8,
+    "packed_conv_dsp": 36 + 8,
 }
+ROW_FIELD_BYTES = 4
+"""More in every record of 44, where the weights of any layer are packed."""
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
     "one_row": {
@@ -64,6 +70,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 20,
         "concat": 43,
         "padding": 34,
+        "packed_conv": 30,
+        "packed_kernel": 200,
     },
     "two_rows": {
         "network": 656,
@@ -80,6 +88,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 14,
         "concat": 52,
         "padding": 29,
+        "packed_conv": 30,
+        "packed_kernel": 200,
     },
     "two_steps": {
         "network": 726,
@@ -96,6 +106,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 51,
         "narrow_concat": 22,
         "padding": 40,
+        "packed_conv": 30,
+        "packed_kernel": 200,
     },
     "dsp": {
         "network": 970,
@@ -118,6 +130,9 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "conv_kernel": 502,
         "lone_conv": 252,
         "clamp": 26,
+        "packed_conv": 30,
+        "packed_conv_dsp": 30,
+        "packed_kernel": 200,
     },
     "mve": {
         "network": 426,
@@ -139,10 +154,13 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "lone_global_max_pool": 65,
         "lone_global_avg_pool": 96,
         "lone_add": 112,
+        "packed_conv": 30,
+        "packed_kernel": 200,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
-concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
+concat, each padded layer (the fill of its margins), the kernels that depthwise layers and packed
+ones share."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +194,8 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     are folded into it.
     """
     op, output = node.op, network.shapes[node.name]
+    if is_packed(node):
+        return "packed_conv_dsp" if backend == "dsp" and output.channels > 1 else "packed_conv"
     if _convolves(network, node):
         if backend != "dsp":
             return "conv"
@@ -251,6 +271,12 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     if kernel == "conv_dsp":
         words = dsp_words(weights // channels)
         tables = channel_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+    if is_packed(node):
+        words = sum(packed_group_words(network, node, backend))
+        channel = channels * CHANNEL_BYTES
+        if kernel == "packed_conv_dsp":
+            channel = channel_pairs(channels) * PAIR_BYTES
+        tables = WORD_BYTES * words + channel
     if kernel == "depthwise_dsp":
         tables = channel_quads(channels) * (4 * (weights // channels) + QUAD_BYTES)
     code = _code_bytes(layer_code(network, node, backend), backend)
@@ -260,8 +286,25 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
         weights + channels,
         node.op.macs(inputs),
         tables,
-        tables + RECORD_BYTES.get(kernel, 0) + code,
+        tables + record_bytes(network, node, backend) + code,
     )
+
+
+def record_bytes(network: Network, node: Node, backend: Backend) -> int:
+    """Constant record of ``node``."""
+    kernel = kernel_of(network, node, backend)
+    packed = any(map(is_packed, network.nodes)) and kernel in RECORD_BYTES
+    field = ROW_FIELD_BYTES if packed and not kernel.endswith("_dsp") else 0
+    return RECORD_BYTES.get(kernel, 0) + field
+
+
+def packed_group_words(network: Network, node: Node, backend: Backend) -> list[int]:
+    """Words of packed weights of each group of channels that is unpacked at a time."""
+    channels = network.shapes[node.name].channels
+    window = node.op.weight_count(network.input_shapes(node)) // channels
+    if kernel_of(network, node, backend) == "packed_conv_dsp":
+        channels, window = 2 * channel_pairs(channels), 4 * dsp_words(window)
+    return [packed_words(count * window, packed_bits(node)) for count in groups(channels)]
 
 
 def dsp_words(window: int) -> int:
@@ -282,7 +325,10 @@ def channel_quads(channels: int) -> int:
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
     causes = {kernel_of(network, node, backend): 1}
-    if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
+    if (
+        causes.keys() & {"conv_dsp", "packed_conv_dsp", "depthwise_dsp"}
+        and node.name in network.lifted
+    ):
         causes["clamp"] = 1
     match node.op:
         case Concat():  # one loop per input, or none where its channels are few
@@ -296,11 +342,13 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
 def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
     depthwise = _depthwise_in_c(network, backend)
+    kernels = {kernel_of(network, node, backend) for node in network.nodes}
     causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
+    causes["packed_kernel"] = len(kernels & {"packed_conv", "packed_conv_dsp"})
     if backend == "dsp":
         quads = any(_takes_quads(network, node, backend) for node in network.nodes)
         causes["quad_kernel"] = int(quads)
-        causes["conv_kernel"] = int(_plain_convolutions(network) > 1)
+        causes["conv_kernel"] = int(_plain_convolutions(network) > 1 or "packed_conv" in kernels)
     return causes
 
 

@@ -6,7 +6,7 @@ Optimisation for Machine Learning on Micro-controllers", 2020).  How closely is 
 
 - A convolution, depthwise or not, takes at most two rows of the output at a time and reads their
   windows anew for every few channels: until the next two rows, nothing from the first byte of
-  these windows on may be overwritten.
+  these windows on may be overwritten.  With packed weights it takes more rows (`packing.py`).
 - Pools make a value of its own channel alone, and addition makes it of what lies in its place: it
   may overwrite the first value that it was made of.
 - A concatenation copies one input after the other: only the first one may be overwritten.
@@ -31,6 +31,7 @@ from tinyml_nas.graph.ops import (
     Op,
     Shape,
 )
+from tinyml_nas.graph.packing import PACKED_ROWS, is_packed
 
 ROWS_AT_ONCE = 2
 """Of a convolution's output, on the cores where they are most; fewer ask for less."""
@@ -48,10 +49,11 @@ def leads(network: Network, node: Node) -> Mapping[str, int]:
             return dict.fromkeys(node.inputs, 0)
         case Concat() if node.inputs[0] in node.inputs[1:]:
             return {}
-    return {node.inputs[0]: _lead_bytes(node.op, first, output)}
+    rows = PACKED_ROWS if is_packed(node) else ROWS_AT_ONCE
+    return {node.inputs[0]: _lead_bytes(node.op, first, output, rows)}
 
 
-def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
+def _lead_bytes(op: Op, source: Shape, output: Shape, rows: int) -> int:
     lead = 0
     match op:
         case Linear():
@@ -63,9 +65,9 @@ def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
         case AvgPool():
             lead = op.pad[0] * source.channels
         case Conv() | DepthwiseConv():
-            strips = range(0, output.length, ROWS_AT_ONCE)
+            strips = range(0, output.length, rows)
             lead = max(  # linear but for the last strip, so the ends decide
-                min(row + ROWS_AT_ONCE, output.length) * output.channels
+                min(row + rows, output.length) * output.channels
                 - (row * op.stride - op.pad[0]) * source.channels
                 for row in (*strips[:1], *strips[-2:])
             )

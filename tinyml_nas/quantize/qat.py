@@ -121,7 +121,8 @@ class QuantizedModule(nn.Module):
         assert block.conv.bias is not None
         weight, bias = block.conv.weight, block.conv.bias
         input_scale = float(self.scales[node.inputs[0]].scale)
-        w_scale = torch.from_numpy(weight_scales(_array(weight), _array(bias), input_scale))
+        scales = weight_scales(_array(weight), _array(bias), input_scale, op.weight_bits)
+        w_scale = torch.from_numpy(scales)
         w_scale = w_scale.to(weight.device)
         q_weight = _straight_through(
             weight / w_scale.view(-1, 1, 1), _tensor(op.weight.transpose(0, 2, 1), weight)
