@@ -93,7 +93,7 @@ def random_packed(seed: int) -> Network:
     """A network of either space whose layers have random weight bits, not all of them 8."""
     draw = random.Random(seed)
     network = random_cells(seed) if seed % 4 == 0 else random_chain(seed)
-    choices = draw.choice(((4,), (2,), (8, 4), (8, 4, 2)))
+    choices = draw.choice(((8,), (4,), (2,), (8, 4), (8, 4, 2)))
     bits = {name: draw.choice(choices) for name in weight_bits(network)}
     bits[draw.choice(list(bits))] = draw.choice((4, 2))
     network = network.with_weight_bits(bits)

@@ -72,6 +72,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 34,
         "packed_conv": 30,
         "packed_kernel": 200,
+        "lone_packed_kernel": 150,
+        "packed_beside": 0,
     },
     "two_rows": {
         "network": 656,
@@ -90,6 +92,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 29,
         "packed_conv": 30,
         "packed_kernel": 200,
+        "lone_packed_kernel": 150,
+        "packed_beside": 0,
     },
     "two_steps": {
         "network": 726,
@@ -108,6 +112,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 40,
         "packed_conv": 30,
         "packed_kernel": 200,
+        "lone_packed_kernel": 150,
+        "packed_beside": 0,
     },
     "dsp": {
         "network": 970,
@@ -133,6 +139,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "packed_conv": 30,
         "packed_conv_dsp": 30,
         "packed_kernel": 200,
+        "lone_packed_kernel": 150,
+        "packed_beside": 0,
     },
     "mve": {
         "network": 426,
@@ -156,6 +164,8 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "lone_add": 112,
         "packed_conv": 30,
         "packed_kernel": 200,
+        "lone_packed_kernel": 150,
+        "packed_beside": 0,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
@@ -344,7 +354,10 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     depthwise = _depthwise_in_c(network, backend)
     kernels = {kernel_of(network, node, backend) for node in network.nodes}
     causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
-    causes["packed_kernel"] = len(kernels & {"packed_conv", "packed_conv_dsp"})
+    packed = sum(map(is_packed, network.nodes))
+    causes["packed_kernel"] = int(packed > 1)
+    causes["lone_packed_kernel"] = int(packed == 1)
+    causes["packed_beside"] = int(any(f"packed_{k}" in kernels for k in kernels))
     if backend == "dsp":
         quads = any(_takes_quads(network, node, backend) for node in network.nodes)
         causes["quad_kernel"] = int(quads)

@@ -83,6 +83,21 @@ def groups(channels: int) -> tuple[int, ...]:
     return (PACKED_CHANNELS,) * (channels // PACKED_CHANNELS) + ((rest,) if rest else ())
 
 
+def weight_bytes(network: Network, name: str | None = None) -> int:
+    """Flash of the weights of the layer ``name``, or of all layers, where no kernel pads them."""
+    total = 0
+    for node in network.nodes:
+        count = node.op.weight_count(network.input_shapes(node))
+        if count and name in (None, node.name):
+            channels = network.shapes[node.name].channels
+            words = sum(
+                packed_words(group * (count // channels), packed_bits(node))
+                for group in groups(channels)
+            )
+            total += WORD_BYTES * words if is_packed(node) else count
+    return total
+
+
 def scratch_bytes(network: Network, node: Node) -> int:
     """Bytes of the arena that ``node`` unpacks its weights into, on any back-end.
 
