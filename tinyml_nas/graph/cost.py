@@ -70,10 +70,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 20,
         "concat": 43,
         "padding": 34,
-        "packed_conv": 30,
-        "packed_kernel": 200,
-        "lone_packed_kernel": 150,
-        "packed_beside": 0,
+        "packed_conv": 31,
+        "packed_kernel": 224,
+        "lone_packed_kernel": 138,
+        "packed_beside": 11,
     },
     "two_rows": {
         "network": 656,
@@ -90,10 +90,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "narrow_concat": 14,
         "concat": 52,
         "padding": 29,
-        "packed_conv": 30,
-        "packed_kernel": 200,
-        "lone_packed_kernel": 150,
-        "packed_beside": 0,
+        "packed_conv": 21,
+        "packed_kernel": 239,
+        "lone_packed_kernel": 119,
+        "packed_beside": 64,
     },
     "two_steps": {
         "network": 726,
@@ -110,10 +110,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "concat": 51,
         "narrow_concat": 22,
         "padding": 40,
-        "packed_conv": 30,
-        "packed_kernel": 200,
-        "lone_packed_kernel": 150,
-        "packed_beside": 0,
+        "packed_conv": 27,
+        "packed_kernel": 301,
+        "lone_packed_kernel": 165,
+        "packed_beside": 412,
     },
     "dsp": {
         "network": 970,
@@ -136,11 +136,11 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "conv_kernel": 502,
         "lone_conv": 252,
         "clamp": 26,
-        "packed_conv": 30,
-        "packed_conv_dsp": 30,
-        "packed_kernel": 200,
-        "lone_packed_kernel": 150,
-        "packed_beside": 0,
+        "packed_conv": 93,
+        "packed_conv_dsp": 25,
+        "packed_kernel": 304,
+        "lone_packed_kernel": 178,
+        "packed_beside": 17,
     },
     "mve": {
         "network": 426,
@@ -162,9 +162,9 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "lone_global_max_pool": 65,
         "lone_global_avg_pool": 96,
         "lone_add": 112,
-        "packed_conv": 30,
-        "packed_kernel": 200,
-        "lone_packed_kernel": 150,
+        "packed_conv": 19,
+        "packed_kernel": 348,
+        "lone_packed_kernel": 212,
         "packed_beside": 0,
     },
 }
@@ -361,7 +361,7 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     if backend == "dsp":
         quads = any(_takes_quads(network, node, backend) for node in network.nodes)
         causes["quad_kernel"] = int(quads)
-        causes["conv_kernel"] = int(_plain_convolutions(network) > 1 or "packed_conv" in kernels)
+        causes["conv_kernel"] = int(_plain_convolutions(network) > 1)
     return causes
 
 

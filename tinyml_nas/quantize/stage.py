@@ -37,7 +37,7 @@ from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 
-QAT_LEARNING_RATE = {8: 0.01, 4: 0.1, 2: 1.0}
+QAT_LEARNING_RATE = {8: 0.01, 4: 0.3, 2: 1.0}
 """Fine-tuning starts at this share of the training rate, by the fewest bits of a weight.
 
 Folded layers have no batch norm that would take up a large step.  On people left out (UCI-HAR's
