@@ -77,8 +77,9 @@ def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
 def _strip_lead(op: Conv | DepthwiseConv, source: Shape, output: Shape, rows: int) -> int:
     """The lead of a convolution that reads its windows anew until so many rows are written."""
     strips = range(0, output.length, rows)
-    return max(  # linear but for the last strip, so the ends decide
+    lead: int = max(  # linear but for the last strip, so the ends decide
         min(row + rows, output.length) * output.channels
         - (row * op.stride - op.pad[0]) * source.channels
         for row in (*strips[:1], *strips[-2:])
     )
+    return lead
