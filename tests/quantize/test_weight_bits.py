@@ -212,7 +212,7 @@ def test_a_mix_holds_its_tolerance_and_is_smaller_and_keeps_what_is_fixed(
     result = quantized(learned, features, tmp_path, **keys)
     auto, bits = result.record["auto"], weight_bits(result.integer.network)
     assert auto["held"]
-    assert auto["floor"] == pytest.approx(0.97 * auto["float"])
+    assert auto["floor"] == pytest.approx(0.97 * auto["float_score"])
     assert result.record["ptq_validation_accuracy"] >= auto["floor"]
     assert bits["first"] == 8
     assert weight_bytes(result.integer.network) < weight_bytes(NETWORK)

@@ -160,7 +160,7 @@ def _mixed(
     console.info(f"weight bits: {bits}; validation {chosen.score:.3f}, at least {floor:.3f} asked")
     if not held:
         console.warning("auto_quantization: not even 8 bits hold the tolerance; they are kept.")
-    auto = {"float": score, "floor": floor, "held": held, "tried": tried}
+    auto = {"float_score": score, "floor": floor, "held": held, "tried": tried}
     return Attempt(chosen.module, chosen.record | {"auto": auto})
 
 
