@@ -1,6 +1,6 @@
 """Fits what the generated C executes and occupies, and says how well unseen networks are predicted.
 
-    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--cores CORE ...]
+    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--packed 40] [--cores CORE ...]
                                     [--save FILE | --load FILE]
 
 Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os and
@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +28,14 @@ from scipy.optimize import linprog, nnls
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
+from measured_networks import (  # noqa: E402
+    Measured,
+    data_bytes,
+    measure,
+    random_cells,
+    random_chain,
+    random_packed,
+)
 
 from tinyml_nas.config.names import SUGGESTED  # noqa: E402
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
@@ -52,6 +59,10 @@ from tinyml_nas.zoo import ZOO  # noqa: E402
 Vector = npt.NDArray[np.float64]
 HELD_OUT_SHARE = 0.3
 NARROW_NETWORKS = 6
+PACKED_SEED = 1000
+SHORT = 4.0
+"""By so much a promise for packed layers rather errs upwards: their loops vary more."""
+SCALAR_NETWORKS = 5
 ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
 DECODERS = ("AD_500", "AD_2k", "AD_4k", "AD_17k", "AE_1k", "AE_4k")
 """Those that upsample in steps and in lines, once and several times."""
@@ -72,10 +83,20 @@ def narrow_depthwise(seed: int) -> Network:
     return Network(f"narrow{seed}", Shape(2 + seed % 2, 64 + 9 * seed), (*layers, *ends))
 
 
-def networks(chains: int, cells: int) -> Iterator[Network]:
-    """Random chains, random cells, narrow depthwise layers, classifiers and decoders of the zoo."""
+def packed_scalar(seed: int) -> Network:
+    """A packed layer of one channel: a pair is too many for it with DSP, and rare in the rest."""
+    network = random_chain(seed)
+    last = network.nodes[-1]
+    ends = (Node(last.name, Linear(1, weight_bits=4 - 2 * (seed % 2)), last.inputs),)
+    return Network(f"scalar{seed}", network.input_shape, (*network.nodes[:-1], *ends))
+
+
+def networks(chains: int, cells: int, packed: int) -> Iterator[Network]:
+    """Random chains and cells, some packed, narrow depthwise layers, the zoo and its decoders."""
     yield from map(random_chain, range(chains))
     yield from map(random_cells, range(cells))
+    yield from map(random_packed, range(PACKED_SEED, PACKED_SEED + packed))
+    yield from map(packed_scalar, range(min(packed, SCALAR_NETWORKS)))
     yield from map(narrow_depthwise, range(NARROW_NETWORKS))
     for shape in ZOO_SHAPES:
         yield from (ZOO[name].build(shape, 4) for name in SUGGESTED["classification"])
@@ -88,10 +109,10 @@ def telling(measured: Sequence[Measured], backend: Backend) -> list[Measured]:
     return [m for m in measured if backend == "dsp" or not m.network.name.startswith("narrow")]
 
 
-def measure_all(chains: int, cells: int, cores: Sequence[str]) -> list[Measured]:
+def measure_all(candidates: Iterable[Network], cores: Sequence[str]) -> list[Measured]:
     """Every network, measured on ``cores``; one line each."""
     result = []
-    for seed, network in enumerate(networks(chains, cells)):
+    for seed, network in enumerate(candidates):
         result.append(measure(network, seed, cores))
         flash, counts = result[-1].flash, result[-1].instructions
         print(f"{network.name}: flash {dict(flash)}, instructions {dict(counts)}", flush=True)
@@ -110,14 +131,15 @@ def load(path: Path) -> list[Measured]:
     return [Measured(**r | {"network": Network.from_json(r["network"])}) for r in records]
 
 
-def least_absolute(a: Vector, y: Vector) -> Vector:
+def least_absolute(a: Vector, y: Vector, short: float = 1.0) -> Vector:
     """Coefficients, none negative, of the smallest mean absolute error relative to ``y``.
 
     Odd layers (a multiplier that is a power of two, an unrolled loop) do not pull at the rest.
+    What falls short of ``y`` counts ``short`` times.
     """
     rows, columns = a.shape
     scaled, identity = a / y[:, None], np.eye(rows)
-    cost = np.concatenate([np.zeros(columns), np.ones(2 * rows)])
+    cost = np.concatenate([np.zeros(columns), np.full(rows, short), np.ones(rows)])
     equations = np.hstack([scaled, identity, -identity])
     solved = linprog(cost, A_eq=equations, b_eq=np.ones(rows), bounds=(0, None))
     result: Vector = solved.x[:columns]
@@ -143,7 +165,8 @@ def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
     for kernel, samples in sorted(rows.items()):
         names = list(samples[0][0])
         a = np.array([[trips[name] for name in names] for trips, _ in samples], float)
-        found = least_absolute(a, np.array([count for _, count in samples], float))
+        short = SHORT if kernel.startswith("packed") else 1.0
+        found = least_absolute(a, np.array([count for _, count in samples], float), short)
         table[kernel] = {n: round(float(c), 2) for n, c in zip(names, found, strict=True) if c > 0}
         table[kernel] |= {"padding": FILL_TRIPS[core]} if kernel in padded else {}
     return table
@@ -230,13 +253,15 @@ def main() -> None:
     )
     parser.add_argument("--chains", type=int, default=160)
     parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--packed", type=int, default=40)
     parser.add_argument(
         "--cores", nargs="+", choices=COUNTED_CORES, default=list(COUNTED_CORES), metavar="CORE"
     )
     parser.add_argument("--save", type=Path)
     parser.add_argument("--load", type=Path)
     args = parser.parse_args()
-    measured = load(args.load) if args.load else measure_all(args.chains, args.cells, args.cores)
+    candidates = networks(args.chains, args.cells, args.packed)
+    measured = load(args.load) if args.load else measure_all(candidates, args.cores)
     if args.save:
         save(measured, args.save)
     held = np.random.default_rng(0).random(len(measured)) < HELD_OUT_SHARE

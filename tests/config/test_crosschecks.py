@@ -121,7 +121,12 @@ def test_contradictions_are_errors(
     [
         ("training", "model_name: CLS_1k, nas_epochs: 3", "Without nas_enabled"),
         ("training", "model_name: CLS_1k, quantization: 0, qat_epochs: 3", "no effect with"),
-        ("training", "model_name: CLS_1k, quantization_weight_bitwidth: 4", "8 bits"),
+        ("training", "model_name: CLS_1k, quantization_activation_bitwidth: 4", "have 8 bits"),
+        (
+            "training",
+            "model_name: CLS_1k, quantization_weight_bitwidth: 4, auto_quantization: true",
+            "auto_quantization has no effect: training.quantization_weight_bitwidth fixes",
+        ),
         (
             "dataset",
             "input_data_path: 'https://example.org/a.zip'",

@@ -15,7 +15,8 @@ import numpy as np
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c.layers import CLayer, copy_calls, resolve
 from tinyml_nas.export.c.records import Code, KernelCall
-from tinyml_nas.graph import INPUT, MemoryPlan
+from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
+from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
 from tinyml_nas.quantize.integer import IntConcat, IntLayer, IntNetwork, IntReshape
 
 Reads = list[tuple[int, int, int]]
@@ -40,6 +41,11 @@ class Arena:
 
     def write(self, name: str, start: int, count: int = 1) -> None:
         self.bytes[start : start + count] = self.expected(name, start, count)
+
+    def spoil(self, scratch: Buffer | None) -> None:
+        """Unpacked weights lie there now."""
+        if scratch is not None:
+            self.bytes[scratch.offset : scratch.offset + scratch.size_bytes] = -1
 
     def fill(self, start: int, count: int, names: tuple[str, ...]) -> None:
         """Margins of the one of ``names`` that lies there."""
@@ -83,12 +89,15 @@ def _survives(arena: Arena, layer: CLayer, int_layer: IntLayer, backend: Backend
     good = True
     for margin in layer.margins:
         arena.fill(margin.offset, margin.size_bytes, inputs)
+    scratch = arena.plan.scratch.get(name)
+    arena.spoil(scratch)
     for index, call in enumerate(code.calls):
         sources = (inputs[index],) if call.kernel == "concat" else inputs
         for reads, writes in walk(call, shape | _numbers(call), backend):
             good &= all(arena.holds(sources[source], at, count) for source, at, count in reads)
             for address in writes:
                 arena.write(name, address)
+    arena.spoil(scratch)
     output = arena.plan.buffers[name]
     return good and arena.holds(name, output.data_offset, output.rows * output.row_bytes)
 
@@ -103,6 +112,8 @@ def walk(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[
             if call.kernel == "conv_dsp":  # the last pair of an odd number shares a channel
                 pairs[-1] = (field["channels"] - 2, field["channels"] - 1)
             yield from _conv(field, x, y, 1 if backend == "one_row" else 2, pairs)
+        case "packed_conv" | "packed_conv_dsp":
+            yield from _packed(call, field, backend)
         case "depthwise_conv":
             strip = 1 if backend == "one_row" else 2
             yield from _depthwise(field, x, y, strip, [(c, 1) for c in range(field["channels"])])
@@ -148,6 +159,21 @@ def _conv(
             yield reads, [y + r * field["channels"] + c for r in rows for c in pair]
 
 
+def _packed(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[Step]:
+    """A kernel of unpacked weights for every strip of rows and group of channels."""
+    x, y = call.sources[0], call.target
+    last = field["channels"] - 2 if call.kernel == "packed_conv_dsp" else field["channels"]
+    for row in range(0, field["rows"], PACKED_ROWS):
+        rows = min(PACKED_ROWS, field["rows"] - row)
+        for channel in range(0, field["channels"], PACKED_CHANNELS):
+            group = range(channel, min(channel + PACKED_CHANNELS, field["channels"]))
+            firsts = [min(c, last) for c in group[::2]]
+            pairs = [(c, min(c + 1, field["channels"] - 1)) for c in firsts]
+            part = field | {"rows": rows}
+            at = (x + row * field["step"], y + row * field["channels"])
+            yield from _conv(part, *at, 1 if backend == "one_row" else 2, pairs)
+
+
 def _depthwise(
     field: dict[str, int], x: int, y: int, strip: int, groups: list[tuple[int, int]]
 ) -> Iterator[Step]:
@@ -191,7 +217,7 @@ def _interpolate(field: dict[str, int], x: int, y: int) -> Iterator[Step]:
 def _numbers(call: KernelCall) -> dict[str, int]:
     """The numbers in a call's record, products multiplied."""
     return {
-        name: math.prod(map(int, text.split(" * ")))
+        name.removeprefix("conv."): math.prod(map(int, text.split(" * ")))
         for name, text in call.fields
         if text[0] in "-0123456789"
     }

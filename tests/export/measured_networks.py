@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.emulate import COUNTED_CORES, emulate
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape, network_cost
-from tinyml_nas.graph.cost import RECORD_BYTES, kernel_of
+from tinyml_nas.graph.cost import record_bytes
+from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
@@ -88,6 +89,17 @@ def random_cells(seed: int) -> Network:
     return derive(Genotype(genes(), genes(), space.concat), space, f"cells{seed}")
 
 
+def random_packed(seed: int) -> Network:
+    """A network of either space whose layers have random weight bits, not all of them 8."""
+    draw = random.Random(seed)
+    network = random_cells(seed) if seed % 4 == 0 else random_chain(seed)
+    choices = draw.choice(((8,), (4,), (2,), (8, 4), (8, 4, 2)))
+    bits = {name: draw.choice(choices) for name in weight_bits(network)}
+    bits[draw.choice(list(bits))] = draw.choice((4, 2))
+    network = network.with_weight_bits(bits)
+    return replace(network, name=f"packed{seed}")
+
+
 def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     """``network`` with random weights, quantized on noise, and the windows of noise."""
     channels, length = network.input_shape
@@ -143,6 +155,5 @@ def cores_of(backend: Backend) -> list[str]:
 
 def data_bytes(network: Network, backend: Backend) -> int:
     """Flash that is no code: tables and constant records."""
-    kernels = (kernel_of(network, node, backend) for node in network.nodes)
-    records = sum(RECORD_BYTES.get(kernel, 0) for kernel in kernels)
+    records = sum(record_bytes(network, node, backend) for node in network.nodes)
     return network_cost(network, backend).table_bytes + records

@@ -26,6 +26,7 @@ from tinyml_nas.graph import (
     Upsample,
 )
 from tinyml_nas.graph.ops import MOVING
+from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.quantize.integer import (
     InputQuantization,
     Int8,
@@ -43,6 +44,7 @@ from tinyml_nas.quantize.integer import (
     Requantize,
     TensorScale,
 )
+from tinyml_nas.quantize.scheme import WEIGHT_MAX
 
 CHANNELS = (1, 3, 4, 6, 17)
 KINDS = ("conv", "conv", "conv", "conv", "max", "avg", "add", "concat", "global", "linear")
@@ -70,15 +72,20 @@ def random_int_network(
     nodes: int = 8,
     kinds: tuple[str, ...] = KINDS + DEPTHWISE + DECODER,
     shape: Shape | None = None,
+    bits: Sequence[int] = (8,),
 ) -> IntNetwork:
     """A network of ``nodes`` random layers among ``kinds`` and a linear classifier.
 
-    Its input has a random shape unless ``shape`` is given.
+    Its input has a random shape unless ``shape`` is given; its layers draw their weight bits.
 
     The same arguments give the same network.
     """
     rng = np.random.default_rng(seed)
-    return _integer(rng, _random_network(rng, nodes, kinds, shape or _random_shape(rng)))
+    network = _random_network(rng, nodes, kinds, shape or _random_shape(rng))
+    if tuple(bits) != (8,):
+        drawn = {name: int(rng.choice(bits)) for name in weight_bits(network)}
+        network = network.with_weight_bits(drawn)
+    return _integer(rng, network)
 
 
 def network_of_shifts(shifts: Sequence[int]) -> IntNetwork:
@@ -226,13 +233,15 @@ def int_op(
     inputs = network.input_shapes(node)
     match node.op:
         case Conv(out, kernel, stride, pad):
-            return _random_conv(rng, (out, kernel, inputs[0].channels), stride, pad)
+            shape = (out, kernel, inputs[0].channels)
+            return _random_conv(rng, shape, stride, pad, node.op.weight_bits)
         case DepthwiseConv(kernel, stride, pad):
             channels = inputs[0].channels
             op = _random_conv(rng, (channels, kernel, 1), stride, pad)
             return dataclasses.replace(op, groups=channels)
         case Linear(out):
-            return _random_conv(rng, (out, inputs[0].length, inputs[0].channels), 1, (0, 0))
+            shape = (out, inputs[0].length, inputs[0].channels)
+            return _random_conv(rng, shape, 1, (0, 0), node.op.weight_bits)
         case MaxPool(kernel, stride, pad):
             return IntMaxPool(kernel, stride, pad)
         case AvgPool(kernel, stride, pad):
@@ -256,16 +265,21 @@ def int_op(
 
 
 def _random_conv(
-    rng: np.random.Generator, shape: tuple[int, int, int], stride: int, pad: tuple[int, int]
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    stride: int,
+    pad: tuple[int, int],
+    bits: int = 8,
 ) -> IntConv:
-    weight = rng.integers(-127, 128, shape).astype(np.int8)
+    weight = rng.integers(-WEIGHT_MAX[bits], WEIGHT_MAX[bits] + 1, shape).astype(np.int8)
     bias = rng.integers(-(1 << 22), 1 << 22, shape[0]).astype(np.int32)
     typical = 32 + int(np.log2(weight[0].size + 1)) + 7
     if rng.random() < 0.7:
         bias //= 256
     sums = np.abs(weight.astype(np.int64)).sum(axis=(1, 2))
     bound = int((255 * sums + np.abs(bias)).max())
-    return IntConv(weight, bias, stride, pad, _random_requantize(rng, shape[0], typical), bound)
+    r1 = _random_requantize(rng, shape[0], typical - (8 - bits))
+    return IntConv(weight, bias, stride, pad, r1, bound, weight_bits=bits)
 
 
 def _random_requantize(rng: np.random.Generator, channels: int, typical: int) -> Requantize:

@@ -43,6 +43,15 @@ def test_the_selftest_passes_without_a_warning(
     assert "bit for bit" in selftest(emit(everything), compiler_or_skip(compiler), level)
 
 
+@pytest.mark.parametrize(("compiler", "level"), [("gcc", "-O3"), ("clang", "-O0")])
+@pytest.mark.parametrize("bits", [(4,), (8, 4, 2)])
+def test_packed_weights_pass_without_a_warning(
+    emit: Emit, compiler: str, level: str, bits: tuple[int, ...]
+) -> None:
+    export = emit(random_int_network(3, bits=bits))
+    assert "bit for bit" in selftest(export, compiler_or_skip(compiler), level)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_networks_are_free_of_undefined_behaviour(emit: Emit, seed: int) -> None:
     export = emit(random_int_network(seed))
@@ -55,7 +64,19 @@ def test_random_networks_are_free_of_undefined_behaviour(emit: Emit, seed: int) 
 def test_arm_gcc_compiles_every_choice_of_kernels(
     emit: Emit, everything: IntNetwork, left_out: tuple[str, ...], core: str, level: str
 ) -> None:
-    export, gcc = emit(everything), compiler_or_skip("arm-none-eabi-gcc")
+    arm_gcc_compiles(emit(everything), core, level, left_out)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-Os"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_arm_gcc_compiles_packed_weights(emit: Emit, core: str, level: str) -> None:
+    arm_gcc_compiles(emit(random_int_network(3, bits=(8, 4, 2))), core, level)
+
+
+def arm_gcc_compiles(
+    export: CExport, core: str, level: str, left_out: tuple[str, ...] = ()
+) -> None:
+    gcc = compiler_or_skip("arm-none-eabi-gcc")
     macros = [f"-DMODEL_{kernels}=0" for kernels in left_out]
     abi = "hard" if core == "cortex-m55" else "soft"
     target = (f"-mcpu={core}", "-mthumb", f"-mfloat-abi={abi}", "-std=c99", "-ffreestanding")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from c_builds import core_or_skip
-from measured_networks import Measured, cores_of, data_bytes, measure, random_cells, random_chain
+from measured_networks import (
+    Measured,
+    cores_of,
+    data_bytes,
+    measure,
+    random_cells,
+    random_chain,
+    random_packed,
+)
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
@@ -20,6 +28,7 @@ pytestmark = pytest.mark.c
 NETWORKS = (
     *(random_chain(seed) for seed in range(7000, 7006)),
     *(random_cells(seed) for seed in range(7000, 7002)),
+    *(random_packed(seed) for seed in range(7000, 7002)),
     *(ZOO[name].build(Shape(6, 64), 7) for name in ("CLS_500", "CLS_4.2k", "Res_4k")),
     *(ZOO[name].build(Shape(3, 96), 0) for name in ("AD_2k", "AE_1k")),
     ZOO["CLS_ResCat_3k"].build(Shape(2, 48), 3),

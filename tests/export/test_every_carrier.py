@@ -29,7 +29,8 @@ STYLES: tuple[Optimize, ...] = get_args(Optimize)
 
 
 def network(seed: int) -> IntNetwork:
-    return random_int_network(seed, nodes=NODES)
+    """Every third has packed weights as well."""
+    return random_int_network(seed, nodes=NODES, bits=(8, 4, 2) if seed % 3 == 0 else (8,))
 
 
 @pytest.mark.c
@@ -69,5 +70,9 @@ def test_the_networks_reach_the_extremes() -> None:
     assert any(op.stride > op.kernel for op in pools)
     assert any(op.pad[0] >= op.weight.shape[1] - 1 > 0 for op in convolutions)
     assert any(op.groups > 1 for op in convolutions)
+    assert {op.weight_bits for op in convolutions} == {8, 4, 2}
+    packed = [op for op in convolutions if op.weight_bits < 8]
+    assert {len(op.weight) % 4 for op in packed} == {0, 1, 2, 3}
+    assert any(len(op.weight) == 1 for op in packed)
     shifts = np.concatenate([op.requantize.shift for op in convolutions])
     assert {1, 2, 32, 33, 62} <= set(shifts.tolist())

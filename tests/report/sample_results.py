@@ -149,7 +149,20 @@ def _model(
         "network": {"name": name, "input_shape": [6, 128], "nodes": []},
         "cost": {**cost, "layers": layers},
         "training": _training(score, rng),
-        "quantization": {"method": "QAT", "calibration": "min_max"},
+        "quantization": {
+            "method": "QAT",
+            "calibration": "min_max",
+            "layers": [
+                {
+                    "name": "conv1",
+                    "bits": 4,
+                    "weight_bytes": 96,
+                    "sqnr_db": 21.4,
+                    "sensitivity": {"4": 0.002, "2": 0.31},
+                }
+            ],
+            "auto": {"float_score": 0.93, "floor": 0.9, "held": True, "tried": []},
+        },
         "score": {
             kind: {"validation": score + 0.01, "test": _score(matrix)}
             for kind, matrix in confusion.items()

@@ -28,6 +28,7 @@ from tinyml_nas.config.training import Training
 
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
 SPLIT_NAMES = ("train", "validation", "test")
+BITS, AUTO = "training.quantization_weight_bitwidth", "training.auto_quantization"
 
 
 def check_whole(draft: Draft, folder: Path) -> None:
@@ -45,6 +46,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     check_own_model(draft, folder)
     check_search(draft, folder)
     _check_quantization(draft)
+    _check_weight_bits(draft)
     _check_rotation(draft)
     _check_voting(draft)
     _check_compile_preset(draft)
@@ -242,7 +244,7 @@ def _check_quantization(draft: Draft) -> None:
     training = draft.get("training", Training)
     method = "training.quantization_method"
     if training.quantization == 0:
-        for path in (method, "training.qat_epochs", "training.calibration"):
+        for path in (method, "training.qat_epochs", "training.calibration", BITS, AUTO):
             if draft.given(path):
                 switch = "training.quantization"
                 draft.ignored(f"{path} has no effect with quantization: 0", path, switch)
@@ -252,6 +254,20 @@ def _check_quantization(draft: Draft) -> None:
             "training: qat_epochs contradicts quantization_method: PTQ, which does not train.",
             hint="remove qat_epochs, or set quantization_method: QAT",
             also=[method],
+        )
+
+
+def _check_weight_bits(draft: Draft) -> None:
+    training = draft.get("training", Training)
+    if training.auto_quantization and training.quantization_weight_bitwidth is not None:
+        both = draft.where(AUTO, BITS)
+        draft.warn(f"{AUTO} has no effect: {BITS} fixes the bits of all layers{both}.")
+    if training.quantization_layers and training.nas_enabled:
+        draft.error(
+            "training.quantization_layers",
+            "training: quantization_layers names layers, and a search has yet to find them.",
+            hint="set quantization_weight_bitwidth, which is about all layers",
+            also=["training.nas_enabled"],
         )
 
 

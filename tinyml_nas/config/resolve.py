@@ -171,9 +171,8 @@ def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
 
 
 def _resolve_bits(draft: Draft) -> None:
-    training = draft.get("training", Training)
-    for key in ("quantization_weight_bitwidth", "quantization_activation_bitwidth"):
-        if getattr(training, key) != 8:
-            path = f"training.{key}"
-            draft.replaced(f"{path}: this release quantizes to 8 bits", path)
-            draft.replace("training", key, 8, "the only width of this release")
+    key = "quantization_activation_bitwidth"
+    if getattr(draft.get("training", Training), key) != 8:
+        path = f"training.{key}"
+        draft.replaced(f"{path}: activations always have 8 bits", path)
+        draft.replace("training", key, 8, "the only width of activations")

@@ -23,7 +23,6 @@ from tinyml_nas.config.common import RUNS
 from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
 
 ONE_PROCESS = "one process trains"
-SAME_BITS = "every layer has the bits of quantization_weight_bitwidth"
 ON_DEVICE = "the C infers; it does not train on the device"
 PLAIN_TORCH = "a training is the same float32 arithmetic everywhere, without torch.compile and AMP"
 
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 else:  # choices of the schema that a new file extends
     StrategyName = Literal[names.strategy_names()]
     ProxyName = Literal[names.proxy_names()]
+
+
+WeightBits = Literal[8, 4, 2]
 
 
 class Augmentation(Section):
@@ -130,11 +132,35 @@ class Training(Section):
     quantization_method: Literal["QAT", "PTQ"] = Field(
         default="QAT", description="Quantize while fine-tuning (QAT) or after training (PTQ)."
     )
-    quantization_weight_bitwidth: Literal[8, 4, 2] = Field(
-        default=8, description="Bits of a weight; this release always uses 8."
+    quantization_weight_bitwidth: WeightBits | None = Field(
+        default=None,
+        description="Bits of a weight; default: 8, or what auto_quantization chooses.",
     )
     quantization_activation_bitwidth: Literal[8, 4, 2] = Field(
-        default=8, description="Bits of an activation; this release always uses 8."
+        default=8, description="Bits of an activation; always 8."
+    )
+    quantization_layers: dict[str, WeightBits] = Field(
+        default={}, description="Bits of a weight in single layers, such as {classifier: 8}."
+    )
+    partial_quantization: bool = Field(
+        default=False,
+        description="Keep 8 bits in the first convolution and the last fully connected layer.",
+    )
+    auto_quantization: bool = Field(
+        default=False,
+        description="Give each layer as few bits as the tolerance on the validation split allows.",
+    )
+    autoquant_tolerance_classification: Fraction = Field(
+        default=0.05, description="Share of the float model's accuracy that may be lost."
+    )
+    autoquant_tolerance_regression: Fraction = Field(
+        default=0.05, description="Share of the float model's R2 that may be lost."
+    )
+    autoquant_tolerance_forecasting: NotNegative = Field(
+        default=0.1, description="By how much of itself the float model's error, 1 - R2, may grow."
+    )
+    autoquant_tolerance_anomaly: NotNegative = Field(
+        default=0.1, description="By how much of itself the float model's error, 1 - AUC, may grow."
     )
     calibration: Literal["min_max", "percentile", "mse"] = Field(
         default="min_max", description="How the ranges of the activations are found."
@@ -242,14 +268,6 @@ class Training(Section):
     augment_config: Ignored = without_effect("training.augmentation says what is drawn at random")
     dataset_loader: Ignored = without_effect(
         "task_type says how the data are read", anyway=("GenericTSDataset",)
-    )
-    auto_quantization: Ignored = without_effect(SAME_BITS)
-    autoquant_tolerance_classification: Ignored = without_effect(SAME_BITS)
-    autoquant_tolerance_regression: Ignored = without_effect(SAME_BITS)
-    autoquant_tolerance_forecasting: Ignored = without_effect(SAME_BITS)
-    autoquant_tolerance_anomaly: Ignored = without_effect(SAME_BITS)
-    partial_quantization: Ignored = without_effect(
-        "the integer model has no float layers: all of them are quantized"
     )
     output_int: Ignored = without_effect(
         "the C gives the int8 outputs, and beside them what they mean", anyway=(False, True)

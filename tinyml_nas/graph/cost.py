@@ -1,10 +1,11 @@
 """Exact cost of a network: parameters, MACs, flash and RAM, without training it.
 
-Flash is what the linker places of the exported C: tables (int8 weights; for each output channel a
-bias, a multiplier and a shift), a constant record per weighted layer, and code.  Cores with the DSP
-extension run other code and want other tables, so every cost is that of a back-end.  Tables and
-RAM are exact.  Code is a sum over layers and over the kernels that they share, with sizes fitted on
-linked code (-Os, the largest of the back-end's emulated cores); see `benchmarks/fit_cycles.py`.
+Flash is what the linker places of the exported C: tables (weights, packed where they have fewer
+than 8 bits; for each output channel a bias, a multiplier and a shift), a constant record per
+weighted layer, and code.  Cores with the DSP extension run other code and want other tables, so
+every cost is that of a back-end.  Tables and RAM are exact.  Code is a sum over layers and over the
+kernels that they share, with sizes fitted on linked code (-Os, the largest of the back-end's
+emulated cores); see `benchmarks/fit_cycles.py`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tinyml_nas.graph.ops import (
     Shape,
     Upsample,
 )
+from tinyml_nas.graph.packing import WORD_BYTES, groups, is_packed, packed_bits, packed_words
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
@@ -51,7 +53,11 @@ RECORD_BYTES = {
     "lone_conv": 44,
     "conv_dsp": 36,
     "depthwise_dsp": 36,
+    "packed_conv": 44 + 8,
+    "packed_conv_dsp": 36 + 8,
 }
+ROW_FIELD_BYTES = 4
+"""More in every record of 44, where the weights of any layer are packed."""
 
 CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
     "one_row": {
@@ -71,6 +77,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 34,
         "upsample": 59,
         "interpolate": 216,
+        "packed_conv": 31,
+        "packed_kernel": 224,
+        "lone_packed_kernel": 138,
+        "packed_beside": 11,
     },
     "two_rows": {
         "network": 656,
@@ -89,6 +99,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 29,
         "upsample": 73,
         "interpolate": 144,
+        "packed_conv": 21,
+        "packed_kernel": 239,
+        "lone_packed_kernel": 119,
+        "packed_beside": 64,
     },
     "two_steps": {
         "network": 726,
@@ -107,6 +121,10 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "padding": 40,
         "upsample": 61,
         "interpolate": 203,
+        "packed_conv": 27,
+        "packed_kernel": 301,
+        "lone_packed_kernel": 165,
+        "packed_beside": 412,
     },
     "dsp": {
         "network": 970,
@@ -131,6 +149,11 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "conv_kernel": 502,
         "lone_conv": 252,
         "clamp": 26,
+        "packed_conv": 93,
+        "packed_conv_dsp": 25,
+        "packed_kernel": 304,
+        "lone_packed_kernel": 178,
+        "packed_beside": 17,
     },
     "mve": {
         "network": 426,
@@ -156,10 +179,15 @@ CODE_BYTES: Mapping[Backend, Mapping[str, int]] = {
         "lone_global_max_pool": 65,
         "lone_global_avg_pool": 96,
         "lone_add": 112,
+        "packed_conv": 19,
+        "packed_kernel": 348,
+        "lone_packed_kernel": 212,
+        "packed_beside": 0,
     },
 }
 """Code by cause: the network with its convolution, each layer by its kernel, each input of a
-concat, each padded layer (the fill of its margins), the kernel that depthwise layers share."""
+concat, each padded layer (the fill of its margins), the kernels that depthwise layers and packed
+ones share."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +221,8 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
     are folded into it.
     """
     op, output = node.op, network.shapes[node.name]
+    if is_packed(node):
+        return "packed_conv_dsp" if backend == "dsp" and output.channels > 1 else "packed_conv"
     if _convolves(network, node):
         if backend != "dsp":
             return "conv"
@@ -290,6 +320,12 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     if kernel == "conv_dsp":
         words = dsp_words(weights // channels)
         tables = channel_pairs(channels) * (2 * 4 * words + PAIR_BYTES)
+    if is_packed(node):
+        words = sum(packed_group_words(network, node, backend))
+        channel = channels * CHANNEL_BYTES
+        if kernel == "packed_conv_dsp":
+            channel = channel_pairs(channels) * PAIR_BYTES
+        tables = WORD_BYTES * words + channel
     if kernel == "depthwise_dsp":
         tables = channel_quads(channels) * (4 * (weights // channels) + QUAD_BYTES)
     code = _code_bytes(layer_code(network, node, backend), backend)
@@ -299,8 +335,25 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
         weights + channels,
         node.op.macs(inputs),
         tables,
-        tables + RECORD_BYTES.get(kernel, 0) + code,
+        tables + record_bytes(network, node, backend) + code,
     )
+
+
+def record_bytes(network: Network, node: Node, backend: Backend) -> int:
+    """Constant record of ``node``."""
+    kernel = kernel_of(network, node, backend)
+    packed = any(map(is_packed, network.nodes)) and kernel in RECORD_BYTES
+    field = ROW_FIELD_BYTES if packed and not kernel.endswith("_dsp") else 0
+    return RECORD_BYTES.get(kernel, 0) + field
+
+
+def packed_group_words(network: Network, node: Node, backend: Backend) -> list[int]:
+    """Words of packed weights of each group of channels that is unpacked at a time."""
+    channels = network.shapes[node.name].channels
+    window = node.op.weight_count(network.input_shapes(node)) // channels
+    if kernel_of(network, node, backend) == "packed_conv_dsp":
+        channels, window = 2 * channel_pairs(channels), 4 * dsp_words(window)
+    return [packed_words(count * window, packed_bits(node)) for count in groups(channels)]
 
 
 def dsp_words(window: int) -> int:
@@ -321,7 +374,10 @@ def channel_quads(channels: int) -> int:
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
     """How often ``node`` counts which entry of ``CODE_BYTES``."""
     causes = {kernel_of(network, node, backend): 1}
-    if causes.keys() & {"conv_dsp", "depthwise_dsp"} and node.name in network.lifted:
+    if (
+        causes.keys() & {"conv_dsp", "packed_conv_dsp", "depthwise_dsp"}
+        and node.name in network.lifted
+    ):
         causes["clamp"] = 1
     match node.op:
         case Concat() | Reshape():  # one loop per input, or none where its channels are few
@@ -336,7 +392,12 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
 def shared_code(network: Network, backend: Backend) -> dict[str, int]:
     """How often the whole of ``network`` counts which entry of ``CODE_BYTES``."""
     depthwise = _depthwise_in_c(network, backend)
+    kernels = {kernel_of(network, node, backend) for node in network.nodes}
     causes = {"network": 1, "depthwise_kernel": int(depthwise > 1)}
+    packed = sum(map(is_packed, network.nodes))
+    causes["packed_kernel"] = int(packed > 1)
+    causes["lone_packed_kernel"] = int(packed == 1)
+    causes["packed_beside"] = int(any(f"packed_{k}" in kernels for k in kernels))
     if backend == "dsp":
         quads = any(_takes_quads(network, node, backend) for node in network.nodes)
         causes["quad_kernel"] = int(quads)

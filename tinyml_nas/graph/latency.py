@@ -22,9 +22,11 @@ from tinyml_nas.graph.cost import (
     copies,
     dsp_words,
     kernel_of,
+    packed_group_words,
     padding_of,
 )
 from tinyml_nas.graph.network import Network, Node
+from tinyml_nas.graph.packing import PACKED_ROWS, is_packed, packed_bits
 
 MVE_CHANNELS, MVE_BYTES = 4, 16
 """What the Helium convolution takes at a time."""
@@ -40,13 +42,14 @@ def layer_trips(
 
     ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
     two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
-    ``block`` is four of them.  A ``pass`` is one of its unrolled inner loop.
+    ``block`` is four of them.  A ``pass`` is one of its unrolled inner loop.  Packed weights are
+    unpacked in loops around that (see ``_unpacking``).
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
     trips = {"layer": 1, "padding": sum(padding_of(op)) * first.channels}
     match kernel_of(network, node, backend):
-        case "conv_dsp":
+        case "conv_dsp" | "packed_conv_dsp":
             words = dsp_words(node.op.weight_count(inputs) // output.channels)
             strips = row_strips(rows, backend)
             pairs = strips * channel_pairs(output.channels)
@@ -56,14 +59,20 @@ def layer_trips(
                 "pass": pairs * -(-words // UNROLL[optimize][backend]),
                 "word": pairs * words,
                 "clamped": output.size * (node.name in network.lifted),
+                **_unpacking(network, node, backend),
             }
-        case "conv" if backend == "mve":
+        case "conv" | "packed_conv" if backend == "mve":
             strips = -(-rows // 2)
             blocks = strips * -(-output.channels // MVE_CHANNELS)
             window = node.op.weight_count(inputs) // output.channels
             passes = -(-window // MVE_BYTES)
-            return trips | {"row": strips, "block": blocks, "pass": blocks * passes}
-        case "conv" | "lone_conv":
+            return trips | {
+                "row": strips,
+                "block": blocks,
+                "pass": blocks * passes,
+                **_unpacking(network, node, backend),
+            }
+        case "conv" | "lone_conv" | "packed_conv":
             window = node.op.weight_count(inputs) // output.channels
             strips = row_strips(rows, backend)
             pairs = strips * channel_pairs(output.channels)
@@ -72,6 +81,7 @@ def layer_trips(
                 "pair": pairs,
                 "pass": pairs * -(-window // UNROLL[optimize][backend]),
                 "tap": pairs * window,
+                **_unpacking(network, node, backend),
             }
         case "depthwise_conv" | "lone_depthwise_conv":
             strips = row_strips(rows, backend)
@@ -106,6 +116,24 @@ def layer_trips(
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}
+
+
+def _unpacking(network: Network, node: Node, backend: Backend) -> dict[str, int]:
+    """The loops around a kernel of unpacked weights, which then begins its rows once per group.
+
+    A ``part`` is one call of it; a ``word4`` or ``word2`` is one word of packed weights.
+    """
+    if not is_packed(node):
+        return {}
+    words = packed_group_words(network, node, backend)
+    rows = network.shapes[node.name].length
+    times = -(-rows // PACKED_ROWS)
+    return {
+        "row": row_strips(rows, backend) * len(words),
+        "part": times * len(words),
+        "word4": times * sum(words) * (packed_bits(node) == 4),
+        "word2": times * sum(words) * (packed_bits(node) == 2),
+    }
 
 
 def row_strips(rows: int, backend: Backend) -> int:

@@ -5,6 +5,9 @@ that hold the zero point for the convolutions and average pools that read it, so
 is one piece (max pooling clips its window instead: its padding must never win).  A convolution may
 read its windows in whole words, so up to 3 bytes behind the last one belong to the arena as well.
 
+Where weights are packed, a piece of the arena takes those that are unpacked (`packing.py`); it
+lives as long as their layer runs.
+
 An output may overwrite the input that its layer is the last to read, as far as the layer has read
 it (`overlap.py`); so margins are filled late, by the first layer that reads the tensor.
 `placement.py` looks for the smallest arena.  The emitted C uses these very offsets, so the arena's
@@ -16,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyml_nas.graph.network import INPUT, Network
+from tinyml_nas.graph.network import INPUT, Network, Node
 from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv, Linear
 from tinyml_nas.graph.overlap import leads
+from tinyml_nas.graph.packing import scratch_bytes
 from tinyml_nas.graph.placement import Span, place
 
 ALIGNMENT_BYTES = 4
@@ -55,10 +59,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Buffers by tensor name and the bytes of the arena that holds them."""
+    """Buffers by tensor name and the bytes of the arena that holds them.
+
+    ``scratch`` holds, by name of their layer, the pieces that packed weights are unpacked into.
+    """
 
     buffers: Mapping[str, Buffer]
     arena_bytes: int
+    scratch: Mapping[str, Buffer]
 
 
 def plan_memory(network: Network) -> MemoryPlan:
@@ -91,13 +99,29 @@ def plan_memory(network: Network) -> MemoryPlan:
         for name, lead in leads(network, node).items()
         if last[name] == i
     }
-    offsets = place(spans, gaps)
+    pieces = {
+        unpacked_name(node): Span(_align(size), i, i)
+        for i, node in enumerate(network.nodes)
+        if (size := scratch_bytes(network, node))
+    }
+    offsets = place(spans | pieces, gaps)
     buffers = {
         name: Buffer(name, offsets[name], channels, length, *margins[name], first[name], last[name])
         for name, (channels, length) in network.shapes.items()
     }
-    arena = max(b.offset + b.size_bytes + overread[name] for name, b in buffers.items())
-    return MemoryPlan(buffers, _align(arena))
+    scratch = {
+        node.name: Buffer(name, offsets[name], 1, span.size, 0, 0, span.first, span.last)
+        for node in network.nodes
+        if (span := pieces.get(name := unpacked_name(node)))
+    }
+    ends = [b.offset + b.size_bytes + overread[name] for name, b in buffers.items()]
+    ends += [b.offset + b.size_bytes for b in scratch.values()]
+    return MemoryPlan(buffers, _align(max(ends)), scratch)
+
+
+def unpacked_name(node: Node) -> str:
+    """What the piece of the arena is called that takes the unpacked weights of ``node``."""
+    return f"weights of {node.name}"
 
 
 def _align(size_bytes: int) -> int:

@@ -84,6 +84,19 @@ class Network:
         """Shapes of the tensors that ``node`` reads."""
         return tuple(self.shapes[name] for name in node.inputs)
 
+    def with_weight_bits(self, bits: Mapping[str, int]) -> Network:
+        """The same network with other bits per weight in the layers that ``bits`` names."""
+        nodes = tuple(
+            dataclasses.replace(
+                node,
+                op=dataclasses.replace(node.op, weight_bits=bits[node.name]),  # type: ignore[type-var]
+            )
+            if node.name in bits
+            else node
+            for node in self.nodes
+        )
+        return dataclasses.replace(self, nodes=nodes)
+
     def to_json(self) -> dict[str, Any]:
         """A plain record that :meth:`from_json` reads back."""
         return {

@@ -33,7 +33,7 @@ class Op(Protocol):
         """Shape of the result; raises ``ValueError`` when the inputs do not fit."""
 
     def weight_count(self, inputs: tuple[Shape, ...]) -> int:
-        """Number of int8 weights that the target stores."""
+        """Number of weights that the target stores."""
 
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Multiply-accumulates of one inference."""
@@ -59,7 +59,10 @@ def same_padding(kernel: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Conv:
-    """1-D convolution, with batch norm while training (``norm``) and an optional ReLU."""
+    """1-D convolution, with batch norm while training (``norm``) and an optional ReLU.
+
+    A weight takes ``weight_bits`` of flash: 8, 4 or 2.
+    """
 
     out_channels: int
     kernel: int
@@ -67,6 +70,7 @@ class Conv:
     pad: tuple[int, int] = (0, 0)
     norm: bool = True
     relu: bool = True
+    weight_bits: int = 8
 
     kind = "conv"
 
@@ -110,11 +114,15 @@ class DepthwiseConv:
 
 @dataclass(frozen=True)
 class Linear:
-    """Fully connected layer over all values of its input; the output has length 1."""
+    """Fully connected layer over all values of its input; the output has length 1.
+
+    A weight takes ``weight_bits`` of flash: 8, 4 or 2.
+    """
 
     out_features: int
     relu: bool = False
     norm: bool = False
+    weight_bits: int = 8
 
     kind = "linear"
 

@@ -6,7 +6,8 @@ Optimisation for Machine Learning on Micro-controllers", 2020).  How closely is 
 
 - A convolution, depthwise or not, takes at most two rows of the output at a time and reads their
   windows anew for every few channels: until the next two rows, nothing from the first byte of
-  these windows on may be overwritten.
+  these windows on may be overwritten.  With packed weights, all channels but the last few are
+  written in more rows (`packing.py`) before these windows are read for the last time.
 - Pools make a value of its own channel alone, and addition makes it of what lies in its place: it
   may overwrite the first value that it was made of.
 - A concatenation copies one input after the other.  Along the channels only the first one may be
@@ -39,6 +40,7 @@ from tinyml_nas.graph.ops import (
     Upsample,
     interpolation,
 )
+from tinyml_nas.graph.packing import PACKED_ROWS, groups, is_packed
 
 ROWS_AT_ONCE = 2
 """Of a convolution's output, on the cores where they are most; fewer ask for less."""
@@ -59,7 +61,12 @@ def leads(network: Network, node: Node) -> Mapping[str, int]:
             return dict(zip(node.inputs, ends, strict=False))  # of equal inputs the last one counts
         case Concat() if node.inputs[0] in node.inputs[1:]:
             return {}
-    return {node.inputs[0]: _lead_bytes(node.op, first, output)}
+    lead = _lead_bytes(node.op, first, output)
+    if is_packed(node) and isinstance(node.op, Conv) and len(groups(output.channels)) > 1:
+        # when its last channels begin, more rows of all others are written
+        unwritten = groups(output.channels)[-1]
+        lead = max(lead, _strip_lead(node.op, first, output, PACKED_ROWS) - unwritten)
+    return {node.inputs[0]: lead}
 
 
 def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
@@ -83,10 +90,16 @@ def _lead_bytes(op: Op, source: Shape, output: Shape) -> int:
         case AvgPool():
             lead = op.pad[0] * source.channels
         case Conv() | DepthwiseConv():
-            strips = range(0, output.length, ROWS_AT_ONCE)
-            lead = max(  # linear but for the last strip, so the ends decide
-                min(row + ROWS_AT_ONCE, output.length) * output.channels
-                - (row * op.stride - op.pad[0]) * source.channels
-                for row in (*strips[:1], *strips[-2:])
-            )
+            lead = _strip_lead(op, source, output, ROWS_AT_ONCE)
+    return lead
+
+
+def _strip_lead(op: Conv | DepthwiseConv, source: Shape, output: Shape, rows: int) -> int:
+    """The lead of a convolution that reads its windows anew until so many rows are written."""
+    strips = range(0, output.length, rows)
+    lead: int = max(  # linear but for the last strip, so the ends decide
+        min(row + rows, output.length) * output.channels
+        - (row * op.stride - op.pad[0]) * source.channels
+        for row in (*strips[:1], *strips[-2:])
+    )
     return lead

@@ -13,6 +13,7 @@ from tinyml_nas.config import Config
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape, residual_of
+from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.importers import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
@@ -35,7 +36,8 @@ def fixed_entrants(
     name = training.nas_compare_model if training.nas_enabled else training.model_name
     if not training.enable or name is None:
         return []
-    return [Entrant(role, zoo_network(name, features), recipe_from_config(training))]
+    network = as_configured(zoo_network(name, features), training)
+    return [Entrant(role, network, recipe_from_config(training))]
 
 
 def search_as(

@@ -16,6 +16,7 @@ from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
+from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers
 from tinyml_nas.quantize.stage import Quantized
@@ -38,6 +39,8 @@ def finish_model(
     The test split is read here, after every choice is made, and for nothing but the report.
     """
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
+    if fitted.quantized is not None:  # which may have chosen the weight bits
+        network = network.with_weight_bits(weight_bits(fitted.quantized.integer.network))
     config, features, folder = context.config, context.features, context.folder
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
     if entrant.imported is not None:
@@ -191,5 +194,5 @@ def _memory_record(plan: MemoryPlan) -> list[dict[str, Any]]:
             "first": buffer.first,
             "last": buffer.last,
         }
-        for buffer in plan.buffers.values()
+        for buffer in (*plan.buffers.values(), *plan.scratch.values())
     ]

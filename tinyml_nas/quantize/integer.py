@@ -70,7 +70,8 @@ class IntConv:
     the input zero point: ``acc = bias + sum(weight * (x - x_zero_point))``.  ``acc_bound`` is the
     largest magnitude that any partial sum can have, zero point folded into the bias or not.
     ``groups`` is 1, or the number of channels where each is convolved by itself: ``weight`` is
-    (channels, kernel, 1) then.
+    (channels, kernel, 1) then.  With ``weight_bits`` below 8 no weight is beyond what so many bits
+    hold symmetrically, +-7 or +-1; nothing else differs.
     """
 
     weight: Int8
@@ -80,6 +81,7 @@ class IntConv:
     requantize: Requantize
     acc_bound: int
     groups: int = 1
+    weight_bits: int = 8
 
 
 @dataclass(frozen=True)

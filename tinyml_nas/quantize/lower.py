@@ -56,6 +56,7 @@ from tinyml_nas.quantize.scheme import (
     multiplier_and_shift,
     quantize_bias,
     quantize_weight,
+    raised,
     weight_scales,
 )
 
@@ -102,12 +103,12 @@ def lower_node(network: Network, node: Node, parameters: Parameters, scales: Sca
 def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales) -> IntOp:
     match node.op:
         case Conv() as op:
-            return _conv(node, op, 1, parameters, scales)
+            return _conv(node, op, 1, op.weight_bits, parameters, scales)
         case DepthwiseConv() as op:
-            return _conv(node, op, entry.channels, parameters, scales)
-        case Linear(out, relu):
+            return _conv(node, op, entry.channels, 8, parameters, scales)
+        case Linear(out, relu, bits):
             window = Conv(out, entry.length, norm=False, relu=relu)
-            return _conv(node, window, 1, parameters, scales)
+            return _conv(node, window, 1, bits, parameters, scales)
         case AvgPool() as op:
             return _avg_pool(node, op.kernel, op.stride, op.pad, scales)
         case GlobalAvgPool():
@@ -128,18 +129,23 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
 
 
 def _conv(
-    node: Node, op: Conv | DepthwiseConv, groups: int, parameters: Parameters, scales: Scales
+    node: Node,
+    op: Conv | DepthwiseConv,
+    groups: int,
+    bits: int,
+    parameters: Parameters,
+    scales: Scales,
 ) -> IntConv:
     weight, bias = parameters[node.name]
     entry, leave = scales[node.inputs[0]], scales[node.name]
-    w_scales = weight_scales(weight, bias, float(entry.scale))
-    q_weight = np.ascontiguousarray(quantize_weight(weight, w_scales).transpose(0, 2, 1))
+    w_scales = weight_scales(weight, bias, float(entry.scale), bits)
+    q_weight = np.ascontiguousarray(quantize_weight(weight, w_scales, bits).transpose(0, 2, 1))
     q_bias = quantize_bias(bias, entry.scale, w_scales)
     ratio = np.float64(entry.scale) * w_scales.astype(np.float64) / np.float64(leave.scale)
     bound = accumulator_bound(q_weight, q_bias, entry.zero_point)
-    if bound > INT32_MAX:
+    if (reached := bound << raised(bits)) > INT32_MAX:
         raise ConfigError(
-            f"layer {node.name!r}: its accumulator can reach {bound:,}, beyond int32",
+            f"layer {node.name!r}: its accumulator can reach {reached:,}, beyond int32",
             hint="use fewer input channels or a shorter kernel in this layer",
         )
     return IntConv(
@@ -150,6 +156,7 @@ def _conv(
         requantize=_requantize(*multiplier_and_shift(ratio), leave.zero_point, op.relu),
         acc_bound=bound,
         groups=groups,
+        weight_bits=bits,
     )
 
 

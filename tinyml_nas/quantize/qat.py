@@ -8,6 +8,7 @@ travel ``q - zero_point``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -72,21 +73,28 @@ class _RuleR1(torch.autograd.Function):
 
 
 class QuantizedModule(nn.Module):
-    """A folded network with fixed activation scales; maps normalised (N, C, L) to logits."""
+    """A folded network with fixed activation scales; maps normalised (N, C, L) to logits.
 
-    def __init__(self, folded: NetworkModule, scales: Scales) -> None:
+    ``bits`` are those of a weight, by layer, where they differ from the network's.
+    """
+
+    def __init__(
+        self, folded: NetworkModule, scales: Scales, bits: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__()
         self.folded = folded
-        self.network = folded.network
+        self.network = folded.network.with_weight_bits(bits or {})
         self.scales = scales
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.real_tensors(x)[self.network.output].flatten(1)
+
+    def real_tensors(self, x: Tensor) -> dict[str, Tensor]:
+        """Every activation as the real number that its integer stands for."""
         entry = self.scales[INPUT]
         soft = (x / float(entry.scale)).clamp(QMIN - entry.zero_point, QMAX - entry.zero_point)
         centered = self.tensors(_straight_through(soft, soft.detach().round()))
-        return centered[self.network.output].flatten(1) * float(
-            self.scales[self.network.output].scale
-        )
+        return {name: value * float(self.scales[name].scale) for name, value in centered.items()}
 
     def tensors(self, centered: Tensor) -> dict[str, Tensor]:
         """Every activation as integer-valued ``q - zero_point``, from that of the input."""
@@ -131,7 +139,8 @@ class QuantizedModule(nn.Module):
         assert block.conv.bias is not None
         weight, bias = block.conv.weight, block.conv.bias
         input_scale = float(self.scales[node.inputs[0]].scale)
-        w_scale = torch.from_numpy(weight_scales(_array(weight), _array(bias), input_scale))
+        scales = weight_scales(_array(weight), _array(bias), input_scale, op.weight_bits)
+        w_scale = torch.from_numpy(scales)
         w_scale = w_scale.to(weight.device)
         q_weight = _straight_through(
             weight / w_scale.view(-1, 1, 1), _tensor(op.weight.transpose(0, 2, 1), weight)

@@ -1,7 +1,8 @@
 """The numeric contract: how real numbers become integers, in one place.
 
 * activation: real = scale * (q - zero_point), int8, one scale per tensor, scale in float32;
-* weight: int8 in [-127, 127], symmetric, one float32 scale per output channel;
+* weight: int8 in [-127, 127], symmetric, one float32 scale per output channel; of 4 bits in
+  [-7, 7], of 2 bits in {-1, 0, 1};
 * bias: int32, scale = s_in * s_w;
 * accumulator to output, rule R1: ``clamp(z + ((acc * m + 2^(S-1)) >> S), lower, upper)``.
 
@@ -20,7 +21,10 @@ import numpy.typing as npt
 from tinyml_nas.quantize.integer import MAX_SHIFT, Float32, Int8, Int32, TensorScale
 
 QMIN, QMAX = -128, 127
-WEIGHT_MAX = 127
+WEIGHT_MAX = {8: 127, 4: 7, 2: 1}
+"""Largest magnitude of a weight by its bits."""
+CLIP_STEPS = 20
+"""Ranges that are tried for a channel of 4-bit weights, from the whole down to half of it."""
 BIAS_LIMIT = 1 << 22
 """A bias stays this small, so that it leaves room below 2^24 for the products."""
 MIN_RANGE = 1e-5
@@ -46,23 +50,77 @@ def dequantize(scale: TensorScale, q: Int8) -> Float32:
     return real
 
 
-def weight_scales(weight: npt.NDArray[Any], bias: npt.NDArray[Any], input_scale: float) -> Float32:
+def weight_scales(
+    weight: npt.NDArray[Any], bias: npt.NDArray[Any], input_scale: float, bits: int = 8
+) -> Float32:
     """Scale of each output channel of ``weight`` (out, in, kernel).
 
-    It covers the weights and keeps the quantized bias below ``BIAS_LIMIT``: a channel of near-zero
-    weights with a large bias would overflow otherwise.
+    8 bits cover the weights; fewer have the least squared error.  All keep the quantized bias below
+    ``BIAS_LIMIT``: a channel of near-zero weights with a large bias would overflow otherwise.
     """
-    cover_weight = np.abs(weight).reshape(len(weight), -1).max(axis=1) / WEIGHT_MAX
+    magnitude = np.abs(weight, dtype=np.float32).reshape(len(weight), -1)
+    best = _BEST_SCALES[bits](magnitude)
     cover_bias = np.abs(bias) / (input_scale * BIAS_LIMIT)
-    scales = np.maximum(cover_weight, cover_bias)
+    scales = np.maximum(best, cover_bias)
     return np.where(scales > 0, scales, 1.0).astype(np.float32)
 
 
-def quantize_weight(weight: npt.NDArray[Any], scales: Float32) -> Int8:
-    """``weight`` (out, in, kernel) in int8, rounded half to even."""
+def _covering(magnitude: Float32) -> Float32:
+    """No weight is clipped."""
+    scales: Float32 = magnitude.max(axis=1) / WEIGHT_MAX[8]
+    return scales
+
+
+def _clipped(magnitude: Float32) -> Float32:
+    """Scales (out,) of 4-bit weights (out, n) with the least squared error of those tried.
+
+    Clipping the few largest weights sharpens all others (Sakr et al., "Optimal Clipping and
+    Magnitude-aware Differentiation for Improved Quantization-aware Training", 2022); with so few
+    weights in a channel the error itself is compared, not its model.
+    """
+    highest = WEIGHT_MAX[4]
+    shares = np.linspace(1.0, 0.5, CLIP_STEPS, dtype=np.float32)
+    scales = magnitude.max(axis=1)[:, None] * shares / highest  # (out, steps)
+    scales = np.where(scales > 0, scales, 1.0)[:, :, None]
+    quantized = np.minimum(np.rint(magnitude[:, None] / scales), highest) * scales
+    error = ((magnitude[:, None] - quantized) ** 2).sum(axis=2)
+    best: Float32 = scales[np.arange(len(scales)), error.argmin(axis=1), 0]
+    return best
+
+
+def _ternary(magnitude: Float32) -> Float32:
+    """Scales (out,) of ternary weights (out, n) with the least squared error of all.
+
+    Of the n largest magnitudes kept, the scale is the mean, and the error is least where
+    ``sum^2 / n`` is largest (Li et al., "Ternary Weight Networks", 2016, eq. 5, here solved exactly
+    rather than by their threshold).  Half the scale is then the threshold, so rounding is nearest.
+    """
+    descending = -np.sort(-magnitude, axis=1)
+    sums = descending.cumsum(axis=1, dtype=np.float64)
+    kept = np.arange(1, magnitude.shape[1] + 1)
+    best = (sums**2 / kept).argmax(axis=1)
+    scales: Float32 = (sums[np.arange(len(sums)), best] / kept[best]).astype(np.float32)
+    return scales
+
+
+_BEST_SCALES = {8: _covering, 4: _clipped, 2: _ternary}
+
+
+def quantize_weight(weight: npt.NDArray[Any], scales: Float32, bits: int = 8) -> Int8:
+    """``weight`` (out, in, kernel) in the range of ``bits``, rounded half to even."""
     ratio = weight.astype(np.float32) / scales.reshape(-1, *[1] * (weight.ndim - 1))
-    quantized: Int8 = np.clip(np.rint(ratio), -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    highest = WEIGHT_MAX[bits]
+    quantized: Int8 = np.clip(np.rint(ratio), -highest, highest).astype(np.int8)
     return quantized
+
+
+def raised(weight_bits: int) -> int:
+    """Bits by which packed weights are shifted up when they are unpacked into bytes.
+
+    Unpacking then needs no sign extension.  Bias and shift are raised with them, so that rule R1
+    gives the same: both sides of its rounding are multiples of the same power of two.
+    """
+    return 8 - weight_bits
 
 
 def quantize_bias(bias: npt.NDArray[Any], input_scale: np.float32, scales: Float32) -> Int32:

@@ -127,11 +127,34 @@ class Training(Record):
     history: list[TrainEpoch] = []
 
 
+class LayerBits(Record):
+    """The weights of one layer; ``sensitivity`` is the growth of the validation loss by its bits.
+
+    ``sqnr_db`` compares the layer's output with that of the float model on calibration windows.
+    """
+
+    name: str
+    bits: Count
+    weight_bytes: Count
+    sqnr_db: float | None = None
+    sensitivity: dict[str, float | None] = {}
+
+
+class MixedBits(Record):
+    """What chose the bits: the float model's validation score, and the lowest that was to hold."""
+
+    float_score: float
+    floor: float
+    held: bool
+
+
 class Quantization(Record):
     """How the float model became int8."""
 
     method: str
     calibration: str | None = None
+    layers: tuple[LayerBits, ...] = ()
+    auto: MixedBits | None = None
 
 
 class SplitScore(Record):

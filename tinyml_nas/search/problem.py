@@ -12,6 +12,7 @@ from tinyml_nas.config.training import Training
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import BudgetError, ToolError
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of, shown
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.spaces import Genome, Space, genome_key, mutate, random_genome
@@ -91,6 +92,7 @@ class Problem:
         genome = self.space.canonical(genome)
         try:
             network = self.space.network(genome, f"{self.space.name}_{genome_key(genome)}")
+            network = as_configured(network, self.training)
         except ValueError:
             return None
         return Candidate(genome, network, resources_of(network, self.device))

@@ -155,6 +155,8 @@ def fingerprint(start: Start) -> str:
         "budget": dataclasses.asdict(problem.budget),
         "device": problem.device.name,
         "optimize": problem.device.optimize,
+        "bits": [keys[f"quantization{name}"] for name in ("", "_weight_bitwidth")],
+        "partial": keys["partial_quantization"],
         "recipe": str(problem.evaluator.recipe),
         "keys": {name: value for name, value in keys.items() if name.startswith("nas_")},
         "genomes": [dict(genome) for genome in start.genomes],

@@ -218,10 +218,17 @@ def validate(
 
 def validation_score(module: nn.Module, features: FeatureSet) -> float | None:
     """Score of ``module`` on the validation side; ``None`` where that is empty."""
-    if not len(features.validation):
-        return None
+    return _validated(module, features)[1] if len(features.validation) else None
+
+
+def validation_loss(module: nn.Module, features: FeatureSet) -> float:
+    """Loss of ``module`` on the validation side, which is not empty."""
+    return _validated(module, features)[0]
+
+
+def _validated(module: nn.Module, features: FeatureSet) -> tuple[float, float]:
     task = task_of(features)
-    return validate(module, task.judged(features.validation), Normalizer(features), task)[1]
+    return validate(module, task.judged(features.validation), Normalizer(features), task)
 
 
 def _shown(record: EpochRecord) -> str:

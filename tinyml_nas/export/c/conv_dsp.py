@@ -6,13 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.devices.unroll import STEP_BYTES
+from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
 from tinyml_nas.graph import Buffer
 from tinyml_nas.graph.cost import DSP_QUAD, dsp_words
+from tinyml_nas.graph.packing import PACKED_CHANNELS
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
 ODD_STEP_BYTES = 52
 """Code of the step that an odd depthwise kernel starts with."""
+PAIRS = PACKED_CHANNELS // 2
+"""Pairs of channels whose packed weights are unpacked at a time."""
 SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
@@ -25,10 +29,14 @@ def conv_dsp(
     op: IntConv,
     source: Buffer,
     target: Buffer,
+    scratch: Buffer | None,
     stem: str,
     unroll: int,
 ) -> Code | None:
-    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common."""
+    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common.
+
+    Packed weights are unpacked into ``scratch``.
+    """
     out = len(op.weight)
     group = 2 if op.groups == 1 else DSP_QUAD
     usual = all(int(shift) in SHIFTS for shift in op.requantize.shift)
@@ -64,6 +72,9 @@ def conv_dsp(
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
     calls = [KernelCall(kernel, fields, (start,), target.data_offset)]
+    if scratch is not None:
+        calls[0], packed = pack(calls[0], tables[0], words[0].nbytes, PAIRS, op, scratch)
+        tables = (packed, tables[1])
     lower, upper = op.requantize.lower, op.requantize.upper
     if (lower, upper) != (-128, 127):  # the assembly only saturates
         limits = clamp_fields(net, layer.name, lower, upper)[1:]

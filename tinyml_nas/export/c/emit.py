@@ -14,10 +14,12 @@ import numpy.typing as npt
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.unroll import UNROLL
+from tinyml_nas.export.c.conv_dsp import PAIRS
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT, network_cost
+from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
 from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.stream import IntStream
@@ -177,6 +179,9 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "cost": network_cost(net.network),
         "model": model,
         "layers": model.layers,
+        "packed_rows": PACKED_ROWS,
+        "packed_channels": PACKED_CHANNELS,
+        "packed_pairs": PAIRS,
         "uses_fill": any(layer.margins for layer in model.layers),
         "input": net.network.shapes[INPUT],
         "input_buffer": model.plan.buffers[INPUT],

@@ -14,8 +14,10 @@ from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
+from tinyml_nas.export.c.packed import as_bytes, pack
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
 from tinyml_nas.graph import Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,
@@ -32,6 +34,8 @@ from tinyml_nas.quantize.integer import (
 KERNELS = (
     "conv_output",
     "conv",
+    "unpack",
+    "packed_conv",
     "depthwise_conv",
     "avg_pool",
     "max_pool",
@@ -41,7 +45,14 @@ KERNELS = (
     "upsample",
     "interpolate",
 )
-DSP_KERNELS = ("conv_dsp", "depthwise_dsp", "clamp")
+DSP_KERNELS = ("conv_dsp", "packed_conv_dsp", "depthwise_dsp", "clamp")
+NEEDS = {
+    "conv": ("conv_output",),
+    "depthwise_conv": ("conv_output",),
+    "packed_conv": ("conv", "conv_output", "unpack"),
+    "packed_conv_dsp": ("conv_dsp", "unpack"),
+}
+"""Templates that the template of a kernel builds on."""
 
 FAST_SHIFT = 33
 """From this shift on the rounding fits the high word of the product: no 64-bit add or shift."""
@@ -127,9 +138,9 @@ class CModel:
 
 
 def _kernels(codes: Iterable[Code]) -> frozenset[str]:
-    """Templates that ``codes`` need: of the kernels called, and of what convolutions share."""
+    """Templates that ``codes`` need: of the kernels called, and of what these build on."""
     called = {call.kernel for code in codes for call in code.calls}
-    return frozenset(called | ({"conv_output"} if called & {"conv", "depthwise_conv"} else set()))
+    return frozenset(called.union(*(NEEDS.get(kernel, ()) for kernel in called)))
 
 
 def _table_bytes(codes: Iterable[Code]) -> int:
@@ -156,7 +167,7 @@ def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CM
 def _smallest_shift(layer: IntLayer) -> int:
     match layer.op:
         case IntConv():
-            return int(layer.op.requantize.shift.min())
+            return int(as_bytes(layer.op).requantize.shift.min())
         case IntAvgPool():
             return int(layer.op.requantize.shift[0]) + _raised_bits(layer.op)
         case IntInterpolate():
@@ -201,10 +212,13 @@ def _resolve_layer(
     dsp: Code | None = None
     match layer.op:
         case IntConv():
-            stem = f"{prefix}_{symbol}"
-            tables = _conv_tables(net, layer, layer.op, stem)
-            portable = Code((_conv_call(net, layer, layer.op, sources[0], target, tables),), tables)
-            dsp = conv_dsp(net, layer, layer.op, sources[0], target, stem, unroll)
+            stem, op, scratch = (
+                f"{prefix}_{symbol}",
+                as_bytes(layer.op),
+                plan.scratch.get(layer.name),
+            )
+            portable = _conv(net, layer, op, sources[0], target, scratch, stem)
+            dsp = conv_dsp(net, layer, op, sources[0], target, scratch, stem, unroll)
         case IntAvgPool():
             portable = Code((_avg_pool_call(net, layer, layer.op, sources[0], target),))
         case IntMaxPool():
@@ -234,6 +248,23 @@ def _resolve_layer(
         rows=target.rows,
         row_bytes=target.row_bytes,
     )
+
+
+def _conv(
+    net: IntNetwork,
+    layer: IntLayer,
+    op: IntConv,
+    source: Buffer,
+    target: Buffer,
+    scratch: Buffer | None,
+    stem: str,
+) -> Code:
+    tables = _conv_tables(net, layer, op, stem)
+    call = _conv_call(net, layer, op, source, target, tables)
+    if scratch is not None:
+        call, packed = pack(call, tables[0], op.weight[0].size, PACKED_CHANNELS, op, scratch)
+        tables = (packed, *tables[1:])
+    return Code((call,), tables)
 
 
 def _conv_tables(net: IntNetwork, layer: IntLayer, op: IntConv, stem: str) -> tuple[Table, ...]:
@@ -272,6 +303,7 @@ def _conv_call(
         ("rows", str(target.rows)),
         ("channels", str(out)),
         *clamp_fields(net, layer.name, op.requantize.lower, op.requantize.upper),
+        *((("row_bytes", str(out)),) if any(map(is_packed, net.network.nodes)) else ()),
     )
     start = source.data_offset - op.pad[0] * source.row_bytes
     kernel_name = "conv" if op.groups == 1 else "depthwise_conv"

@@ -55,7 +55,7 @@ def _layer(graph: GraphBuilder, node: Node, net: IntNetwork, parameters: Paramet
         return layer(graph, node, shape, inputs, output, parameters)
     assert isinstance(node.op, Conv | DepthwiseConv | Linear)
     entry = net.scales[node.inputs[0]].scale
-    scales = weight_scales(*parameters[node.name], float(entry))
+    scales = weight_scales(*parameters[node.name], float(entry), op.weight_bits)
     weight = np.ascontiguousarray(op.weight.transpose(0, 2, 1))
     names = [
         _dequantized(graph, f"{node.name}.weight", weight, scales),
