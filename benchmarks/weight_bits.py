@@ -24,10 +24,10 @@ from tinyml_nas.devices import Device, load_device
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.graph.packing import as_configured, weight_bits
-from tinyml_nas.pipeline.final import Entrant, FinalFit, Job, confusions, without_test
+from tinyml_nas.pipeline.final import Entrant, FinalFit, Job, answers
 from tinyml_nas.search.budget import resources_of
-from tinyml_nas.train.metrics import accuracy
 from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.train.tasks import task_of
 from tinyml_nas.zoo import ZOO
 
 WIDTHS = {
@@ -44,14 +44,15 @@ def one(
 ) -> tuple[dict[str, float], Network]:
     """Test accuracies of one network of one seed, and the network as it would ship."""
     shape = Shape(*features.train.x.shape[1:])
-    network = as_configured(ZOO[model].build(shape, len(features.class_names)), training)
+    network = as_configured(ZOO[model].build(shape, features.outputs), training)
     entrant = Entrant("chosen", network, recipe_from_config(training))
-    final = FinalFit(without_test(features), training, seed, folder)
+    final = FinalFit(features.for_choices(), training, seed, folder)
     fitted = final(Job(entrant, 0), Console(quiet=True))
     assert fitted.quantized is not None
-    matrices = confusions(fitted.module, fitted.quantized, features, features.test)
+    given = answers(fitted.module, fitted.quantized, features, features.test)
+    task, y = task_of(features), torch.from_numpy(features.test.y)
     shipped = network.with_weight_bits(weight_bits(fitted.quantized.integer.network))
-    figures = {name: accuracy(matrix) for name, matrix in matrices.items()}
+    figures = {name: task.score(out, task.wanted(y), y) for name, out in given.items()}
     return figures | {"validation": fitted.validation["int8"]}, shipped
 
 
