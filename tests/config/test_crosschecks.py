@@ -134,6 +134,8 @@ def test_contradictions_are_errors(
         ),
         ("dataset", "input_data_path: nowhere.zip", "there is no 'nowhere.zip'"),
         ("dataset", "generator: arc_fault, group_by: (x)", "no effect without split_type"),
+        ("features", "frame_size: 64, fft_size: 64", "no effect without ENT_FE or DOM_FE"),
+        ("features", "frame_size: 64, resampling_factor: 2", "no effect without FE_DECIMATE"),
         ("compilation", "vote_share: 0.6", "no effect on a single window"),
         (
             "features",

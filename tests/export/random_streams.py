@@ -42,6 +42,7 @@ OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
 Q15_CHAIN = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
 WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
     ("ROUND_OFF",),
+    ("ROUND_OFF", "TO_Q15", "ABS"),
     ("PIR_FE_Q15", "CONCAT"),
     ("FE_Q15", "CONCAT"),
     Q15_CHAIN,

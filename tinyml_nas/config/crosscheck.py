@@ -18,6 +18,7 @@ from tinyml_nas.config.processing import (
     FRAMED,
     NEEDS_BEFORE,
     Q15_FRAMES,
+    READ_BY,
     DataProcessing,
 )
 from tinyml_nas.config.search_checks import check_search, nearest_file
@@ -39,6 +40,7 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_groups(draft)
     _check_frames(draft)
     _check_chain(draft)
+    _check_unread(draft)
     _check_spectrum(draft)
     _check_variables(draft)
     check_task(draft)
@@ -183,6 +185,15 @@ def _check_chain(draft: Draft) -> None:
                 f"{path}: {given} gives complex numbers and no {magnitude} comes after it.",
                 hint=f"add {magnitude} after it",
             )
+
+
+def _check_unread(draft: Draft) -> None:
+    features = draft.get(FEATURES, DataProcessing)
+    for key, steps in READ_BY.items():
+        path, usual = f"{FEATURES}.{key}", DataProcessing.model_fields[key].default
+        unread = not set(steps) & set(features.feat_ext_transform)
+        if unread and draft.given(path) and getattr(features, key) != usual:
+            draft.warn(f"{path} has no effect without {' or '.join(steps)}{draft.where(path)}.")
 
 
 def _check_spectrum(draft: Draft) -> None:

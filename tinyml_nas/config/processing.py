@@ -67,6 +67,25 @@ NEEDS_BEFORE: Mapping[str, tuple[Step, ...]] = MappingProxyType(
 """The steps of which one must stand somewhere before, for each step that needs one."""
 COMPLEX: Mapping[Step, Step] = MappingProxyType({"FFT_FE": "ABS", "FFT_Q15": "Q15_MAG"})
 """Steps that give complex numbers, and the step that makes magnitudes of them."""
+_OF_WINDOWS: tuple[Step, ...] = (
+    "KURT_FE",
+    "ENT_FE",
+    "ZCR_FE",
+    "DOM_FE",
+    "SLOPE_FE",
+    "PIR_FE",
+    "PIR_FE_Q15",
+)
+READ_BY: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+    {
+        "q15_scale_factor": ("Q15_SCALE",),
+        "resampling_factor": ("FE_DECIMATE",),
+        "window_count": _OF_WINDOWS,
+        "chunk_size": ("KURT_FE", "PIR_FE", "PIR_FE_Q15"),
+        "fft_size": ("ENT_FE", "DOM_FE", "PIR_FE", "PIR_FE_Q15"),
+    }
+)
+"""The steps that read a key, for keys that few steps read."""
 Q15_FRAMES = tuple(1 << bits for bits in range(5, 14))
 """Samples of the frames that FFT_Q15 transforms, as CMSIS-DSP does."""
 FRAMED = (
