@@ -12,6 +12,7 @@ from typing import Any
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network
+from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.entrants import search_as, zoo_network
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
@@ -55,7 +56,7 @@ def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
     found = []
     for name in ZOO:
         try:
-            network = zoo_network(name, features)
+            network = as_configured(zoo_network(name, features), context.config.training)
         except ConfigError:
             continue
         if not budget.broken(resources_of(network, context.device)):
