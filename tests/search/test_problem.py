@@ -8,6 +8,8 @@ import pytest
 import runs
 
 from tinyml_nas.errors import BudgetError
+from tinyml_nas.graph import network_cost
+from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.search.spaces import random_genome
 
 pytestmark = pytest.mark.fast
@@ -73,3 +75,14 @@ def test_refusals_are_counted_by_what_breaks_worst(tmp_path):
     tally = problem.tally
     assert set(tally.refused) <= {"macs", "not a network"}
     assert tally.drawn == len(found) + sum(tally.refused.values())
+
+
+def test_candidates_cost_what_they_do_with_the_bits_that_the_yaml_fixes(tmp_path):
+    wide = runs.start(tmp_path).problem
+    narrow = runs.start(tmp_path, quantization_weight_bitwidth="4").problem
+    genomes = [candidate.genome for candidate in wide.sample(random.Random(3), 5)]
+    for genome in genomes:
+        eight, four = wide.decode(genome), narrow.decode(genome)
+        assert set(weight_bits(four.network).values()) == {4}
+        assert four.resources.parameters == eight.resources.parameters
+        assert network_cost(four.network).table_bytes < network_cost(eight.network).table_bytes

@@ -13,6 +13,7 @@ from tinyml_nas.config.names import SUGGESTED
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network
+from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.entrants import search_as, zoo_network
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
@@ -56,7 +57,7 @@ def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
     tried = SUGGESTED[context.config.common.task]
     for name in tried:
         try:
-            network = zoo_network(name, features)
+            network = as_configured(zoo_network(name, features), context.config.training)
         except ConfigError:
             continue
         if not budget.broken(resources_of(network, context.device)):
