@@ -251,3 +251,16 @@ def test_every_core_has_a_name_for_the_compiler() -> None:
     }
     with pytest.raises(ToolError, match="cannot be started"):
         toolchain.run_tool(["a compiler that is not here"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no ONNX", None])
+def test_an_onnx_file_that_cannot_be_run_is_a_failure(
+    everything: IntNetwork, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "model_int8.onnx"
+    if content is not None:
+        file.write_bytes(content)
+    carriers = [OnnxRuntime(everything, file, optimized=optimized) for optimized in (True, False)]
+    report = prove(everything, random_samples(everything, 1), carriers)
+    assert [result.status for result in report.carriers] == ["failed", "failed"]
+    assert all("model_int8.onnx cannot be run" in result.detail for result in report.carriers)

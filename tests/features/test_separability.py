@@ -24,6 +24,8 @@ def test_far_clouds_are_told_apart_and_equal_ones_are_not() -> None:
     assert far.silhouette is not None
     assert far.silhouette > 0.8
     assert far.explained[0] + far.explained[1] > 0.9
+    rows, y, group = clouds(20)
+    assert separability(rows, 0 * y, group, 3).centroid_accuracy is None
     near = [separability(*clouds(0, seed), 3).centroid_accuracy for seed in range(20)]
     assert np.mean([value or 0 for value in near]) == pytest.approx(1 / 3, abs=0.04)
 

@@ -111,15 +111,13 @@ def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixtu
     assert "layer conv3, vector 0" in shown.err
 
 
-@pytest.mark.parametrize("content", [b"", b"no ONNX", None])
 def test_an_int8_file_that_cannot_be_run_is_a_failure(
-    run: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+    run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """So are an empty and a missing one: tests/export/test_parity.py."""
     file = run / "export" / "model_int8.onnx"
     whole = file.read_bytes()
-    file.unlink()
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(b"no ONNX")
     try:
         assert main(["prove", str(run)]) == 4
     finally:

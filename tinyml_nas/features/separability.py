@@ -65,7 +65,7 @@ def as_spectra(x: NDArray[np.float32]) -> Rows:
 def separability(rows: Rows, y: Labels, group: Labels, classes: int) -> Separability:
     """The figures and the picture of rows [N, D]."""
     points, explained = _principal(rows)
-    if classes < 2:
+    if len(np.unique(y)) < 2:  # an anomaly detection trains on one of its classes
         return Separability(points, explained, None, None)
     accuracy = _centroid_accuracy(rows, y, group, classes)
     return Separability(points, explained, accuracy, _silhouette(rows, y, classes))

@@ -34,9 +34,9 @@ ENOUGH_STEPS = 2000
 """Steps of the optimizer that little data is gone through for, in up to 200 epochs."""
 MODELS: dict[Task, tuple[str, ...]] = {
     "classification": ("CLS_4k",),
-    "regression": ("REGR_2k", "CLS_4k"),
-    "forecasting": ("FCST_3k", "CLS_4k"),
-    "anomaly": ("AD_4k", "CLS_4k"),
+    "regression": ("REGR_4k", "CLS_4k"),
+    "forecasting": ("FCST_4k", "CLS_4k"),
+    "anomaly": ("AE_4k", "CLS_4k"),
 }
 """The model to begin with; of several the first that this release has."""
 
