@@ -38,6 +38,11 @@ OTHER_CHAINS: tuple[tuple[str, ...], ...] = (
     ("DOM_FE",),
     ("RAW_FE", "SLOPE_FE", "CONCAT"),
     ("ENT_FE",),
+    ("ABS", "TO_CHANNELS", "CONCAT"),
+)
+MFCC_CHAIN = (
+    *("WINDOWING", "ZERO_PAD", "FFT_FE", "FFT_POS_HALF", "ABS", "MEL", "LOG_DB", "DCT"),
+    *("TO_CHANNELS", "CONCAT"),
 )
 Q15_CHAIN = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
 WHOLE_CHAINS: tuple[tuple[str, ...], ...] = (
@@ -87,6 +92,12 @@ def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     length = int(rng.choice(_lengths(set(names))))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
     settings = random_settings(rng, length)
+    if "MEL" in names:  # frames of any length, which are padded
+        length = int(rng.integers(17, 201))
+        hop = int(rng.integers(1, length + 1))
+        settings = dataclasses.replace(
+            random_settings(rng, length), n_mels=max(1, length // 16), n_mfcc=max(1, length // 32)
+        )
     if "FFT_Q15" in names:  # it has no bins beyond N/2
         settings = dataclasses.replace(settings, min_bin=min(settings.min_bin, 2))
     lsb = 10.0 ** rng.uniform(-3, 2, channels)

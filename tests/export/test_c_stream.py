@@ -10,6 +10,7 @@ from tests.export.c_builds import WARNINGS, compiler_or_skip
 from tests.export.random_networks import random_samples as random_windows
 from tests.export.random_streams import (
     CHAINS,
+    MFCC_CHAIN,
     OTHER_CHAINS,
     Q15_CHAIN,
     WHOLE_CHAINS,
@@ -35,7 +36,7 @@ def name_of(names: tuple[str, ...]) -> str:
 @pytest.mark.parametrize(
     ("names", "seed"),
     [
-        *((names, seed) for names in CHAINS for seed in range(2)),
+        *((names, seed) for names in (*CHAINS, MFCC_CHAIN) for seed in range(2)),
         *((names, 0) for names in OTHER_CHAINS + WHOLE_CHAINS),
         *(
             pytest.param(names, 1, marks=pytest.mark.nightly)
@@ -64,6 +65,7 @@ def test_host_gives_the_bits_of_the_definition(
     [
         *CHAINS[-4:],
         Q15_CHAIN,
+        MFCC_CHAIN,
         *(
             pytest.param(names, marks=pytest.mark.nightly)
             for names in OTHER_CHAINS + WHOLE_CHAINS

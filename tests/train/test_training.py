@@ -182,6 +182,32 @@ def test_a_shift_is_circular_and_bounded() -> None:
     assert torch.equal(shifted.sort(dim=2).values, x)
 
 
+def test_an_offset_is_constant_over_time() -> None:
+    x = torch.randn(300, 3, 9, generator=generator(4))
+    added = Augmentation(offset=0.5).normalized(x, generator(5)) - x
+    torch.testing.assert_close(added, added[:, :, :1].expand_as(added), atol=1e-5, rtol=0)
+    assert added.std() == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_warp_changes_the_tempo_about_the_middle() -> None:
+    line = torch.arange(21.0).expand(300, 2, 21)
+    warped = Augmentation(warp=0.4).normalized(line, generator(6))
+    tempo = warped[:, :, 11] - warped[:, :, 10]
+    assert torch.equal(warped[:, :, 10], line[:, :, 10])
+    assert 0.6 <= tempo.min() < 0.7
+    assert 1.3 < tempo.max() <= 1.4
+    assert warped.min() == 0
+    assert warped.max() == 20
+
+
+def test_a_mask_hides_one_stretch() -> None:
+    hidden = Augmentation(mask=0.5).normalized(torch.ones(300, 2, 20), generator(7)) == 0
+    assert torch.equal(hidden[:, 0], hidden[:, 1])
+    assert hidden[:, 0].sum(dim=1).max() == 10
+    edges = (hidden[:, 0, 1:] != hidden[:, 0, :-1]).sum(dim=1)
+    assert edges.max() == 2
+
+
 @pytest.mark.parametrize(
     ("name", "last"),
     [("cosineannealinglr", 0.01), ("exponentiallr", 0.01), ("steplr", 0.01), ("none", 1.0)],

@@ -23,6 +23,18 @@ ARC = (
     "CONCAT",
 )
 Q15 = ("FFT_Q15", "Q15_SCALE", "Q15_MAG", "DC_REMOVE", "BIN_Q15", "CONCAT")
+MFCC = (
+    "WINDOWING",
+    "ZERO_PAD",
+    "FFT_FE",
+    "FFT_POS_HALF",
+    "ABS",
+    "MEL",
+    "LOG_DB",
+    "DCT",
+    "TO_CHANNELS",
+    "CONCAT",
+)
 MAGNITUDE = ("ABS", "LOG_DB", "CONCAT")
 
 LOG_20_10 = {"log_mul": 20.0, "log_base": 10, "log_threshold": 1e-100}
@@ -108,6 +120,18 @@ HAND_GESTURE = {
     "stride_size": 0.25,
     "data_proc_transforms": ("SimpleWindow",),
 }
+SPEECH_COMMANDS = {
+    "audio_feature": "MFCC",
+    "sampling_rate": 16_000.0,
+    "audio_duration_ms": 1000.0,
+    "frame_length_ms": 30.0,
+    "frame_step_ms": 20.0,
+    "n_mels": 40,
+    "n_mfcc": 10,
+    "normalize_audio": True,
+    "mono": True,
+    "variables": 1,
+}
 ARC_SHAPES = {
     "256Feature_1Frame_Full_Bandwidth": _arc(256, 1, 1),
     "256Feature_1Frame_Half_Bandwidth": _arc(256, 1, 2, min_bin=122),
@@ -163,6 +187,7 @@ FEATURE_PRESETS: Mapping[str, FeaturePreset] = MappingProxyType(
         "Custom_ArcFault_MSPM0": _preset(
             "Q15", Q15, NORMALIZED, {"variables": 1, "frame_skip": 8, "q15_scale_factor": 4}
         ),
+        "GoogleSpeechCommands_MFCC_Default": _preset("MFCC", MFCC, SPEECH_COMMANDS),
         "ECG2500Input_Roundoff_1Frame": _preset(
             "ROUND_OFF", ("ROUND_OFF",), {"frame_size": 2500, "variables": 1}
         ),
@@ -181,6 +206,5 @@ LATER_PRESETS = {
     "CoffeeBean_Default": "images",
     "CoffeeBean_Augmentation_Default": "images",
     "MachineReadable_Default": "images",
-    "GoogleSpeechCommands_MFCC_Default": "audio",
 }
 """Presets of tasks that belong to a later release."""

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from tinyml_nas.config.audio_keys import AudioKeys
 from tinyml_nas.config.base import (
     Count,
     Ignored,
     Rate,
-    Section,
     listed,
     without_effect,
 )
@@ -26,6 +26,7 @@ FEATURES_KEPT = "a run computes its features anew and keeps what they were fitte
 Step = Literal[
     "WINDOWING",
     "RAW_FE",
+    "ZERO_PAD",
     "LAST_REMOVE",
     "ECG_NORMALIZE",
     "RANGE_NORMALIZE",
@@ -52,7 +53,10 @@ Step = Literal[
     "DC_REMOVE",
     "BIN_Q15",
     "BINNING",
+    "MEL",
     "LOG_DB",
+    "DCT",
+    "TO_CHANNELS",
     "CONCAT",
 ]
 
@@ -171,7 +175,7 @@ Gain = Annotated[
 Gains = Annotated[dict[str, Gain], BeforeValidator(_gains)]
 
 
-class DataProcessing(Section):
+class DataProcessing(AudioKeys):
     """Windows and features; a preset gives the values that are not written out."""
 
     feature_extraction_name: str | None = Field(
@@ -179,8 +183,10 @@ class DataProcessing(Section):
         description="A feature preset; `info presets` lists them. Written keys win over it.",
     )
     data_proc_transforms: Annotated[
-        tuple[Literal["SimpleWindow", "Downsample"], ...], BeforeValidator(listed)
-    ] = Field(default=(), description="Steps before the features: SimpleWindow, Downsample.")
+        tuple[Literal["SimpleWindow", "Downsample", "Resample"], ...], BeforeValidator(listed)
+    ] = Field(
+        default=(), description="Steps before the features: SimpleWindow, Downsample, Resample."
+    )
     feat_ext_transform: Annotated[tuple[Step, ...], BeforeValidator(listed)] = Field(
         default=(), description="Feature steps, in the order in which they are to run."
     )

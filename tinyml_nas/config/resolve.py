@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.config import names
+from tinyml_nas.config.audio import resolve_audio
 from tinyml_nas.config.common import Common, Task
 from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.delivery import Compilation, Testing
@@ -41,6 +42,7 @@ def _resolve_features(draft: Draft) -> None:
     elif name is not None and not name.startswith("Custom_"):
         hint = did_you_mean(name, FEATURE_PRESETS) or "`info presets` lists the presets"
         draft.error(path, f"{path}: there is no preset {name!r}.", hint=hint)
+    resolve_audio(draft)
     features = draft.get(FEATURES, DataProcessing)
     if "LOG_DB" in features.feat_ext_transform:
         missing = {k: v for k, v in LOG_20_10.items() if getattr(features, k) is None}

@@ -49,6 +49,17 @@ class Augmentation(Section):
     shift: Fraction = Field(
         default=0.0, description="Largest shift in time, as a share of the window."
     )
+    offset: NotNegative = Field(
+        default=0.0,
+        description="A constant added to each channel of a window, in its standard deviations: "
+        "another level or microphone, where the channels are logarithms.",
+    )
+    warp: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Largest change of the tempo of a window, as a share."
+    )
+    mask: Fraction = Field(
+        default=0.0, description="Largest stretch of a window that is hidden, as a share of it."
+    )
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(
         default=0.0, description="Largest rotation of three-axis sensors, in degrees."
     )

@@ -19,6 +19,8 @@ from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
 from tinyml_nas.data.tables import SUFFIXES, Table, decode, read_table
 from tinyml_nas.data.tree import TOP, Tree, open_tree
+from tinyml_nas.data.wav import SUFFIX as WAV
+from tinyml_nas.data.wav import read_clip
 from tinyml_nas.errors import DataError
 
 PICKLES = (".pkl", ".pickle")
@@ -47,7 +49,7 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
         with problems.collect():
             data = tree.read(name)
             sources.append(Source(name, sha256(data), len(data)))
-            samples, found = _samples(read_table(data, name), config, name)
+            samples, found = _samples(_table(data, name, config), config, name)
             names = names or found
             check_same_channels(names, found, name)
             group = find_group(config, name)
@@ -98,6 +100,12 @@ def _files(tree: Tree, classes: str, config: Config, problems: Problems) -> list
         elif folders and config.dataset.label_by is None:  # else a note beside the recordings
             check_suffix(name, problems)
     return files
+
+
+def _table(data: bytes, name: str, config: Config) -> Table:
+    if name.lower().endswith(WAV):
+        return read_clip(data, name, config.data_processing_feature_extraction)
+    return read_table(data, name)
 
 
 def check_suffix(name: str, problems: Problems) -> bool:

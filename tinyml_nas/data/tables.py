@@ -16,7 +16,7 @@ from tinyml_nas.errors import DataError
 
 DELIMITERS = (",", ";", "\t")
 TEXT_SUFFIXES = (".csv", ".txt")
-SUFFIXES = (*TEXT_SUFFIXES, ".npy")
+SUFFIXES = (*TEXT_SUFFIXES, ".npy", ".wav")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tinyml_nas.features.band_steps import BINNING, LOG_DB
 from tinyml_nas.features.concat_step import CONCAT
 from tinyml_nas.features.decimate_step import FE_DECIMATE
 from tinyml_nas.features.last_step import LAST_REMOVE
+from tinyml_nas.features.mel_steps import DCT, MEL, TO_CHANNELS, ZERO_PAD
 from tinyml_nas.features.q15_steps import BIN_Q15, FE_Q15, FFT_Q15, Q15_MAG, Q15_SCALE, TO_Q15
 from tinyml_nas.features.range_steps import ECG_NORMALIZE, RANGE_NORMALIZE
 from tinyml_nas.features.signal import Settings, Shape, Step
@@ -36,6 +37,7 @@ from tinyml_nas.features.window_steps import (
 _IN_STANDARD_ORDER: tuple[Step, ...] = (
     WINDOWING,
     RAW_FE,
+    ZERO_PAD,
     LAST_REMOVE,
     ECG_NORMALIZE,
     RANGE_NORMALIZE,
@@ -62,7 +64,10 @@ _IN_STANDARD_ORDER: tuple[Step, ...] = (
     DC_REMOVE,
     BIN_Q15,
     BINNING,
+    MEL,
     LOG_DB,
+    DCT,
+    TO_CHANNELS,
     CONCAT,
 )
 STEPS = MappingProxyType({step.name: step for step in _IN_STANDARD_ORDER})

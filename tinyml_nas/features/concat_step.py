@@ -16,6 +16,7 @@ JOINED: tuple[Domain, ...] = (
     "magnitude",
     "bins",
     "decibel",
+    "cepstrum",
     "statistics",
 )
 

@@ -23,6 +23,7 @@ Domain = Literal[
     "magnitude",
     "bins",
     "decibel",
+    "cepstrum",
     "statistics",
     "frames",
 ]
@@ -53,6 +54,8 @@ class Settings:
     first_bin: int = 0  # the number of the first bin that is left when bands are summed
     q15_scale_factor: int = 4
     resampling_factor: int = 1
+    n_mels: int = 40
+    n_mfcc: int = 10
     sampling_rate: float = 1.0  # of the samples of a frame, in hertz
     stride: float = 1.0  # of the windows within a frame, as a share of it
     window_count: int = 1
@@ -131,6 +134,8 @@ def settings_of(config: Config, frame_size: int) -> Settings:
         first_bin=int("DC_REMOVE" in processing.feat_ext_transform),
         q15_scale_factor=processing.q15_scale_factor,
         resampling_factor=processing.resampling_factor,
+        n_mels=processing.n_mels,
+        n_mfcc=processing.n_mfcc,
         sampling_rate=processing.new_sr if thinned else processing.sampling_rate,
         stride=processing.stride_size,
         window_count=processing.window_count,

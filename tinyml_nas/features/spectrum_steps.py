@@ -19,7 +19,7 @@ def _fft(x: Array, settings: Settings) -> Array:
 
 def _half_length(length: int, settings: Settings) -> int:
     """Bins 0 to N/2, and min_bin - 1 more, so that a band that starts later stays whole."""
-    return min(length, settings.frame_size // 2 + settings.min_bin)
+    return min(length, length // 2 + settings.min_bin)
 
 
 def _positive_half(x: Array, settings: Settings) -> Array:
@@ -99,7 +99,7 @@ FFT_FE = FrameStep(
 )
 FFT_POS_HALF = FrameStep(
     "FFT_POS_HALF",
-    "Keep the bins from 0 to frame_size / 2 + min_bin - 1.",
+    "Keep the bins from 0 to half of them + min_bin - 1.",
     ("spectrum",),
     "half spectrum",
     _positive_half,

@@ -106,9 +106,9 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
             return _conv(node, op, 1, op.weight_bits, parameters, scales)
         case DepthwiseConv() as op:
             return _conv(node, op, entry.channels, 8, parameters, scales)
-        case Linear(out, relu, bits):
-            window = Conv(out, entry.length, norm=False, relu=relu)
-            return _conv(node, window, 1, bits, parameters, scales)
+        case Linear() as op:
+            window = Conv(op.out_features, entry.length, norm=False, relu=op.relu)
+            return _conv(node, window, 1, op.weight_bits, parameters, scales)
         case AvgPool() as op:
             return _avg_pool(node, op.kernel, op.stride, op.pad, scales)
         case GlobalAvgPool():

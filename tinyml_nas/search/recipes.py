@@ -34,7 +34,7 @@ def recipe_of(genome: Genome, base: Recipe) -> Recipe:
 
 def _times(augmentation: Augmentation, factor: float) -> Augmentation:
     written = augmentation
-    if not any((written.jitter, written.scale, written.shift, written.rotation)):
+    if written == Augmentation(rotation_groups=written.rotation_groups):
         written = dataclasses.replace(MILD, rotation_groups=written.rotation_groups)
     return dataclasses.replace(
         written,
@@ -42,4 +42,7 @@ def _times(augmentation: Augmentation, factor: float) -> Augmentation:
         scale=min(written.scale * factor, 0.5),
         shift=min(written.shift * factor, 0.5),
         rotation=min(written.rotation * factor, 180.0),
+        offset=written.offset * factor,
+        warp=min(written.warp * factor, 0.5),
+        mask=min(written.mask * factor, 0.5),
     )

@@ -60,6 +60,9 @@ def recipe_from_config(training: Training) -> Recipe:
             augmentation.shift,
             augmentation.rotation,
             groups,
+            augmentation.offset,
+            augmentation.warp,
+            augmentation.mask,
         ),
         device=training.training_device,
     )

@@ -29,7 +29,7 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
         "chain": chain,
         "features": features,
         "parts": parts,
-        "outputs": outputs,
+        "left_channels": outputs,
         "calls": _calls(chain.operations),
         "channels_of_samples": channels,
         "samples_of": [

@@ -18,10 +18,13 @@ from tinyml_nas.graph import (
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
     MaxPool,
     Network,
     Node,
+    Reshape,
+    Upsample,
 )
 
 BASIS = "user guide of TI's neural network compiler"
@@ -86,10 +89,16 @@ def _rules_of(network: Network, node: Node, rules: NpuRules) -> tuple[str, list[
             few = entry.size < rules.linear_min_inputs
             wider = f"give it {rules.linear_min_inputs} inputs or more"
             return "FC", [(f"{entry.size} inputs are too few", wider)] if few else []
+        case Add(minus=True):
+            return "none", [("nothing there subtracts", "leave the difference to the core")]
         case Add():
             return "BNORMRES", [*_multiple("its", entry.channels, rules)]
         case Concat():
             return "none", [("there is no concat", _instead(node))]
+        case Reshape():
+            return "view", []
+        case Upsample() | Interpolate():
+            return "none", [("nothing there makes a signal longer", _instead(node))]
     raise TypeError(f"no rule for {node.op!r}")
 
 

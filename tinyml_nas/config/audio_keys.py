@@ -1,0 +1,43 @@
+"""Keys of ``data_processing_feature_extraction`` that only sound has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tinyml_nas.config.base import Ignored, Section, without_effect
+
+LINEAR_PREDICTION = "linear prediction is no audio_feature of this release"
+
+Milliseconds = Annotated[float, Field(gt=0, le=3_600_000)]
+
+
+class AudioKeys(Section):
+    """How clips are cut into frames, and what a frame becomes; read with target_module audio."""
+
+    audio_feature: Literal["MFCC", "LOG_MEL", "RAW"] | None = Field(
+        default=None,
+        description="Features of a frame of sound: cepstral coefficients, the logarithms of mel "
+        "bands, or the samples; default with target_module audio: MFCC.",
+    )
+    audio_duration_ms: Milliseconds = Field(
+        default=1000, description="Length of a clip: shorter ones are padded, longer ones are cut."
+    )
+    frame_length_ms: Milliseconds = Field(default=30, description="Length of a frame of sound.")
+    frame_step_ms: Milliseconds = Field(default=20, description="Time from frame to frame.")
+    n_mels: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=40, description="Mel bands of a frame."
+    )
+    n_mfcc: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=10, description="Cepstral coefficients of a frame, the first of which is its level."
+    )
+    normalize_audio: bool = Field(
+        default=False, description="Raise each clip until its peak is full scale."
+    )
+    mono: bool = Field(default=True, description="Average the channels of a wav file.")
+    nlpc: Ignored = without_effect(LINEAR_PREDICTION)
+    lpc_order: Ignored = without_effect(LINEAR_PREDICTION)
+    augmentation_transform: Ignored = without_effect(
+        "training.augmentation says how clips are varied"
+    )
