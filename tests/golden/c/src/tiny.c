@@ -788,7 +788,7 @@ int tiny_classify(void *arena, size_t arena_bytes, const float *samples)
         return status;
     }
     scores = tiny_scores(arena);
-    for (int i = 1; i < TINY_CLASSES; i++) {
+    for (int i = 1; i < TINY_OUTPUTS; i++) {
         if (scores[i] > scores[best]) {
             best = i;
         }

@@ -41,7 +41,8 @@ extern "C" {
 #define TINY_INPUT_CHANNELS 2
 #define TINY_INPUT_LENGTH 6
 #define TINY_INPUT_BYTES 12
-#define TINY_CLASSES 2
+#define TINY_OUTPUTS 2
+#define TINY_CLASSES TINY_OUTPUTS
 #define TINY_LAYERS 3
 
 #define TINY_ARENA_BYTES 28
@@ -111,7 +112,7 @@ int8_t *tiny_input(void *arena);
 /* Runs the network over the input in the arena. Returns TINY_OK or an error. */
 int tiny_run(void *arena, size_t arena_bytes);
 
-/* The TINY_CLASSES scores of the last run; valid until the arena is written to. */
+/* The TINY_OUTPUTS scores of the last run; valid until the arena is written to. */
 const int8_t *tiny_scores(const void *arena);
 
 /*

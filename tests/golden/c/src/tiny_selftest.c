@@ -35,7 +35,7 @@ int tiny_selftest(void *arena, size_t arena_bytes)
         if (status != TINY_OK) {
             return status;
         }
-        if (first_difference(tiny_scores(arena), tiny_vector_scores[vector], TINY_CLASSES) != 0) {
+        if (first_difference(tiny_scores(arena), tiny_vector_scores[vector], TINY_OUTPUTS) != 0) {
             return vector + 1;
         }
     }

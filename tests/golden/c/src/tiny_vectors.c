@@ -14,7 +14,7 @@ const int8_t tiny_vector_inputs[TINY_VECTORS][TINY_INPUT_BYTES] = {
     }
 };
 
-const int8_t tiny_vector_scores[TINY_VECTORS][TINY_CLASSES] = {
+const int8_t tiny_vector_scores[TINY_VECTORS][TINY_OUTPUTS] = {
     {
         2, 3
     },

@@ -13,6 +13,6 @@ extern const float tiny_vector_samples[TINY_INPUT_BYTES];
 
 /* Quantized windows, and the scores that every run must give, bit for bit. */
 extern const int8_t tiny_vector_inputs[TINY_VECTORS][TINY_INPUT_BYTES];
-extern const int8_t tiny_vector_scores[TINY_VECTORS][TINY_CLASSES];
+extern const int8_t tiny_vector_scores[TINY_VECTORS][TINY_OUTPUTS];
 
 #endif /* TINY_VECTORS_H */
