@@ -20,6 +20,9 @@ from tinyml_nas.console import Console
 ROOT = Path(__file__).resolve().parent.parent
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+"""Two processes; the tests of one file stay together, for they share what they have built."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -38,7 +41,7 @@ def all_checks(pytest_arguments: Sequence[str]) -> list[Check]:
         Check("mypy", (*module, "mypy")),
         Check("import contract", (sys.executable, "-c", LINT_IMPORTS)),
         Check("shellcheck", ("shellcheck", "run_modelzoo.sh", ".ci/run")),
-        Check("pytest", (*module, "pytest", *pytest_arguments)),
+        Check("pytest", (*module, "pytest", *TWO_AT_A_TIME, *pytest_arguments)),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tinyml_nas.config.names import SUGGESTED
 from tinyml_nas.devices import device_names, load_device
 from tinyml_nas.export.npu import ADAPTERS, lint
 from tinyml_nas.graph import (
@@ -20,6 +21,7 @@ from tinyml_nas.graph import (
     Node,
     Op,
     Shape,
+    residual_of,
 )
 from tinyml_nas.zoo import ZOO
 
@@ -118,11 +120,20 @@ def test_joins_short_means_and_small_layers() -> None:
     assert by_name["smaller"].reason == "8 inputs are too few"
 
 
-def test_the_whole_zoo_runs_there_on_one_channel() -> None:
-    for model in ZOO.values():
-        report = lint(model.build(Shape(1, 256), 2), NPU)
+def test_the_suggested_classifiers_run_there_on_one_channel() -> None:
+    for name in SUGGESTED["classification"]:
+        report = lint(ZOO[name].build(Shape(1, 256), 2), NPU)
         assert report is not None
-        assert not report.on_core, model.name
+        assert not report.on_core, name
+
+
+def test_every_model_of_the_zoo_is_judged() -> None:
+    for model in ZOO.values():
+        network = model.build(Shape(1, 256), 2)
+        network = residual_of(network) if model.task == "anomaly" else network
+        report = lint(network, NPU)
+        assert report is not None
+        assert all(placement.mend for placement in report.on_core)
 
 
 def test_every_accelerator_has_its_adapter_and_cde_says_that_it_assumes() -> None:

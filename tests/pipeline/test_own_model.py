@@ -41,8 +41,8 @@ def test_an_onnx_file_goes_on_as_it_is(tmp_path: Path) -> None:
     assert model["source"]["file"] == "arc_net.onnx"
     assert len(model["source"]["sha256"]) == 64
     assert model["source"]["equality"]["difference"] < 1e-5
-    assert model["accuracy"]["float"]["test"] > 0.95
-    assert model["accuracy"]["int8"]["test"] > 0.95
+    assert model["score"]["float"]["test"] > 0.95
+    assert model["score"]["int8"]["test"] > 0.95
     assert {c["status"] for c in model["parity"]["carriers"]} == {"proven"}
     placed = {p["layer"]: p["on_npu"] for p in model["npu"]["placements"]}
     assert [name for name, there in placed.items() if not there] == ["Concat"]
@@ -61,7 +61,7 @@ def test_training_goes_on_from_its_weights(tmp_path: Path) -> None:
     )
     (model,) = results["models"]
     assert model["training"]["epochs"] == 1
-    assert model["accuracy"]["float"]["test"] > 0.95  # from scratch, one epoch is nowhere near
+    assert model["score"]["float"]["test"] > 0.95  # from scratch, one epoch is nowhere near
 
 
 def test_a_class_is_built_and_trained_here(tmp_path: Path) -> None:
