@@ -20,7 +20,8 @@ def python(name: str, code: str) -> Check:
 
 def test_the_arguments_go_to_pytest_which_comes_last() -> None:
     last = checks.all_checks(["-m", "fast"])[-1]
-    assert last.command[1:] == ("-m", "pytest", "-m", "fast")
+    assert last.command[1:3] == ("-m", "pytest")
+    assert last.command[-2:] == ("-m", "fast")
 
 
 def test_a_missing_tool_is_loud(capfd: pytest.CaptureFixture[str]) -> None:

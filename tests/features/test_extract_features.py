@@ -237,6 +237,7 @@ class TestTrainingFrames:
 
 
 PRESET_SHAPES = {
+    "GoogleSpeechCommands_MFCC_Default": (10, 49),
     "FFT256Input_FE_RFFT_16Feature_8Frame_removeDC_Full_Bandwidth": (1, 128),
     "FFT1024Input_256Feature_1Frame_Full_Bandwidth": (1, 256),
     "FFT1024Input_256Feature_1Frame_Half_Bandwidth": (1, 256),

@@ -58,7 +58,7 @@ def perceptron() -> Probe:
         (torch.randn(8, 4, 1, generator=noise), torch.randint(3, (8,), generator=noise))
         for _ in range(4)
     )
-    return Probe(network, module, batches)
+    return Probe(network, module, Batches(batches, Classification(3)))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def numbers(probe: Probe) -> dict[str, np.ndarray]:
 def backpropagated(probe: Probe, batch: int) -> tuple[float, dict[str, np.ndarray], np.ndarray]:
     """Loss, gradients and ReLU codes of the perceptron on one mini-batch."""
     p = numbers(probe)
-    x, y = (t.numpy() for t in probe.batches[batch])
+    x, y = (t.numpy() for t in probe.batches.parts[batch])
     inputs, codes = [x[:, :, 0].astype(np.float64)], []
     for layer in LAYERS:
         z = inputs[-1] @ p[f"{layer}.conv.weight"].T + p[f"{layer}.conv.bias"]
@@ -202,7 +202,7 @@ def test_naswot(perceptron):
     distance = (code[:, None] != code[None]).sum(2)
     sign, expected = np.linalg.slogdet(code.shape[1] - distance.astype(float))
     assert (len(distinct), sign) == (5, 1)
-    x, y = perceptron.batches[0]
+    x, y = perceptron.batches.parts[0]
     some = Probe(
         perceptron.network,
         perceptron.module,
@@ -289,6 +289,6 @@ def test_batches_are_disjoint_normalized_and_decided_by_the_seed():
     assert x.mean().abs() < 0.2
     assert 0.8 < x.std() < 1.2
     assert all(torch.equal(a[0], b[0]) for a, b in zip(batches, again, strict=True))
-    assert not torch.equal(batches[0][0], other[0][0][:16])
+    assert not torch.equal(batches.parts[0][0], other.parts[0][0][:16])
     few = draw_batches(features((2, 16), count=6).train, data, 1)
     assert [len(y) for _, y in few] == [2, 2, 2, 2]
