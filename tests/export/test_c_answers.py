@@ -16,6 +16,7 @@ from tinyml_nas.export.streaming import CoreStream, HostStream, cut, expected, p
 from tinyml_nas.export.toolchain import build_host, run_tool
 from tinyml_nas.quantize import decide, quantize_input, run_reference
 from tinyml_nas.quantize.integer import Detection, IntNetwork, Values
+from tinyml_nas.quantize.stream import IntStream
 
 PROGRAM = """\
 #include <stdio.h>
@@ -80,10 +81,21 @@ def test_the_sum_of_squares_decides_what_is_odd(integer: IntNetwork, tmp_path: P
     assert 0 < odd.sum() < 40
 
 
+def wide_stream() -> tuple[IntStream, np.ndarray]:
+    """A stream whose network gives several channels of several steps."""
+    for seed in range(100):
+        stream, samples = random_stream(seed, CHAINS[0])
+        channels, length = stream.net.network.shapes[stream.net.network.output]
+        if min(channels, length) > 1:
+            return stream, samples
+    raise AssertionError("no seed has such a network")
+
+
 @pytest.mark.parametrize("kind", ["values", "detection"])
 def test_streams_tell_them_too(kind: str, tmp_path: Path) -> None:
-    stream, samples = random_stream(3, CHAINS[0])
-    net, outputs = stream.net, stream.net.network.shapes[stream.net.network.output].size
+    stream, samples = wide_stream()
+    net = stream.net
+    outputs = net.network.shapes[net.network.output].size
     ones = np.ones(outputs, np.float32)
     answer = Values(tuple(f"v{i}" for i in range(outputs)), ones, ones)
     net = dataclasses.replace(net, answer=answer if kind == "values" else Detection(outputs * 900))

@@ -79,7 +79,7 @@ class StreamTruth:
     stages: list[Int64]  # [T, C, outputs] each
     features: Int8  # [T, C, F]
     last: NDArray[np.int64]
-    scores: Int8  # [M, classes]
+    scores: Int8  # [M, outputs], time-major
     labels: list[int]
 
 
@@ -98,8 +98,9 @@ def run_stream(stream: IntStream, samples: Int16) -> StreamTruth:
     entering, *stages = frontend.stages(np.stack(list(frames(samples, frontend.chain))))
     features = frontend.quantize(stages[-1] if stages else entering)
     inputs, last = frontend.inputs(features)
-    scores = run_reference(stream.net, inputs)[stream.net.network.output].reshape(len(inputs), -1)
-    labels = stream.voting.smooth([int(label) for label in decide(stream.net, scores)])
+    outputs = run_reference(stream.net, inputs)[stream.net.network.output]
+    scores = outputs.transpose(0, 2, 1).reshape(len(inputs), -1)  # as they lie in memory
+    labels = stream.voting.smooth([int(label) for label in decide(stream.net, outputs)])
     return StreamTruth(stages, features, last, scores, labels)
 
 
