@@ -54,7 +54,7 @@ class Regression:
         predicted, actual = self.told(outputs, y), self.meant(y)
         error = predicted - actual
         spread = np.tile(self.targets.spread, self.targets.horizon)
-        shown = np.unique(np.linspace(0, len(actual) - 1, SHOWN).astype(int))
+        shown = self.shown(len(actual))
         return {
             "targets": list(self.targets.names),
             "horizon": self.targets.horizon,
@@ -70,6 +70,10 @@ class Regression:
                 "predicted": predicted[shown].tolist(),
             },
         }
+
+    def shown(self, count: int) -> npt.NDArray[np.int64]:
+        """Which of ``count`` examples the pictures show: some, spread over all."""
+        return np.unique(np.linspace(0, count - 1, SHOWN).astype(np.int64))
 
     def meant(self, y: Tensor) -> Values:
         """What should be told (N, K), in the units of the targets."""
@@ -95,6 +99,9 @@ class Forecasting(Regression):
 
     def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         return F.huber_loss(outputs, wanted)
+
+    def shown(self, count: int) -> npt.NDArray[np.int64]:
+        return np.arange(min(count, SHOWN // 2))  # a stretch, for one follows a series
 
     def meant(self, y: Tensor) -> Values:
         return super().meant(y[:, len(self.targets.names) :])
