@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,13 @@ def test_blocks_do_not_change_the_features(tmp_path: Path) -> None:
     assert np.array_equal(features.train.x[-4:], features.test.x)
     want = np.abs(np.fft.fft(x.astype(np.float64)))
     assert np.allclose(features.train.x, want, rtol=1e-5, atol=1e-5)
+
+
+def test_what_choices_see_travels_to_workers_and_has_no_test_side(tmp_path: Path) -> None:
+    features = extract(tmp_path, 64, 1, frame_size=16, feat_ext_transform=["FFT_FE", "ABS"])
+    assert features.fixed is not None  # it holds functions without a name
+    assert pickle.dumps(features.for_choices())
+    assert not len(features.for_choices().test)
 
 
 def test_too_few_frames_to_join(tmp_path: Path) -> None:
