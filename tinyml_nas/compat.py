@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,12 @@ from tinyml_nas.plan import plan, plan_warnings
 
 Verdict = Literal["run-ready", "needs data", "refused"]
 SUFFIXES = (".yaml", ".yml")
+SUMMED: Mapping[Verdict, str] = {
+    "run-ready": "run-ready",
+    "needs data": "run-ready but for their data",
+    "refused": "refused",
+}
+"""How the summary calls the verdicts."""
 Rows = list[tuple[str, str]]
 
 
@@ -33,8 +39,6 @@ class Fate:
     path: Path
     verdict: Verdict
     rows: Rows
-    # what the summary shows: task, device, model
-    what: tuple[str, str, str] = ("", "", "")
 
     def count(self, fate: str) -> str:
         """How many things are said with this word."""
@@ -75,13 +79,10 @@ def fate_of(path: Path, overrides: Sequence[str] = ()) -> Fate:
         return Fate(path, "refused", [("refused", _sentence(*reason)) for reason in reasons])
     except TinymlError as error:
         return Fate(path, "refused", [("refused", _sentence(error.message, error.hint))])
-    config = loaded.config
     needed = _needed(loaded)
     rows = [*_honored(loaded), *_noted(loaded), *(("remark", remark) for remark in remarks)]
     rows += [("needs data", needed)] if needed else []
-    model = config.training.model_name or f"search by {config.training.nas_search_strategy}"
-    what = (config.common.task, config.common.target_device, model)
-    return Fate(path, "needs data" if needed else "run-ready", rows, what)
+    return Fate(path, "needs data" if needed else "run-ready", rows)
 
 
 def _sentence(message: str, hint: str | None) -> str:
@@ -142,14 +143,14 @@ def _needed(loaded: LoadedConfig) -> str | None:
 
 
 def _show_summary(fates: Sequence[Fate], console: Console) -> None:
-    header = ("file", "task", "device", "model", "replaced", "ignored", "verdict")
+    header = ("file", "replaced", "ignored", "verdict")
     rows = [
-        (name, *fate.what, fate.count("replaced"), fate.count("ignored"), fate.verdict)
+        (name, fate.count("replaced"), fate.count("ignored"), fate.verdict)
         for name, fate in zip(_short_names([fate.path for fate in fates]), fates, strict=True)
     ]
     console.table(f"{len(fates)} files", header, rows)
     counts = Counter(fate.verdict for fate in fates)
-    console.info(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
+    console.info(", ".join(f"{counts[name]} {words}" for name, words in SUMMED.items()))
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:

@@ -152,7 +152,7 @@ def test_compat_of_a_folder(
     assert "batch_size, training_epochs, num_gpus" in captured.out
     assert "training.model_config (line 4): a model of the zoo has the shape of" in captured.out
     assert "put wisdm_dataset.zip" in captured.out
-    assert "1 needs data, 1 refused" in captured.out
+    assert "0 run-ready, 1 run-ready but for their data, 1 refused" in captured.out
     assert "1 of 2 files is refused" in captured.err
 
 
