@@ -8,8 +8,8 @@
 
 writes to benchmarks/tasks/data. What they are, and where they come from:
 
-tecator     fat of meat from its near-infrared spectrum (Borggaard & Thodberg, 1992; StatLib), in the
-            files of the time-series regression archive
+tecator     fat of meat from its near-infrared spectrum (Borggaard & Thodberg, 1992; StatLib),
+            in the files of the time-series regression archive
 ett         hourly loads and oil temperature of a transformer (Zhou et al., "Informer", 2021); the
             literature's 20 months: 12 to train, 4 to validate, 4 to test
 machine     temperature of an industrial machine, with its failures (Numenta Anomaly Benchmark)

@@ -14,14 +14,15 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
+from tinyml_nas.quantize.scheme import tensor_scale
 from tinyml_nas.train import loop
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.builder import NetworkModule, build_module
-from tinyml_nas.train.loop import FitResult, batches, fit
+from tinyml_nas.train.loop import FitResult, Normalizer, batches, fit
 from tinyml_nas.train.metrics import accuracy, confusion_matrix, macro_f1
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator
-from tinyml_nas.train.tasks.classification import class_weights
+from tinyml_nas.train.tasks.classification import Classification, class_weights
 from tinyml_nas.zoo import ZOO
 
 pytestmark = pytest.mark.fast
@@ -180,6 +181,30 @@ def test_a_shift_is_circular_and_bounded() -> None:
     by = {int(row[0, 0]) for row in shifted}
     assert by == {0, 1, 2, 18, 19}
     assert torch.equal(shifted.sort(dim=2).values, x)
+
+
+def test_dither_stays_within_half_a_step_of_int8(features: FeatureSet) -> None:
+    normalize = Normalizer(features)
+    x = normalize(torch.from_numpy(features.train.x))
+    moved = normalize.dithered(x, generator(1)) - x
+    scale = tensor_scale(float(x.min()), float(x.max())).scale
+    assert normalize.step == pytest.approx(float(scale))
+    assert 0.49 * scale < float(moved.abs().max()) < 0.501 * scale
+    assert abs(float(moved.mean())) < 0.01 * scale
+
+
+@pytest.mark.parametrize(("exact", "differs"), [(False, False), (True, True)])
+def test_only_exact_outputs_learn_with_dither(
+    features: FeatureSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exact: bool,
+    differs: bool,
+) -> None:
+    monkeypatch.setattr(Classification, "exact", exact)
+    plain = _fit(features, tmp_path / "plain", RECIPE)
+    dithered = _fit(features, tmp_path / "dithered", dataclasses.replace(RECIPE, dither=True))
+    assert _same(plain, dithered) != differs
 
 
 def test_an_offset_is_constant_over_time() -> None:

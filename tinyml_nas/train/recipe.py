@@ -17,7 +17,10 @@ from tinyml_nas.train.tasks import Task, task_of
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that the training loop needs to know."""
+    """Everything that the training loop needs to know.
+
+    With ``dither`` a network of exact outputs learns that its inputs will be rounded to int8.
+    """
 
     epochs: int
     batch_size: int
@@ -31,6 +34,7 @@ class Recipe:
     early_stopping_patience: int | None
     augmentation: Augmentation
     device: str = "auto"
+    dither: bool = False
 
     def task(self, features: FeatureSet) -> Task:
         """What ``features`` are to be learned for, with the loss as the recipe wants it."""
@@ -65,6 +69,7 @@ def recipe_from_config(training: Training) -> Recipe:
             augmentation.mask,
         ),
         device=training.training_device,
+        dither=bool(training.quantization),
     )
 
 

@@ -33,6 +33,7 @@ class Regression:
     targets: Targets
 
     metric = "R²"
+    exact = True
 
     def wanted(self, y: Tensor) -> Tensor:
         mean, std = torch.from_numpy(self.targets.mean), torch.from_numpy(self.targets.std)

@@ -26,6 +26,10 @@ class Task(Protocol):
     def metric(self) -> str:
         """Name of the score."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether a small error of an output counts; the largest of some logits survives it."""
+
     def wanted(self, y: Tensor) -> Tensor:
         """What the outputs for windows with labels ``y`` should be."""
 
