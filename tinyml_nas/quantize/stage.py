@@ -37,21 +37,29 @@ from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 from tinyml_nas.train.tasks import task_of
 
-QAT_LEARNING_RATE = {8: 0.01, 4: 0.3, 2: 1.0}
-"""Fine-tuning starts at this share of the training rate, by the fewest bits of a weight.
+QAT_LEARNING_RATE = 0.01
+"""Fine-tuning starts at this share of the training rate.
 
 Folded layers have no batch norm that would take up a large step.  On people left out (UCI-HAR's
 training people, 4 networks, 3 splits) fine-tuning at a hundredth moved the calibrated model's
 accuracy by +0.2 points on average, from -0.6 to +0.9; at a tenth by -0.1, from -2.4 to +0.9.
-What fewer bits lose, steps so small do not bring back: at 2 bits a hundredth ended 37 points below
-the full rate (CWRU's bearings, validation), a third 4 points below.
 """
 EXACT_LEARNING_RATE = 0.1
-"""The same, at least, where small errors of the outputs count.
+"""The same where small errors of the outputs count.
 
 A tenth gave +0.007 over a hundredth on spectra and on heartbeats (R² and AUC, validation, 3 and 2
 seeds), and as much as a hundredth on three more sets.
 """
+LOST = 0.0075
+"""Calibration that loses more of the score than this leaves something to learn again."""
+LOST_LEARNING_RATE = 0.3
+"""What such a model is fine-tuned with.
+
+Of bearings' raw vibration (CWRU, CLS_4k, 3 seeds, validation) calibration lost 2.5 points, and 0.4
+were missing after a hundredth or a tenth of the rate, none after this.
+"""
+TERNARY_LEARNING_RATE = 1.0
+"""At 2 bits a hundredth ended 37 points below the full rate, a third 4 points below (the same)."""
 MIN_QAT_EPOCHS = 10
 
 
@@ -100,6 +108,8 @@ def quantize(
     windows = _calibration_windows(features, training.calibration_windows, seed)
     scales = calibrate(folded, windows, training.calibration)
 
+    float_score = validation_score(trained, features)
+
     def attempt(bits: Bits) -> Attempt:
         module = QuantizedModule(copy.deepcopy(folded), scales, bits)
         record: dict[str, Any] = {
@@ -110,9 +120,9 @@ def quantize(
         }
         if training.quantization_method.upper() == "QAT":
             state = {name: value.clone() for name, value in module.state_dict().items()}
-            gentle = _fine_tuning(recipe, training.qat_epochs, module.network, features)
+            share = _share(features, float_score, record["ptq_validation_score"])
             result = fit(
-                module, features, gentle,
+                module, features, _fine_tuning(recipe, training.qat_epochs, module.network, share),
                 seed=seed, checkpoint=_named(checkpoint, bits), resume=resume, console=console,
                 title=title,
             )  # fmt: skip
@@ -127,9 +137,8 @@ def quantize(
         uniform = QuantizedModule(folded, scales)
         losses = sensitivity(uniform, layers, lambda module: validation_loss(module, features))
         path = narrowing_path(folded.network, losses)
-        score = validation_score(trained, features)
-        assert score is not None
-        chosen = _mixed(path, attempt, score, Tolerance.of(training, features.task), console)
+        assert float_score is not None
+        chosen = _mixed(path, attempt, float_score, Tolerance.of(training, features.task), console)
     else:
         chosen = attempt({})
     module = chosen.module
@@ -208,18 +217,22 @@ def _comparison(record: dict[str, Any]) -> str:
     return f"validation: {before:.3f} calibrated, {after:.3f} fine-tuned; the {kept} model is kept"
 
 
-def _fine_tuning(
-    recipe: Recipe, epochs: int | None, network: Network, features: FeatureSet
-) -> Recipe:
+def _fine_tuning(recipe: Recipe, epochs: int | None, network: Network, share: float) -> Recipe:
     fewest = min(weight_bits(network).values(), default=8)
-    least = EXACT_LEARNING_RATE if task_of(features).exact else 0.0
     return dataclasses.replace(
         recipe,
         epochs=epochs or max(MIN_QAT_EPOCHS, recipe.epochs // 5) * (2 if fewest == 2 else 1),
-        learning_rate=recipe.learning_rate * max(QAT_LEARNING_RATE[fewest], least),
+        learning_rate=recipe.learning_rate * (TERNARY_LEARNING_RATE if fewest == 2 else share),
         warmup_epochs=0,
         dither=False,  # its inputs are rounded
     )
+
+
+def _share(features: FeatureSet, before: float | None, after: float | None) -> float:
+    """Of the training rate, for a model whose score calibration brought from one to the other."""
+    gentle = EXACT_LEARNING_RATE if task_of(features).exact else QAT_LEARNING_RATE
+    much = before is not None and after is not None and before - after > LOST
+    return LOST_LEARNING_RATE if much else gentle
 
 
 def _calibration_windows(features: FeatureSet, count: int, seed: int) -> torch.Tensor:
