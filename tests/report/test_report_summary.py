@@ -156,3 +156,38 @@ def test_no_test_windows_no_verdict() -> None:
     record = without_controls()
     record["models"][1]["score"] = {"float": {"validation": 0.9}}
     assert "cannot be compared" in verdict(record)
+
+
+def test_a_baseline_that_is_as_good_for_less_is_recommended() -> None:
+    record = with_score(950, 948)
+    flash = record["models"][0]["cost"]["flash_bytes"]
+    record["models"][1]["cost"]["flash_bytes"] = flash // 2
+    assert "The baseline is as good for less: take export/baseline." in verdict(record)
+    record["models"][1]["cost"]["flash_bytes"] = flash
+    assert "take export/baseline" not in verdict(record)
+
+
+def test_what_int8_loses_is_said() -> None:
+    record = with_score(800, 800)
+    record["models"][0]["score"]["float"]["test"] = 0.95
+    assert "Int8 loses 15.0 points against float" in verdict(record)
+    record["models"][0]["score"]["float"]["test"] = 0.81
+    assert "Int8 loses" not in verdict(record)
+
+
+def test_a_test_without_anomalies_has_no_area_but_false_alarms() -> None:
+    record = without_controls() | {"metric": "AUC"}
+    detection = {
+        "threshold": 1.0, "sigmas": 3.0, "confusion": [[90, 10], [0, 0]], "precision": 0.0,
+        "recall": None, "f1": 0.0, "false_alarms": 0.1,
+    }  # fmt: skip
+    test = detection | {
+        "examples": 100, "auc": None, "errors": {"normal": [0, 1], "anomaly": []}, "roc": {},
+    }  # fmt: skip
+    for model in record["models"]:
+        model["score"] = {"float": {"validation": 0.7}, "int8": {"validation": 0.7}}
+        model["seeds"], model["test"] = [], {"float": test, "int8": test}
+    cells = {row[0]: row[1:] for row in summary_rows(record)}
+    assert cells["AUC int8 (test)"] == ["–"] * 2
+    assert cells["  anomalies found"] == ["–"] * 2
+    assert cells["  false alarms"] == ["10.0 %"] * 2

@@ -118,3 +118,9 @@ def test_a_classification_draws_one_curve_for_each_class() -> None:
     record = task.evaluate(logits, task.wanted(torch.from_numpy(part.y)), part, lambda: logits)
     assert [roc["auc"] for roc in record["roc"]] == [1.0, 1.0, 1.0]
     assert record["f1"] == 1.0
+
+
+def test_without_anomalies_there_is_nothing_to_measure() -> None:
+    task = Anomaly(Normalization(np.zeros(2, np.float32), np.ones(2, np.float32)))
+    assert task.measurable(torch.tensor([0, 2, 0]))
+    assert not task.measurable(torch.tensor([0, 0]))

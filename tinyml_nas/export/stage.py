@@ -103,6 +103,7 @@ def export_model(
         results = prove_streams(stream.stream, stream.samples, export, console)
         report = replace(report, carriers=(*report.carriers, *results))
         record["stream"] = _stream_record(stream, export, console)
+    _say_briefly(report.carriers, console)
     return record | {"parity": report.to_json(), "files": _names(files, folder)}
 
 
@@ -200,7 +201,7 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
 def prove_streams(
     stream: IntStream, samples: Sequence[Int16], export: CExport, console: Console
 ) -> tuple[CarrierResult, ...]:
-    """Run the C of a stream on this machine and every core, and say how each one fared."""
+    """Run the C of a stream on this machine and every core."""
     carriers, pushes = stream_carriers(export), cut(stream, samples)
     truth = [expected(stream, part) for part in samples]
     with console.track("prove the stream", len(carriers)) as task:
@@ -208,23 +209,31 @@ def prove_streams(
         for carrier in carriers:
             results.append(prove_stream(truth, pushes, carrier))
             task.advance(f"{carrier.name}: {results[-1].status}")
-    for result in results:
-        _say(result, console)
     return tuple(results)
 
 
-def _say(result: CarrierResult, console: Console) -> None:
+def say_carrier(result: CarrierResult, console: Console) -> None:
+    """A line on how ``result`` fared."""
     line = f"{result.name}: {result.status}, {result.values:,} values, {result.mismatches} differ"
     say = console.info if result.status == "proven" else console.warning
     say(f"{line} ({result.detail})")
 
 
+def _say_briefly(results: Sequence[CarrierResult], console: Console) -> None:
+    """One line for all that are proven, and one for each that is not."""
+    proven = [result for result in results if result.status == "proven"]
+    for result in results:
+        if result.status != "proven":
+            say_carrier(result, console)
+    if proven:
+        values = sum(result.values for result in proven)
+        names = ", ".join(dict.fromkeys(result.name for result in proven))
+        console.info(f"the same bits, {values:,} values in all, from {names}")
+
+
 def prove_carriers(
     net: IntNetwork, windows: Float32, carriers: Sequence[Carrier], console: Console
 ) -> ParityReport:
-    """Run ``carriers`` one by one over ``windows`` (N, C, L) and say how each one fared."""
+    """Run ``carriers`` one by one over ``windows`` (N, C, L)."""
     with console.track("prove parity", len(carriers)) as task:
-        report = prove(net, windows, carriers, lambda r: task.advance(f"{r.name}: {r.status}"))
-    for result in report.carriers:
-        _say(result, console)
-    return report
+        return prove(net, windows, carriers, lambda r: task.advance(f"{r.name}: {r.status}"))

@@ -119,7 +119,9 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
         _seed_record(
             number,
             fitted,
-            {p: task.score(outputs, task.wanted(y), y) for p, outputs in test.items()},
+            {p: task.score(outputs, task.wanted(y), y) for p, outputs in test.items()}
+            if task.measurable(y)
+            else {},
             number == shipped,
         )
         for number, (fitted, test) in enumerate(zip(fits, tests, strict=True))

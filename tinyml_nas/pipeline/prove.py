@@ -11,7 +11,7 @@ from tinyml_nas.export import qemu
 from tinyml_nas.export.c import describe
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import c_carriers
-from tinyml_nas.export.stage import prove_carriers, prove_streams
+from tinyml_nas.export.stage import prove_carriers, prove_streams, say_carrier
 from tinyml_nas.pipeline.folder import RESULTS, named_run
 from tinyml_nas.pipeline.model import STREAM_FILE
 from tinyml_nas.quantize.storage import load_integer
@@ -55,6 +55,8 @@ def prove_run(run: Path, console: Console) -> None:
             stream, samples = load_stream(file, net)
             results = prove_streams(stream, samples, export, console)
             report = replace(report, carriers=(*report.carriers, *results))
+        for carrier in report.carriers:
+            say_carrier(carrier, console)
         report.require()
         required = [c for c in report.carriers if c.name != qemu.CORE or not qemu.missing_tools()]
         if unproven := [c for c in required if c.status != "proven"]:

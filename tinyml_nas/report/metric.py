@@ -47,13 +47,13 @@ class Metric:
         return f"{text} ({seeds} seeds)" if seeds > 1 else text
 
     def difference(self, value: float) -> str:
-        """A difference with its sign: ``+0.4`` points, or ``+0.004``."""
-        text = f"{100 * value:+.1f}" if self.share else f"{value:+.3f}"
+        """A difference with its sign: ``+0.4`` points, or ``+0.0041``."""
+        text = f"{100 * value:+.1f}" if self.share else f"{value:+.4f}"
         return text.replace("-", "−")
 
     def error(self, value: float) -> str:
-        """A deviation: ``0.4`` points, or ``0.004``."""
-        return f"{100 * value:.1f}" if self.share else f"{value:.3f}"
+        """A deviation: ``0.4`` points, or ``0.0041``."""
+        return f"{100 * value:.1f}" if self.share else f"{value:.4f}"
 
     @property
     def tick(self) -> Callable[[float], str]:

@@ -10,8 +10,14 @@ from tinyml_nas.report import format as fmt
 from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.schema import Model, Parity, Results, parse_results
 from tinyml_nas.report.search_schema import Comparison, Contender
+from tinyml_nas.report.task_schema import AnomalyTest, RegressionTest
 
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
+SHOWN_TARGETS = 4
+CHEAPER = 0.9
+"""Of the flash, what a baseline of the same score must get by with to be recommended."""
+LOST = 0.02
+"""What int8 may lose of a score before the verdict says so."""
 
 
 def summary_rows(results: dict[str, Any]) -> list[list[str]]:
@@ -35,6 +41,7 @@ def summary_table(results: Results) -> list[list[str]]:
             if any(len(seed_scores(model, "int8")) > 1 for model in results.models)
             else []
         ),
+        *_task_rows(results),
         ("Parameters", lambda m: fmt.count(m.cost.parameters)),
         ("MACs", lambda m: fmt.count(m.cost.macs)),
         (f"Flash ({flash_origin(core)})", lambda m: fmt.size(flash_bytes(m, core))),
@@ -47,6 +54,37 @@ def summary_table(results: Results) -> list[list[str]]:
     ]
     header = ["", *(f"{model.name} ({model.role})" for model in results.models)]
     return [header, *([label, *map(cell, results.models)] for label, cell in rows)]
+
+
+def _task_rows(results: Results) -> list[tuple[str, Callable[[Model], str]]]:
+    """What the users of a task ask for beside its score: of the int8 model, else of the float."""
+    match [model.test.int8 or model.test.float for model in results.models]:
+        case [AnomalyTest(), *_]:
+            return [
+                ("  anomalies found", _of_test(lambda test: fmt.percent(test.recall))),
+                ("  false alarms", _of_test(lambda test: fmt.percent(test.false_alarms))),
+            ]
+        case [RegressionTest(mase=None, targets=targets), *_]:
+            shown = enumerate(targets[:SHOWN_TARGETS])
+            return [(f"  RMSE of {name}", _of_test(_rmse_of(i))) for i, name in shown]
+        case [RegressionTest(), *_]:
+            of_naive = _of_test(lambda test: fmt.percent(test.mase))
+            return [("  error, of the naive forecast's", of_naive)]
+    return []
+
+
+def _rmse_of(target: int) -> Callable[[Any], str]:
+    return lambda test: fmt.figure(test.rmse[target])
+
+
+def _of_test(text: Callable[[Any], str]) -> Callable[[Model], str]:
+    """``text`` of a model's test, if it was tested."""
+
+    def cell(model: Model) -> str:
+        test = model.test.int8 or model.test.float
+        return text(test) if test else fmt.MISSING
+
+    return cell
 
 
 def main_model(results: Results) -> Model | None:
@@ -135,10 +173,21 @@ def verdict_of(results: Results) -> list[str]:
     if baseline is not None:
         sentences.append(_against_baseline(results, main, baseline, metric))
     if not sentences:
-        return [
+        sentences.append(
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
-        ]
-    return sentences
+        )
+    return [*sentences, *_lost(main, metric)]
+
+
+def _lost(main: Model, metric: Metric) -> list[str]:
+    """A sentence where int8 loses much of the score."""
+    before, after = mean_score(main, "float"), mean_score(main, "int8")
+    if before is None or after is None or before - after <= LOST:
+        return []
+    return [
+        f"Int8 loses {metric.difference(before - after).lstrip('+')}{metric.unit} against float: "
+        "the report's table of layers shows where; more qat_epochs or calibration: mse may help."
+    ]
 
 
 def control_sentences(comparison: Comparison | None, metric: Metric) -> list[str]:
@@ -184,10 +233,15 @@ def _against_baseline(results: Results, main: Model, baseline: Model, metric: Me
             figures = (
                 f"{metric.value(p)} against {metric.value(q)} in {precision} on {windows:,} test "
                 f"windows, a difference of {metric.difference(p - q)}{metric.unit} "
-            ) + (
-                f"with a standard error of {metric.error(error)}" if error else "from one training"
             )
-            return f"{_opening(main, baseline, p - q, error)}: {figures}. {_costs(main, baseline)}"
+            noise = f"with a standard error of {metric.error(error)}, twice which counts as noise"
+            figures += noise if error else "from one training"
+            equal = _equal(p - q, error)
+            opening = _opening(main, baseline, p - q, equal)
+            sentences = [f"{opening}: {figures}.", _costs(main, baseline)]
+            if equal and baseline.cost.flash_bytes < CHEAPER * main.cost.flash_bytes:
+                sentences.append("The baseline is as good for less: take export/baseline.")
+            return " ".join(sentences)
     return f"Without test windows, {main.name} and {baseline.name} cannot be compared."
 
 
@@ -197,9 +251,14 @@ def _seed_error(model: Model, precision: str) -> float:
     return sd / math.sqrt(seeds) if sd is not None and seeds > 1 else 0.0
 
 
-def _opening(main: Model, baseline: Model, difference: float, error: float) -> str:
+def _equal(difference: float, error: float) -> bool:
+    """Whether two standard errors cover the difference."""
+    return not difference or abs(difference) < 2 * error
+
+
+def _opening(main: Model, baseline: Model, difference: float, equal: bool) -> str:
     subject = "The searched model" if main.role == "searched" else main.name
-    if not difference or abs(difference) < 2 * error:
+    if equal:
         return f"{subject} and the baseline {baseline.name} do not differ beyond noise"
     return f"{subject} {'beats' if difference > 0 else 'loses to'} the baseline {baseline.name}"
 

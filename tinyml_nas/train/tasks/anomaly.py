@@ -60,6 +60,9 @@ class Anomaly:
             group=np.concatenate([part.group, part.group]),
         )
 
+    def measurable(self, y: Tensor) -> bool:
+        return bool((y == NORMAL).any() and (y != NORMAL).any())
+
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         return roc_auc(errors(outputs), (y != NORMAL).numpy())
 

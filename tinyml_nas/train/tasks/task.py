@@ -39,6 +39,9 @@ class Task(Protocol):
     def judged(self, part: Examples) -> Examples:
         """What choices are made on, out of the examples of a side that may be looked at."""
 
+    def measurable(self, y: Tensor) -> bool:
+        """Whether examples with labels ``y`` can be scored."""
+
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         """How good ``outputs`` are on judged examples with labels ``y``, all of them together."""
 
