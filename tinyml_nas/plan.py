@@ -18,6 +18,8 @@ Rows = list[tuple[str, str]]
 LIKELY_CLASSES = 2
 """No rule of an accelerator is about the number of outputs."""
 
+UNPROVEN = "whose machine code is not emulated: latency unknown, bits proven on other cores"
+
 
 def plan(config: Config) -> Rows:
     """Stage by stage: its name and what it does."""
@@ -33,7 +35,7 @@ def plan(config: Config) -> Rows:
             "device",
             f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
             f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM"
-            + ("" if device.cycles.measured_on else ", latency unknown: its core is not emulated"),
+            + ("" if device.cycles.measured_on else f", {UNPROVEN}"),
         ),
         ("data", f"{source}, split {data.split_type}"),
         ("features", f"frames of {features.frame_size}: {chain}"),

@@ -17,6 +17,24 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion
 
 Emit = Callable[..., CExport]
 
+WORDS = """
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#undef CHAR_BIT
+#define CHAR_BIT 16
+#define int8_t word_int8_t
+#define uint8_t word_uint8_t
+"""
+"""What a compiler with bytes of 16 bits knows: no int8_t, until the header makes one of 16 bits."""
+
+
+def words_of(folder: Path) -> tuple[str, ...]:
+    """Flags that make such a compiler of one for this machine."""
+    file = folder / "words.inc"
+    file.write_text(WORDS, encoding="ascii")
+    return ("-include", str(file))
+
 
 def core_or_skip(core: str) -> str:
     """``core``; the test is skipped where compiler or emulator of that core are not installed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_builds import WARNINGS, Emit, compiler_or_skip
+from c_builds import WARNINGS, Emit, compiler_or_skip, words_of
 from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport
@@ -50,6 +50,12 @@ def test_packed_weights_pass_without_a_warning(
 ) -> None:
     export = emit(random_int_network(3, bits=bits))
     assert "bit for bit" in selftest(export, compiler_or_skip(compiler), level)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bytes_of_16_bits_give_the_same_bits(emit: Emit, everything: IntNetwork, seed: int) -> None:
+    export = emit(random_int_network(seed) if seed else everything)
+    assert "bit for bit" in selftest(export, compiler_or_skip("gcc"), *words_of(export.folder))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -24,11 +24,18 @@ class CycleModel:
     """Cycles of one core; ``measured_on`` is the emulated core that runs the same machine code.
 
     It is ``None`` for a core whose code was never counted: nothing can be promised there.
+    ``byte_bits`` are those of the smallest piece of memory that has an address.
     """
 
     cycles_per_instruction: float
     measured_on: str | None = None
     backend: Backend = "two_rows"
+    byte_bits: int = 8
+
+    @property
+    def octets_per_value(self) -> int:
+        """Octets that an int8 value takes."""
+        return self.byte_bits // 8
 
     def from_instructions(self, instructions: int) -> int:
         """Estimated cycles of code that executes so many instructions."""
@@ -44,7 +51,7 @@ CORES: Mapping[str, CycleModel] = {
     "cortex-m33": CycleModel(1.3, "cortex-m33", "dsp"),
     "cortex-m55": CycleModel(1.3, "cortex-m55", "mve"),
     "cortex-r5f": CycleModel(0.9),
-    "c28x": CycleModel(1.3),
+    "c28x": CycleModel(1.3, byte_bits=16),
     "c29": CycleModel(0.6),
     "riscv32imc": CycleModel(1.3, "riscv32imc", "two_steps"),
     "xtensa-lx7": CycleModel(1.3),

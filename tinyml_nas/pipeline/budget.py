@@ -54,7 +54,8 @@ def measured_need(model: Mapping[str, Any], device: Device) -> Resources:
     need = resources_of(Network.from_json(model["network"]), device)
     cycles, linked = device.cycles, model.get("linked", {})
     cores = [cycles.measured_on] if cycles.measured_on in linked else linked
-    flash = max((linked[core]["flash_bytes"] for core in cores), default=need.flash_bytes)
+    octets = cycles.octets_per_value
+    flash = max((linked[core]["flash_bytes"] * octets for core in cores), default=need.flash_bytes)
     latency = need.latency_seconds
     if (counted := model.get("instructions", {}).get(cycles.measured_on)) is not None:
         latency = cycles.from_instructions(counted) / device.clock_hz

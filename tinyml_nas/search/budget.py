@@ -67,12 +67,13 @@ class Budget:
 
 
 def resources_of(network: Network, device: Device) -> Resources:
-    """What ``network`` costs on ``device``."""
+    """What ``network`` costs on ``device``; where bytes have 16 bits, at most that."""
     cost = network_cost(network, device.cycles.backend, device.optimize)
+    octets = device.cycles.octets_per_value
     return Resources(
         cost.parameters,
         cost.macs,
-        cost.flash_bytes + CODE_HEADROOM_BYTES,
-        cost.ram_bytes,
+        (cost.flash_bytes + CODE_HEADROOM_BYTES) * octets,
+        cost.ram_bytes * octets,
         latency_seconds(network, device),
     )

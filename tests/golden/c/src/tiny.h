@@ -29,8 +29,16 @@
 #ifndef TINY_H
 #define TINY_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* TI's C28x has bytes of 16 bits and no int8_t: each value takes a word there, the bits are the same. */
+#if CHAR_BIT == 16 && !defined(TINYML_NAS_WORDS)
+#define TINYML_NAS_WORDS
+typedef int16_t int8_t;
+typedef uint16_t uint8_t;
+#endif
 
 #ifdef __cplusplus
 extern "C" {
