@@ -14,6 +14,10 @@ RUNS = "runs go to runs/, or to the folder of --output"
 Task = Literal["classification", "regression", "forecasting", "anomaly"]
 
 TASK_OF: dict[str, Task] = {
+    "classification": "classification",
+    "regression": "regression",
+    "forecasting": "forecasting",
+    "anomaly": "anomaly",
     "generic_timeseries_classification": "classification",
     "generic_timeseries_regression": "regression",
     "generic_timeseries_forecasting": "forecasting",
