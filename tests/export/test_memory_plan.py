@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from measured_networks import integer_model, random_chain
 from random_networks import random_int_network
 
+from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -30,7 +31,6 @@ from tinyml_nas.graph import (
     Upsample,
     plan_memory,
 )
-from tinyml_nas.graph.cost import CODE_BYTES
 from tinyml_nas.graph.overlap import leads
 from tinyml_nas.graph.placement import Span, longest_chain, most_live
 

@@ -15,7 +15,7 @@ from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.devices.unroll import UNROLL
-from tinyml_nas.graph.cost import (
+from tinyml_nas.graph.kernels import (
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,

@@ -9,7 +9,7 @@ from tinyml_nas.devices.unroll import STEP_BYTES
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
 from tinyml_nas.graph import Buffer
-from tinyml_nas.graph.cost import DSP_QUAD, dsp_words
+from tinyml_nas.graph.kernels import DSP_QUAD, dsp_words
 from tinyml_nas.graph.packing import PACKED_CHANNELS
 from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
 
