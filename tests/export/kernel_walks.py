@@ -25,6 +25,10 @@ Step = tuple[Reads, list[int]]
 """What is read before the next bytes are written, and these."""
 
 
+ORDERS: tuple[Backend, ...] = ("one_row", "two_rows", "dsp")
+"""Back-ends that read and write in different orders; the others walk as ``two_rows`` does."""
+
+
 @dataclass
 class Arena:
     """Numbers of bytes; ``numbers`` gives each tensor of ``plan`` its own, margins included."""

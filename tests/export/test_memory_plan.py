@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from measured_networks import integer_model, random_chain
 from random_networks import random_int_network
 
-from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -41,7 +40,7 @@ pytestmark = pytest.mark.fast
 @given(seed=st.integers(0, 1 << 32), nodes=st.integers(1, 14))
 def test_no_kernel_reads_a_byte_that_was_overwritten(seed: int, nodes: int) -> None:
     net = random_int_network(seed, nodes, bits=(8, 4, 2) if seed % 2 else (8,))
-    for backend in CODE_BYTES:
+    for backend in kernel_walks.ORDERS:
         assert kernel_walks.overwritten(net, backend) == []
 
 

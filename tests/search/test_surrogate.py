@@ -17,7 +17,8 @@ pytestmark = pytest.mark.fast
 
 @pytest.fixture(scope="module")
 def problem(tmp_path_factory):
-    return runs.start(tmp_path_factory.mktemp("surrogate")).problem
+    generous = "{flash: 32 kB}"  # what is drawn is seldom refused
+    return runs.start(tmp_path_factory.mktemp("surrogate"), nas_budget=generous).problem
 
 
 @pytest.fixture(scope="module")

@@ -120,9 +120,10 @@ def _table_bytes(network: Network, node: Node, backend: Backend) -> int:
 def record_bytes(network: Network, node: Node, backend: Backend) -> int:
     """Constant record of ``node``."""
     kernel = kernel_of(network, node, backend)
-    packed = any(map(is_packed, network.nodes)) and kernel in RECORD_BYTES
-    field = ROW_FIELD_BYTES if packed and not kernel.endswith("_dsp") else 0
-    return RECORD_BYTES.get(kernel, 0) + field
+    size = RECORD_BYTES.get(kernel, 0)
+    if size and not kernel.endswith("_dsp") and any(map(is_packed, network.nodes)):
+        size += ROW_FIELD_BYTES
+    return size
 
 
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
