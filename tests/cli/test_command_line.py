@@ -290,6 +290,8 @@ def test_info_about_one_name(
         (["--task", "anomaly", "--input", "3x100"], ["AE_1k", "AD_2k cannot read"], ["CLS_"]),
         (["--flash", "1750B", "--device", "cortex-m4"], ["ArcFault_model_200_t"], ["CLS_500 "]),
         (["PIRDetection_model_1_t", "--input", "25x25"], ["two-dimensional", "cbr 16 k3"], []),
+        (["CLS_1k"], [" 810 "], ["outputs"]),
+        (["CLS_1k", "--outputs", "7"], [" 895 ", "and 7 outputs"], []),
     ],
 )
 def test_info_models_chooses(
