@@ -307,7 +307,7 @@ def test_no_model_keeps_the_limits(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", "models", "--flash", "100B", "--latency", "1us"]) == 3
     said = capsys.readouterr().err
     assert "None of" in said
-    assert "B of flash (REGR_500), " in said
+    assert "B of flash (CLS_100), " in said
 
 
 def test_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
