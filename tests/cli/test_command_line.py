@@ -226,7 +226,7 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
     ("arguments", "words"),
     [
         (["chek", "a.yaml"], "did you mean 'check'?"),
-        (["frobnicate"], "the commands are run, check"),
+        (["frobnicate"], "the commands are init, run, check"),
         (["info", "device"], "did you mean 'devices'?"),
         (["info", "devices", "F28P5"], "did you mean 'F28P55"),
         (["info", "models", "CLS_1"], "did you mean 'CLS_1"),
