@@ -15,6 +15,7 @@ from tinyml_nas.features.fixed import (
     FixedOp,
     Int64,
     NoTwin,
+    OfLength,
     Signal,
     rounded_shift,
     table,
@@ -124,7 +125,7 @@ LOG_BITS = 15
 
 
 @dataclass(frozen=True)
-class Log2:
+class Log2(OfLength):
     """2^15 times the binary logarithm of x + ``threshold[c]``, of 1 where that is smaller.
 
     The fraction is interpolated between the 65 values of ``fraction``, log2(1 + i / 64) in Q15: off
@@ -135,11 +136,6 @@ class Log2:
     fraction: NDArray[np.int32]
     length: int
     kernel: str = "log2_q15"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     @property
     def per_channel(self) -> bool:

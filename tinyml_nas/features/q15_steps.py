@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.band_steps import Bands, band, bin_size, binned_length
-from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, Operations, Signal
+from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, OfLength, Operations, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.q15_fft import LENGTHS, Q15, Q15FFT, ROOT_START, Q15Magnitude
 from tinyml_nas.features.signal import Array, Settings
@@ -88,17 +88,12 @@ def _interleaved(x: Array) -> Int64:
 
 
 @dataclass(frozen=True)
-class Q15Shift:
+class Q15Shift(OfLength):
     """x * 2^``shift``, right shifts without rounding, saturated to int16: ``arm_shift_q15``."""
 
     shift: int
     length: int
     kernel: str = "q15_shift"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The shifted frames."""
