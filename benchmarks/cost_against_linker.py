@@ -20,9 +20,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
 from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
 
+from tinyml_nas.devices.code_sizes import CODE_BYTES  # noqa: E402
 from tinyml_nas.devices.instructions import INSTRUCTIONS  # noqa: E402
 from tinyml_nas.graph import Network, Shape, network_cost  # noqa: E402
-from tinyml_nas.graph.cost import CODE_BYTES  # noqa: E402
 from tinyml_nas.graph.latency import network_instructions  # noqa: E402
 from tinyml_nas.zoo import ZOO  # noqa: E402
 

@@ -7,8 +7,8 @@ Random chains, random cells, a few others and some of the zoo are quantized, com
 run once per emulated core (of all, or of those named: name all cores of a back-end, whose code is
 fitted to the largest).  Seven networks in ten are fitted and the others judge; what is printed is
 then fitted on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the
-table `CODE_BYTES` of tinyml_nas/graph/cost.py, and the errors on the held-out networks.  Four
-seconds per network.
+table `CODE_BYTES` of tinyml_nas/devices/code_sizes.py, and the errors on the held-out networks.
+Four seconds per network.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from measured_networks import (  # noqa: E402
 )
 
 from tinyml_nas.config.names import SUGGESTED  # noqa: E402
+from tinyml_nas.devices.code_sizes import CODE_BYTES  # noqa: E402
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
 from tinyml_nas.devices.instructions import Instructions  # noqa: E402
 from tinyml_nas.export.emulate import COUNTED_CORES  # noqa: E402
@@ -51,7 +52,8 @@ from tinyml_nas.graph import (  # noqa: E402
     Shape,
     plan_memory,
 )
-from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, layer_code, shared_code  # noqa: E402
+from tinyml_nas.graph.cost import layer_code, shared_code  # noqa: E402
+from tinyml_nas.graph.kernels import kernel_of  # noqa: E402
 from tinyml_nas.graph.latency import layer_trips  # noqa: E402
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.zoo import ZOO  # noqa: E402

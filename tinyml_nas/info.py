@@ -84,7 +84,7 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
     known = _chosen(tuple(ZOO), own.name if own else name, "model")
     asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
     device = load_device(query.device)
-    every, refused = catalog(asked, device, Shape(*query.input_shape), NPU_OUTPUTS)
+    every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
     found = [entry for entry in every if entry.keeps(query.limits)]
     rough = "" if device.cycles.measured_on else "~"
 

@@ -226,7 +226,7 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
     ("arguments", "words"),
     [
         (["chek", "a.yaml"], "did you mean 'check'?"),
-        (["frobnicate"], "the commands are run, check"),
+        (["frobnicate"], "the commands are init, run, check"),
         (["info", "device"], "did you mean 'devices'?"),
         (["info", "devices", "F28P5"], "did you mean 'F28P55"),
         (["info", "models", "CLS_1"], "did you mean 'CLS_1"),
@@ -290,6 +290,8 @@ def test_info_about_one_name(
         (["--task", "anomaly", "--input", "3x100"], ["AE_1k", "AD_2k cannot read"], ["CLS_"]),
         (["--flash", "1750B", "--device", "cortex-m4"], ["ArcFault_model_200_t"], ["CLS_500 "]),
         (["PIRDetection_model_1_t", "--input", "25x25"], ["two-dimensional", "cbr 16 k3"], []),
+        (["CLS_1k"], [" 810 "], ["outputs"]),
+        (["CLS_1k", "--outputs", "7"], [" 895 ", "and 7 outputs"], []),
     ],
 )
 def test_info_models_chooses(
@@ -305,7 +307,7 @@ def test_no_model_keeps_the_limits(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", "models", "--flash", "100B", "--latency", "1us"]) == 3
     said = capsys.readouterr().err
     assert "None of" in said
-    assert "B of flash (REGR_500), " in said
+    assert "B of flash (CLS_100), " in said
 
 
 def test_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

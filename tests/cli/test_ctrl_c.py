@@ -21,7 +21,7 @@ SHORT = (
     "training.nas_enabled=true", "training.nas_model_size=s", "training.nas_trials=12",
     "training.nas_workers=1", "training.nas_seeds=1",
     "training.nas_compare_model=null", "training.training_epochs=1", "training.qat_epochs=1",
-    "testing.parity_vectors=2", "data_processing_feature_extraction.stride_size=1.0",
+    "testing.parity_vectors=2", "data_processing_feature_extraction.feature_size_per_frame=64",
 )  # fmt: skip
 LONGEST_S = 120
 

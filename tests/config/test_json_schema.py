@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -18,13 +19,22 @@ TEMPLATES = sorted((ROOT / "configs").glob("*.yaml"))
 FILES = TEMPLATES + sorted((ROOT / "examples").glob("*/config.yaml"))
 
 
-def test_committed_schema_is_up_to_date() -> None:
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return config_schema()
+
+
+@pytest.fixture(scope="module")
+def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_committed_schema_is_up_to_date(schema: dict[str, Any]) -> None:
     committed = json.loads((ROOT / "configs" / "schema.json").read_text(encoding="utf-8"))
-    assert committed == config_schema(), "run: python -m tinyml_nas schema > configs/schema.json"
+    assert committed == schema, "run: python -m tinyml_nas schema > configs/schema.json"
 
 
-def test_schema_is_a_schema_and_describes_every_key() -> None:
-    schema = config_schema()
+def test_schema_is_a_schema_and_describes_every_key(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     for definition in schema["$defs"].values():
         for key, field in definition.get("properties", {}).items():
@@ -32,17 +42,21 @@ def test_schema_is_a_schema_and_describes_every_key() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
-def test_templates_and_examples_are_valid(path: Path) -> None:
+def test_templates_and_examples_are_valid(
+    path: Path, validator: jsonschema.Draft202012Validator
+) -> None:
     text = path.read_text(encoding="utf-8")
-    jsonschema.validate(yaml.safe_load(text), config_schema())
+    validator.validate(yaml.safe_load(text))
     first = text.splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
     assert (path.parent / first.split("=", 1)[1]).resolve() == ROOT / "configs" / "schema.json"
     assert load_config(path).config.path == path
 
 
-def test_schema_rejects_what_the_program_rejects() -> None:
+def test_schema_rejects_what_the_program_rejects(
+    validator: jsonschema.Draft202012Validator,
+) -> None:
     content = yaml.safe_load(TEMPLATES[0].read_text(encoding="utf-8"))
     content["training"]["optimiser"] = "adam"
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content, config_schema())
+        validator.validate(content)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.signal
 import yaml
 
 from tests.data.sounds import encode, tone, write_words
@@ -89,6 +88,8 @@ def test_normalized_clips_reach_full_scale(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rates", [(16000, 44100), (16000, 8000), (8000, 48000), (8000, 8001)])
 def test_resampling_is_that_of_scipy(rates: tuple[int, int]) -> None:
+    import scipy.signal  # takes a second, which other processes need not spend
+
     x = np.random.default_rng(1).normal(0, 1e4, (500, 2))
     assert np.allclose(resample(x, *rates), scipy.signal.resample_poly(x, *rates, axis=0))
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.export.c.layers import CLayer, copy_calls, resolve
+from tinyml_nas.export.c import calls
+from tinyml_nas.export.c.layers import CLayer, resolve
 from tinyml_nas.export.c.records import Code, KernelCall
 from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
 from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
@@ -23,6 +24,10 @@ Reads = list[tuple[int, int, int]]
 """(Source, first byte, bytes) each."""
 Step = tuple[Reads, list[int]]
 """What is read before the next bytes are written, and these."""
+
+
+ORDERS: tuple[Backend, ...] = ("one_row", "two_rows", "dsp")
+"""Back-ends that read and write in different orders; the others walk as ``two_rows`` does."""
 
 
 @dataclass
@@ -83,7 +88,7 @@ def _survives(arena: Arena, layer: CLayer, int_layer: IntLayer, backend: Backend
     code = layer.dsp if backend == "dsp" and layer.dsp else layer.portable
     if copies:  # in C without those that would change nothing
         buffers = arena.plan.buffers
-        code = Code(copy_calls([buffers[source] for source in inputs], buffers[name]))
+        code = Code(calls.copies([buffers[source] for source in inputs], buffers[name]))
     first = (code if copies else layer.portable).calls[0]
     shape = _numbers(first)  # the assembly's record tells no window
     good = True

@@ -15,11 +15,11 @@ from measured_networks import (
 )
 
 from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.export.emulate import COUNTED_CORES
 from tinyml_nas.graph import Network, Shape, network_cost
-from tinyml_nas.graph.cost import CODE_BYTES
 from tinyml_nas.graph.latency import HEADROOM, network_instructions
 from tinyml_nas.zoo import ZOO
 

@@ -30,7 +30,6 @@ from tinyml_nas.graph import (
     Upsample,
     plan_memory,
 )
-from tinyml_nas.graph.cost import CODE_BYTES
 from tinyml_nas.graph.overlap import leads
 from tinyml_nas.graph.placement import Span, longest_chain, most_live
 
@@ -41,7 +40,7 @@ pytestmark = pytest.mark.fast
 @given(seed=st.integers(0, 1 << 32), nodes=st.integers(1, 14))
 def test_no_kernel_reads_a_byte_that_was_overwritten(seed: int, nodes: int) -> None:
     net = random_int_network(seed, nodes, bits=(8, 4, 2) if seed % 2 else (8,))
-    for backend in CODE_BYTES:
+    for backend in kernel_walks.ORDERS:
         assert kernel_walks.overwritten(net, backend) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import load_device
+from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.graph import (
@@ -26,7 +27,8 @@ from tinyml_nas.graph import (
     Upsample,
     network_cost,
 )
-from tinyml_nas.graph.cost import CODE_BYTES, kernel_of, shared_code
+from tinyml_nas.graph.cost import shared_code
+from tinyml_nas.graph.kernels import kernel_of
 from tinyml_nas.graph.latency import (
     HEADROOM,
     latency_seconds,

@@ -25,7 +25,7 @@ from tinyml_nas.graph import (
     network_cost,
     plan_memory,
 )
-from tinyml_nas.graph.cost import copies
+from tinyml_nas.graph.kernels import copies
 from tinyml_nas.graph.ops import interpolation
 
 pytestmark = pytest.mark.fast

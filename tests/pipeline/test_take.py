@@ -25,6 +25,7 @@ SHORT = (
     "training.training_epochs=2",
     "training.qat_epochs=1",
     "compilation.enable=false",
+    "data_processing_feature_extraction.feature_size_per_frame=64",
 )
 SEARCH = Path("search") / "archive.jsonl"
 

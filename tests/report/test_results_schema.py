@@ -26,17 +26,25 @@ def test_the_published_schema_is_the_generated_one(tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = results_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
 @pytest.mark.parametrize("sample", [sample_results, sample_cell_results])
-def test_the_samples_satisfy_the_schema(sample: Callable[[], dict[str, Any]]) -> None:
-    jsonschema.Draft202012Validator.check_schema(results_schema())
-    jsonschema.validate(json.loads(json.dumps(sample())), results_schema())
+def test_the_samples_satisfy_the_schema(
+    sample: Callable[[], dict[str, Any]], validator: jsonschema.Draft202012Validator
+) -> None:
+    validator.validate(json.loads(json.dumps(sample())))
 
 
-def test_the_schema_rejects_a_wrong_type() -> None:
+def test_the_schema_rejects_a_wrong_type(validator: jsonschema.Draft202012Validator) -> None:
     record = sample_results()
     record["models"][0]["cost"]["macs"] = "many"
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(record, results_schema())
+        validator.validate(record)
 
 
 def test_additions_are_accepted(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.fast
 )
 def test_what_is_drawn_keeps_the_budget_and_is_distinct(tmp_path, budget):
     problem = runs.start(tmp_path, nas_budget=budget).problem
-    found = problem.sample(random.Random(1), 40)
+    found = problem.sample(random.Random(1), 40, tries=1000)
     assert len({candidate.key for candidate in found}) == len(found) == 40
     assert all(problem.fits(candidate.resources) for candidate in found)
 

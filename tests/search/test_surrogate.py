@@ -17,7 +17,23 @@ pytestmark = pytest.mark.fast
 
 @pytest.fixture(scope="module")
 def problem(tmp_path_factory):
-    return runs.start(tmp_path_factory.mktemp("surrogate")).problem
+    generous = "{flash: 32 kB}"  # what is drawn is seldom refused
+    return runs.start(tmp_path_factory.mktemp("surrogate"), nas_budget=generous).problem
+
+
+@pytest.fixture(scope="module")
+def reference(problem):
+    return problem.sample(random.Random(0), 100)
+
+
+@pytest.fixture(scope="module")
+def pool(problem):
+    return problem.sample(random.Random(1), 100)
+
+
+@pytest.fixture
+def surrogate(problem, reference):
+    return Surrogate(problem.space, reference)
 
 
 def merit(candidate):
@@ -33,21 +49,14 @@ def rank_correlation(a, b):
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def taught(problem, known, merits):
-    surrogate = Surrogate(problem.space, problem.sample(random.Random(0), 100))
-    surrogate.learn(known, merits)
-    return surrogate
-
-
-def test_it_ranks_candidates_that_it_has_not_seen(problem):
-    known, unseen = np.split(np.array(problem.sample(random.Random(1), 100), object), [40])
-    surrogate = taught(problem, known, [merit(c) for c in known])
-    order = surrogate.ordered(list(unseen))
+def test_it_ranks_candidates_that_it_has_not_seen(surrogate, pool):
+    known, unseen = pool[:40], pool[40:]
+    surrogate.learn(known, [merit(c) for c in known])
+    order = surrogate.ordered(unseen)
     assert rank_correlation([merit(c) for c in order], -np.arange(len(order))) > 0.6
 
 
-def test_before_any_trial_it_expects_what_the_prior_does(problem):
-    pool = problem.sample(random.Random(1), 100)
+def test_before_any_trial_it_expects_what_the_prior_does(problem, pool):
     surrogate = Surrogate(problem.space, pool)
     expected = dict(zip([c.key for c in pool], Prior(pool)(pool), strict=True))
     in_order = [expected[c.key] for c in surrogate.ordered(pool)]
@@ -55,38 +64,39 @@ def test_before_any_trial_it_expects_what_the_prior_does(problem):
     assert np.mean([expected[c.key] for c in surrogate.pick(pool, 10)]) > 0.5
 
 
-def test_trials_overrule_the_prior(problem):
-    pool = problem.sample(random.Random(1), 100)
+def test_trials_overrule_the_prior(surrogate, pool):
     against = [-float(value) for value in Prior(pool)(pool)]
-    order = taught(problem, pool[:60], against[:60]).ordered(pool[60:])
+    surrogate.learn(pool[:60], against[:60])
+    order = surrogate.ordered(pool[60:])
     place = {candidate.key: -index for index, candidate in enumerate(order)}
     assert rank_correlation([place[c.key] for c in pool[60:]], against[60:]) > 0.3
 
 
-def test_it_knows_better_than_noisy_scores(problem):
-    known = problem.sample(random.Random(2), 60)
+def test_it_knows_better_than_noisy_scores(surrogate, pool):
+    known = pool[:60]
     truth, draw = np.array([merit(c) for c in known]), np.random.default_rng(3)
     gains = []
     for _ in range(10):
         noisy = truth + truth.std() * draw.normal(size=len(known))
-        order = taught(problem, known, noisy).ordered(known)
+        surrogate.learn(known, noisy)
+        order = surrogate.ordered(known)
         place = {candidate.key: -index for index, candidate in enumerate(order)}
         smoothed = [place[c.key] for c in known]
         gains.append(rank_correlation(smoothed, truth) - rank_correlation(noisy, truth))
     assert np.mean(gains) > 0.05
 
 
-def test_a_batch_is_not_one_idea_many_times(problem):
-    known, pool = problem.sample(random.Random(4), 20), problem.sample(random.Random(5), 200)
-    surrogate = taught(problem, known, [merit(c) for c in known])
-    picked = surrogate.pick(pool, 6)
+def test_a_batch_is_not_one_idea_many_times(surrogate, pool):
+    known, unseen = pool[:20], pool[20:]
+    surrogate.learn(known, [merit(c) for c in known])
+    picked = surrogate.pick(unseen, 6)
     assert len({c.key for c in picked}) == 6
-    assert picked == surrogate.pick(pool, 6)  # picking leaves no trace
-    assert np.mean([merit(c) for c in picked]) > np.mean([merit(c) for c in pool])
+    assert picked == surrogate.pick(unseen, 6)  # picking leaves no trace
+    assert np.mean([merit(c) for c in picked]) > np.mean([merit(c) for c in unseen])
 
 
-def test_equal_merits_and_short_pools_do_no_harm(problem):
-    known = problem.sample(random.Random(6), 5)
-    surrogate = taught(problem, known, [1.0] * 5)
+def test_equal_merits_and_short_pools_do_no_harm(surrogate, pool):
+    known = pool[:5]
+    surrogate.learn(known, [1.0] * 5)
     assert len(surrogate.pick(known[:3], 6)) == 3
     assert {c.key for c in surrogate.ordered(known)} == {c.key for c in known}

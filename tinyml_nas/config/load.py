@@ -11,8 +11,9 @@ from tinyml_nas.config.common import OTHER_SIGNALS
 from tinyml_nas.config.crosscheck import check_whole
 from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.ignored import note_ignored, without_unread
-from tinyml_nas.config.marks import Entry, Items, Mapping, Scalar, Tree, parse
+from tinyml_nas.config.marks import Entry, Mapping, Scalar, Tree, parse
 from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
+from tinyml_nas.config.overrides import overridden
 from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml
@@ -21,7 +22,6 @@ from tinyml_nas.config.validate import check_section, nearest_section
 from tinyml_nas.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-SET_HINT = "write it like training.training_epochs=5"
 SECTION_HINTS = {
     "include_files": "one file says everything: write the keys of the others into this one",
     "byom_compilation": "a run trains, quantizes and exports; its C is in export/c",
@@ -53,7 +53,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     """The configuration in ``path`` with ``overrides`` such as ``training.nas_epochs=5``."""
     tree, problems = _read(path)
     for override in overrides:
-        tree = _override(tree, override, problems)
+        tree = overridden(tree, override, problems)
     _refuse_others(path, tree)
     draft = Draft(problems=[problem for problem in problems if not problem.harmless])
     draft.notes += [Note(f"{p.message[:-1]} ({p.place.origin}).") for p in problems if p.harmless]
@@ -153,49 +153,6 @@ def _refuse_others(path: Path, tree: Mapping) -> None:
         )
         hint = "if it is the model_config of another file, run that other file: see docs/from-ti.md"
         raise InvalidConfig(str(path), [Problem(tree.place, message, hint)])
-
-
-def _override(tree: Mapping, override: str, problems: list[Problem]) -> Mapping:
-    """``tree`` with one ``--set`` in it."""
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    name = f"--set {override}"
-    place = Place(Source(name, (override,), numbered=False), 1, 1, max(1, len(key)))
-    if not equals or len(steps) < 2 or not all(steps):
-        problems.append(Problem(place, "This is not section.key=value.", SET_HINT))
-        return tree
-    value, found = parse(" " * (len(key) + 1) + text, name, numbered=False)
-    problems += found
-    if found:
-        return tree
-    end = Place(Source(name, (override,), numbered=False), 1, len(key) + 2)
-    value = _shown_as(value or Scalar(None, "", end), override)
-    return _with(tree, steps, value, place)
-
-
-def _shown_as(tree: Tree, override: str) -> Tree:
-    """A value of ``--set`` whose place shows the whole override."""
-    old = tree.place
-    source = Source(old.source.name, (override, *old.source.lines[1:]), numbered=False)
-    place = Place(source, old.line, old.column, old.length)
-    if isinstance(tree, Scalar):
-        return Scalar(tree.value, tree.text, place)
-    if isinstance(tree, Items):
-        return Items(tuple(_shown_as(item, override) for item in tree.items), place)
-    return Mapping(
-        {k: Entry(place, _shown_as(e.value, override)) for k, e in tree.entries.items()}, place
-    )
-
-
-def _with(tree: Tree | None, steps: list[str], value: Tree, key: Place) -> Mapping:
-    """A copy of ``tree`` with ``value`` at ``steps``; what is no mapping there gives way."""
-    entries = dict(tree.entries) if isinstance(tree, Mapping) else {}
-    place = tree.place if isinstance(tree, Mapping) else key
-    first, rest = steps[0], steps[1:]
-    old = entries.get(first)
-    inner = _with(old.value if old else None, rest, value, key) if rest else value
-    entries[first] = Entry(old.key if old and rest else key, inner)
-    return Mapping(entries, place)
 
 
 def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:

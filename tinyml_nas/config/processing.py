@@ -10,18 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.audio_keys import AudioKeys
-from tinyml_nas.config.base import (
-    Count,
-    Ignored,
-    Rate,
-    listed,
-    without_effect,
-)
+from tinyml_nas.config.base import Count, Ignored, Rate, listed, without_effect
 
 FEATURES = "data_processing_feature_extraction"
 """The name of the section."""
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
-
 
 Step = Literal[
     "WINDOWING",
@@ -106,19 +99,18 @@ FRAMED = (
 """Steps that need frames of several samples."""
 
 
-def _log_base(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)]
+"""By number from 0, or by name."""
+
+
+def _one_or_many(value: Any) -> Any:
+    """A name is a list of one; a number, in quotes or not, is a count of columns."""
+    return (value,) if isinstance(value, str) and not value.isdigit() else value
 
 
 Variables = Annotated[
-    Annotated[int, Field(ge=1, le=10_000)]
-    | Annotated[
-        tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
-        Field(min_length=1),
-    ],
-    BeforeValidator(
-        lambda value: (value,) if isinstance(value, str) and not value.isdigit() else value
-    ),
+    Annotated[int, Field(ge=1, le=10_000)] | Annotated[tuple[Column, ...], Field(min_length=1)],
+    BeforeValidator(_one_or_many),
     WithJsonSchema(
         {
             "anyOf": [
@@ -140,7 +132,7 @@ def _columns(value: Any) -> Any:
 
 
 Targets = Annotated[
-    tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
+    tuple[Column, ...],
     BeforeValidator(_columns),
     WithJsonSchema(
         {
@@ -173,6 +165,10 @@ Gain = Annotated[
     tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_ordered)
 ]
 Gains = Annotated[dict[str, Gain], BeforeValidator(_gains)]
+
+
+def _log_base(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 class DataProcessing(AudioKeys):

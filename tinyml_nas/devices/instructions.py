@@ -14,6 +14,18 @@ from collections.abc import Mapping
 Instructions = Mapping[str, Mapping[str, float]]
 """Kernel to trip to instructions."""
 
+PACKED_IN_C: Mapping[str, float] = {
+    "layer": 60.0,
+    "row": 125.19,
+    "pass": 1.0,
+    "tap": 8.38,
+    "part": 50.0,
+    "word4": 10.1,
+    "word2": 15.2,
+    "padding": 4.0,
+}
+"""With DSP only the packed convolution of one channel is left to C: the same code on every core."""
+
 DSP: Instructions = {
     "network": {"run": 28},
     "add": {"layer": 11.0, "value": 16.0},
@@ -47,16 +59,7 @@ DSP: Instructions = {
     "max_pool": {"layer": 3.0, "row": 9.0, "value": 10.0},
     "upsample": {"layer": 5.28, "source": 7.01, "row": 7.99, "value": 5.01},
     "interpolate": {"row": 19.65, "value": 13.7},
-    "packed_conv": {
-        "layer": 60.0,
-        "row": 125.19,
-        "pass": 1.0,
-        "tap": 8.38,
-        "part": 50.0,
-        "word4": 10.1,
-        "word2": 15.2,
-        "padding": 4.0,
-    },
+    "packed_conv": PACKED_IN_C,
     "packed_conv_dsp": {
         "layer": 51.0,
         "row": 32.2,
@@ -207,16 +210,7 @@ INSTRUCTIONS: Mapping[str, Instructions] = {
         "max_pool": {"layer": 7.0, "row": 9.0, "value": 10.0},
         "upsample": {"layer": 6.92, "source": 7.02, "row": 7.99, "value": 5.01},
         "interpolate": {"row": 17.66, "value": 13.7},
-        "packed_conv": {
-            "layer": 60.0,
-            "row": 125.19,
-            "pass": 1.0,
-            "tap": 8.38,
-            "part": 50.0,
-            "word4": 10.1,
-            "word2": 15.2,
-            "padding": 4.0,
-        },
+        "packed_conv": PACKED_IN_C,
         "packed_conv_dsp": {
             "layer": 53.0,
             "row": 32.52,

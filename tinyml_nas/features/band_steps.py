@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from tinyml_nas.features.fixed import (
     FixedOp,
     Int64,
     NoTwin,
+    OfLength,
     Signal,
     rounded_shift,
     table,
@@ -62,32 +64,18 @@ def binned_length(length: int, settings: Settings) -> int:
     return features
 
 
-def _bin(x: Array, settings: Settings) -> Array:
-    """Sums over bands of equal width from min_bin on; the last one ends where the spectrum does."""
-    first, size, count = band(settings)
-    stop = first + size * count
-    edges = np.arange(first, min(stop, x.shape[-1]), size)
-    sums = np.add.reduceat(x[..., :stop], edges, axis=-1)
-    return np.asarray(sums / size if settings.normalize_bin else sums)
-
-
 @dataclass(frozen=True)
-class BinSums:
-    """Sums of ``size`` values each from ``first`` on, divided by 2^``shift`` and rounded half up.
-
-    The last of ``count`` sums ends where the frame does.
-    """
+class Bands:
+    """``count`` bands of ``size`` values each from ``first`` on; the last ends with the frame."""
 
     first: int
     size: int
     count: int
-    shift: int
     length: int
-    kernel: str = "bin_sums"
 
     @property
     def stop(self) -> int:
-        """The first value that belongs to no sum."""
+        """The first value that belongs to no band."""
         return min(self.first + self.size * self.count, self.length)
 
     @property
@@ -95,16 +83,33 @@ class BinSums:
         """Values of a frame after it."""
         return self.count
 
+    def sums(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The sum of each band [..., count] of frames x [..., length]."""
+        edges = np.arange(self.first, self.stop, self.size)
+        return np.add.reduceat(x[..., : self.stop], edges, axis=-1)
+
+
+def _bin(x: Array, settings: Settings) -> Array:
+    bands = Bands(*band(settings), x.shape[-1])
+    return np.asarray(bands.sums(x) / (bands.size if settings.normalize_bin else 1))
+
+
+@dataclass(frozen=True)
+class BinSums(Bands):
+    """Sums of bands, divided by 2^``shift`` and rounded half up."""
+
+    shift: int
+    kernel: str = "bin_sums"
+
     def apply(self, x: Int64) -> Int64:
         """The sums [N, C, count]."""
-        edges = np.arange(self.first, self.stop, self.size)
-        return rounded_shift(np.add.reduceat(x[..., : self.stop], edges, axis=-1), self.shift)
+        return rounded_shift(self.sums(x), self.shift)
 
 
 def _bin_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
     first, size, count = band(settings)
     shift = max(0, (signal.bound * size + 1).bit_length() - WORD_BITS)
-    operation = BinSums(first, size, count, shift, signal.length)
+    operation = BinSums(first, size, count, signal.length, shift)
     summed = replace(signal, length=count, bound=(signal.bound * size >> shift) + 1)
     return operation, summed.scaled((1 << shift) / (size if settings.normalize_bin else 1))
 
@@ -120,7 +125,7 @@ LOG_BITS = 15
 
 
 @dataclass(frozen=True)
-class Log2:
+class Log2(OfLength):
     """2^15 times the binary logarithm of x + ``threshold[c]``, of 1 where that is smaller.
 
     The fraction is interpolated between the 65 values of ``fraction``, log2(1 + i / 64) in Q15: off
@@ -131,11 +136,6 @@ class Log2:
     fraction: NDArray[np.int32]
     length: int
     kernel: str = "log2_q15"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     @property
     def per_channel(self) -> bool:

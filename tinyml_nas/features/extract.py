@@ -100,6 +100,10 @@ class FeatureSet:
     task: Task = "classification"
     targets: Targets | None = None
 
+    def known(self) -> Examples:
+        """Training and validation examples: all that may be looked at before the test."""
+        return self.train.joined(self.validation)
+
     def for_choices(self) -> FeatureSet:
         """The features as every choice sees them, and as they travel to workers.
 

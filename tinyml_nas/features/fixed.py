@@ -78,6 +78,17 @@ class FixedOp(Protocol):
         """The frames after it: the definition that the C must equal bit by bit."""
 
 
+class OfLength:
+    """An operation that leaves frames of ``length`` values."""
+
+    length: int
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame after it."""
+        return self.length
+
+
 Operations = FixedOp | tuple[FixedOp, ...] | None
 """Of a step; None where only the meaning changes."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, Signal, rounded_shift, table
+from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, OfLength, Signal, rounded_shift, table
 from tinyml_nas.features.signal import Settings
 
 Q30 = 1 << 30
@@ -115,7 +115,7 @@ def error_bound(n: int, bound: int) -> int:
 
 
 @dataclass(frozen=True)
-class Magnitude:
+class Magnitude(OfLength):
     """sqrt(re^2 + im^2) of the bins from ``first`` on, ``length`` of them.
 
     The parts are shifted right, half up, until they have 15 bits; the root of the sum of their
@@ -126,11 +126,6 @@ class Magnitude:
     first: int
     length: int
     kernel: str = "magnitude"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """Magnitudes [N, C, length] of spectra [N, C, bins + 2]."""

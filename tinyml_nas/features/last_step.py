@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyml_nas.features.fixed import FixedOp, Int64, Signal
+from tinyml_nas.features.fixed import FixedOp, Int64, OfLength, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 
@@ -21,16 +21,11 @@ def _remove_last(x: Array, settings: Settings) -> Array:
 
 
 @dataclass(frozen=True)
-class RemoveLast:
+class RemoveLast(OfLength):
     """x minus its last value: exact."""
 
     length: int
     kernel: str = "remove_last"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames without their last values."""

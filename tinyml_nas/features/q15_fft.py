@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config.processing import Q15_FRAMES
-from tinyml_nas.features.fixed import Int64
+from tinyml_nas.features.fixed import Int64, OfLength
 from tinyml_nas.features.integer_fft import bit_reversed
 
 Q15 = 1 << 15
@@ -137,7 +137,7 @@ class Q15FFT:
 
 
 @dataclass(frozen=True)
-class Q15Magnitude:
+class Q15Magnitude(OfLength):
     """Half of sqrt(re^2 + im^2) of ``length`` bins from ``first`` on: Q2.14 for parts in Q1.15.
 
     The root is that of ``arm_sqrt_q31``: three steps of Newton's iteration for 1 / sqrt(x).
@@ -147,11 +147,6 @@ class Q15Magnitude:
     length: int
     start: NDArray[np.int32]
     kernel: str = "q15_magnitude"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """Magnitudes [N, C, length] of spectra [N, C, N + 2]."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.band_steps import band, bin_size, binned_length
-from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, Operations, Signal
+from tinyml_nas.features.band_steps import Bands, band, bin_size, binned_length
+from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, OfLength, Operations, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.q15_fft import LENGTHS, Q15, Q15FFT, ROOT_START, Q15Magnitude
 from tinyml_nas.features.signal import Array, Settings
@@ -88,17 +88,12 @@ def _interleaved(x: Array) -> Int64:
 
 
 @dataclass(frozen=True)
-class Q15Shift:
+class Q15Shift(OfLength):
     """x * 2^``shift``, right shifts without rounding, saturated to int16: ``arm_shift_q15``."""
 
     shift: int
     length: int
     kernel: str = "q15_shift"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The shifted frames."""
@@ -126,39 +121,20 @@ def _magnitude_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal
 
 
 @dataclass(frozen=True)
-class Q15Bins:
-    """Sums of ``size`` values each from ``first`` on, divided by ``divisor`` without the rest.
+class Q15Bins(Bands):
+    """Sums of bands, divided by ``divisor`` without the rest and saturated to int16."""
 
-    Saturated to int16; the last of ``count`` sums ends where the frame does.
-    """
-
-    first: int
-    size: int
-    count: int
     divisor: int
-    length: int
     kernel: str = "q15_bins"
-
-    @property
-    def stop(self) -> int:
-        """The first value that belongs to no sum."""
-        return min(self.first + self.size * self.count, self.length)
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.count
 
     def apply(self, x: Int64) -> Int64:
         """The sums [N, C, count]."""
-        edges = np.arange(self.first, self.stop, self.size)
-        sums = np.add.reduceat(x[..., : self.stop], edges, axis=-1)
-        return np.asarray(np.minimum(sums // self.divisor, INT16.max))
+        return np.asarray(np.minimum(self.sums(x) // self.divisor, INT16.max))
 
 
 def _bins_of(length: int, settings: Settings) -> Q15Bins:
-    first, size, count = band(settings)
-    return Q15Bins(first, size, count, size if settings.normalize_bin else 1, length)
+    divisor = bin_size(settings) if settings.normalize_bin else 1
+    return Q15Bins(*band(settings), length, divisor)
 
 
 def _bin(x: Array, settings: Settings) -> Array:

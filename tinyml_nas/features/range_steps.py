@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, Operations, Signal
+from tinyml_nas.features.fixed import FixedOp, Int64, NoTwin, OfLength, Operations, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 from tinyml_nas.features.time_steps import take_mean
@@ -35,7 +35,7 @@ def _reciprocal(x: Int64) -> tuple[Int64, Int64]:
 
 
 @dataclass(frozen=True)
-class UnitNorm:
+class UnitNorm(OfLength):
     """Each frame divided by the root of the sum of its squares, in Q30; 0 where all is 0.
 
     The sum is shifted left by an even number of bits until it has 61 or 62, and its root rounded
@@ -44,11 +44,6 @@ class UnitNorm:
 
     length: int
     kernel: str = "unit_norm"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The scaled frames x [N, C, L]."""
@@ -74,7 +69,7 @@ def _rounded(x: Int64, shift: Int64) -> Int64:
 
 
 @dataclass(frozen=True)
-class UnitRange:
+class UnitRange(OfLength):
     """(x - lowest) / (highest - lowest) of each frame in Q30, half up; 0 where all is equal.
 
     The reciprocal of the range has 30 bits, so a value is right to 2^-29.
@@ -82,11 +77,6 @@ class UnitRange:
 
     length: int
     kernel: str = "unit_range"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The scaled frames x [N, C, L]."""

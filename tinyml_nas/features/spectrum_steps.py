@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.fixed import FixedOp, Int64, Signal
+from tinyml_nas.features.fixed import FixedOp, Int64, OfLength, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.integer_fft import Magnitude, fft_twin, magnitude_bound
 from tinyml_nas.features.signal import Array, Settings
@@ -37,16 +37,11 @@ def _positive_half_twin(signal: Signal, settings: Settings) -> tuple[None, Signa
 
 
 @dataclass(frozen=True)
-class Absolute:
+class Absolute(OfLength):
     """Magnitude of real values."""
 
     length: int
     kernel: str = "absolute"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames without signs."""
@@ -61,16 +56,11 @@ def _absolute_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]
 
 
 @dataclass(frozen=True)
-class DropFirst:
+class DropFirst(OfLength):
     """The frame without its first value."""
 
     length: int
     kernel: str = "drop_first"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames from their second value on."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.features.fixed import FixedOp, Int64, Signal, rounded_shift, table
+from tinyml_nas.features.fixed import FixedOp, Int64, OfLength, Signal, rounded_shift, table
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 
@@ -21,17 +21,12 @@ def _window(x: Array, settings: Settings) -> Array:
 
 
 @dataclass(frozen=True)
-class HannWindow:
+class HannWindow(OfLength):
     """x[t] * weights[t] / 2^16, rounded half up; the second half mirrors the ``weights``."""
 
     weights: NDArray[np.int32]
     length: int
     kernel: str = "hann_window"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames under the window."""
@@ -52,18 +47,13 @@ def _remove_mean(x: Array, settings: Settings) -> Array:
 
 
 @dataclass(frozen=True)
-class RemoveMean:
+class RemoveMean(OfLength):
     """x minus the mean of its frame: the sum times ``reciprocal`` / 2^``shift``, half up."""
 
     length: int
     reciprocal: int
     shift: int
     kernel: str = "remove_mean"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The frames without their means."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.fixed import FixedOp, Int64, Signal
+from tinyml_nas.features.fixed import FixedOp, Int64, OfLength, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 
@@ -39,16 +39,11 @@ def _haar(x: Array, settings: Settings) -> Array:
 
 
 @dataclass(frozen=True)
-class Haar:
+class Haar(OfLength):
     """N times the Haar transform of N values: details are shifted left by what they lack of it."""
 
     length: int
     kernel: str = "haar"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     @property
     def work(self) -> int:
@@ -80,16 +75,11 @@ def _sums(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Hadamard:
+class Hadamard(OfLength):
     """N times the Walsh-Hadamard transform of N values, in natural order."""
 
     length: int
     kernel: str = "hadamard"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     def apply(self, x: Int64) -> Int64:
         """The transforms of frames x [N, C, L]."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.features.fixed import WORD_BITS, FixedOp, Int64, NoTwin, Signal
+from tinyml_nas.features.fixed import WORD_BITS, FixedOp, Int64, NoTwin, OfLength, Signal
 from tinyml_nas.features.frame_step import FrameStep
 from tinyml_nas.features.signal import Array, Settings
 
@@ -29,7 +29,7 @@ def whole16(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class ToWhole:
+class ToWhole(OfLength):
     """(x * multiplier[c] + bias[c]) >> shift[c], the bias with the half that rounds.
 
     Clamped to int16 where ``saturate``.
@@ -41,11 +41,6 @@ class ToWhole:
     saturate: bool
     length: int
     kernel: str = "to_whole"
-
-    @property
-    def outputs(self) -> int:
-        """Values of a frame after it."""
-        return self.length
 
     @property
     def per_channel(self) -> bool:

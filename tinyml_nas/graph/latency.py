@@ -15,7 +15,7 @@ from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.devices.instructions import INSTRUCTIONS
 from tinyml_nas.devices.unroll import UNROLL
-from tinyml_nas.graph.cost import (
+from tinyml_nas.graph.kernels import (
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,
@@ -49,40 +49,8 @@ def layer_trips(
     op, rows, first = node.op, output.length, inputs[0]
     trips = {"layer": 1, "padding": sum(padding_of(op)) * first.channels}
     match kernel_of(network, node, backend):
-        case "conv_dsp" | "packed_conv_dsp":
-            words = dsp_words(node.op.weight_count(inputs) // output.channels)
-            strips = row_strips(rows, backend)
-            pairs = strips * channel_pairs(output.channels)
-            return trips | {
-                "row": strips,
-                "pair": pairs,
-                "pass": pairs * -(-words // UNROLL[optimize][backend]),
-                "word": pairs * words,
-                "clamped": output.size * (node.name in network.lifted),
-                **_unpacking(network, node, backend),
-            }
-        case "conv" | "packed_conv" if backend == "mve":
-            strips = -(-rows // 2)
-            blocks = strips * -(-output.channels // MVE_CHANNELS)
-            window = node.op.weight_count(inputs) // output.channels
-            passes = -(-window // MVE_BYTES)
-            return trips | {
-                "row": strips,
-                "block": blocks,
-                "pass": blocks * passes,
-                **_unpacking(network, node, backend),
-            }
-        case "conv" | "lone_conv" | "packed_conv":
-            window = node.op.weight_count(inputs) // output.channels
-            strips = row_strips(rows, backend)
-            pairs = strips * channel_pairs(output.channels)
-            return trips | {
-                "row": strips,
-                "pair": pairs,
-                "pass": pairs * -(-window // UNROLL[optimize][backend]),
-                "tap": pairs * window,
-                **_unpacking(network, node, backend),
-            }
+        case "conv" | "lone_conv" | "conv_dsp" | "packed_conv" | "packed_conv_dsp":
+            return trips | _conv_trips(network, node, backend, UNROLL[optimize][backend])
         case "depthwise_conv" | "lone_depthwise_conv":
             strips = row_strips(rows, backend)
             values = strips * output.channels
@@ -116,6 +84,34 @@ def layer_trips(
             return trips | {"value": output.size}
     taps = getattr(op, "kernel", first.length) - 1  # the first one starts the window
     return trips | {"row": rows, "value": output.size, "tap": output.size * taps}
+
+
+def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> dict[str, int]:
+    """The loops of a convolution over all channels, whose inner one takes ``unroll`` steps."""
+    output = network.shapes[node.name]
+    window = node.op.weight_count(network.input_shapes(node)) // output.channels
+    strips = row_strips(output.length, backend)
+    pairs = strips * channel_pairs(output.channels)
+    if kernel_of(network, node, backend).endswith("_dsp"):
+        words = dsp_words(window)
+        trips = {
+            "row": strips,
+            "pair": pairs,
+            "pass": pairs * -(-words // unroll),
+            "word": pairs * words,
+            "clamped": output.size * (node.name in network.lifted),
+        }
+    elif backend == "mve":
+        blocks = strips * -(-output.channels // MVE_CHANNELS)
+        trips = {"row": strips, "block": blocks, "pass": blocks * -(-window // MVE_BYTES)}
+    else:
+        trips = {
+            "row": strips,
+            "pair": pairs,
+            "pass": pairs * -(-window // unroll),
+            "tap": pairs * window,
+        }
+    return trips | _unpacking(network, node, backend)
 
 
 def _unpacking(network: Network, node: Node, backend: Backend) -> dict[str, int]:

@@ -13,7 +13,6 @@ from torch import Tensor
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.errors import ConfigError, ToolError
 
-SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".ckpt")
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the weights in a larger checkpoint."""
 DTYPES: dict[str, np.dtype[Any]] = {

@@ -12,7 +12,6 @@ from tinyml_nas.init.names import SIDE_FOLDERS, find_labels, folders_of
 
 Place = Literal["folders", "file names", "column", "array", "nowhere"]
 NORMAL_WORDS = ("normal", "ok", "good", "healthy", "baseline", "nominal", "regular")
-ANOMALY = "anomaly"
 LISTS = "annotations"
 
 

@@ -21,8 +21,8 @@ from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
 from tinyml_nas.importers import Imported
-from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
-from tinyml_nas.quantize.scheme import dequantize
+from tinyml_nas.quantize import Quantized, quantize
+from tinyml_nas.quantize.reference import real_outputs
 from tinyml_nas.search.workers import open_workers
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
@@ -154,14 +154,11 @@ def answers(
     """Outputs (N, K) for ``part`` by precision: float, and int8 where there is one."""
     found = {"float": predict(module, Normalizer(features)(torch.from_numpy(part.x)))}
     if quantized is not None:
-        net = quantized.integer
-        q = run_reference(net, quantize_input(net, part.x))[net.network.output]
-        found["int8"] = torch.from_numpy(dequantize(net.output_scale, q)).flatten(1)
+        found["int8"] = torch.from_numpy(real_outputs(quantized.integer, part.x))
     return found
 
 
 def refit_features(features: FeatureSet) -> FeatureSet:
     """Training and validation examples as one training side, and nothing to validate on."""
     none = features.validation.taken(np.arange(0))
-    both = features.train.joined(features.validation)
-    return dataclasses.replace(features, train=both, validation=none)
+    return dataclasses.replace(features, train=features.known(), validation=none)

@@ -151,8 +151,8 @@ class _Known:
 
     @cached_property
     def _answers(self) -> dict[str, Tensor]:
-        part = self.features.train.joined(self.features.validation)
-        return answers(self.fitted.module, self.fitted.quantized, self.features, part)
+        module, quantized = self.fitted.module, self.fitted.quantized
+        return answers(module, quantized, self.features, self.features.known())
 
 
 def _seed_record(

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.quantize.integer import Detection, IntNetwork, Values
-from tinyml_nas.quantize.reference import quantize_input, run_reference
-from tinyml_nas.quantize.scheme import dequantize
-from tinyml_nas.train.tasks.anomaly import DEFAULT_SIGMAS, NORMAL, errors_of, threshold
+from tinyml_nas.quantize.reference import real_outputs
+from tinyml_nas.train.tasks.anomaly import errors, threshold
 
 
 def answer_of(net: IntNetwork, features: FeatureSet) -> Values | Detection | None:
     """The answer of ``net`` for the task of ``features``; None for scores of classes.
 
-    The limit of a detection comes from the integer model's own errors on normal windows of the
-    training and validation sides.
+    The limit of a detection is the threshold of the report: it comes from the integer model's own
+    errors on the training and validation sides, whose windows are all normal.
     """
     if features.targets is not None:
         targets = features.targets
@@ -35,12 +35,7 @@ def answer_of(net: IntNetwork, features: FeatureSet) -> Values | Detection | Non
 
 def _limit(net: IntNetwork, features: FeatureSet) -> int:
     """Whole sum of squares that the threshold, a mean of squares, comes to."""
-    found = []
-    for part in (features.train, features.validation):
-        x = part.x[part.y == NORMAL]
-        if len(x):
-            q = run_reference(net, quantize_input(net, x))[net.network.output]
-            found.append(errors_of(dequantize(net.output_scale, q)))
-    mean_square = threshold(np.concatenate(found), DEFAULT_SIGMAS)
+    outputs = torch.from_numpy(real_outputs(net, features.known().x))
+    mean_square = threshold(errors(outputs))
     size = net.network.shapes[net.network.output].size
     return math.floor(mean_square * size / float(net.output_scale.scale) ** 2)

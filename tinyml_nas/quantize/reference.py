@@ -27,7 +27,7 @@ from tinyml_nas.quantize.integer import (
     IntUpsample,
     Values,
 )
-from tinyml_nas.quantize.scheme import QMAX, QMIN, Int64, requantize
+from tinyml_nas.quantize.scheme import QMAX, QMIN, Int64, dequantize, requantize
 
 
 def quantize_input(net: IntNetwork, x: npt.NDArray[np.float32]) -> Int8:
@@ -45,6 +45,12 @@ def run_reference(net: IntNetwork, q: Int8) -> dict[str, Int8]:
     for layer in net.layers:
         tensors[layer.name] = _run_layer(net, layer, [tensors[name] for name in layer.inputs])
     return tensors
+
+
+def real_outputs(net: IntNetwork, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What the outputs (N, K) for float windows (N, C, L) stand for."""
+    q = run_reference(net, quantize_input(net, x))[net.network.output]
+    return dequantize(net.output_scale, q).reshape(len(x), -1)
 
 
 def decide(net: IntNetwork, outputs: Int8) -> npt.NDArray[np.int64]:

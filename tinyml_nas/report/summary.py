@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyml_nas.report import format as fmt
+from tinyml_nas.report.export_schema import Parity
 from tinyml_nas.report.metric import Metric
-from tinyml_nas.report.schema import Model, Parity, Results, parse_results
+from tinyml_nas.report.schema import Model, Results, parse_results
 from tinyml_nas.report.search_schema import Comparison, Contender
 from tinyml_nas.report.task_schema import AnomalyTest, RegressionTest
 

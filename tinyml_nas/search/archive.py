@@ -47,10 +47,6 @@ class Archive:
         """What ``trial`` scored, where it is known."""
         return self._outcomes.get(trial.key)
 
-    def id_of(self, candidate_key: str) -> str | None:
-        """``c17``, the number of a candidate by its first trial."""
-        return self._ids.get(candidate_key)
-
     def append(self, trial: Trial, outcome: Outcome) -> None:
         """Write one finished trial and wait until it is on the disk."""
         candidate = trial.candidate

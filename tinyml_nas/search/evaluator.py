@@ -60,7 +60,7 @@ class Evaluator:
 
     def sides(self, fold: int) -> tuple[Examples, Examples]:
         """Training examples and held-out examples of ``fold``."""
-        pool = self.features.train.joined(self.features.validation)
+        pool = self.features.known()
         held_out = self.folds[fold % len(self.folds)]
         rest = np.setdiff1d(np.arange(len(pool)), held_out)
         return pool.taken(rest), pool.taken(held_out)

@@ -28,7 +28,7 @@ def measured_speed(evaluator: Evaluator) -> float:
     """
     features, recipe = evaluator.features, dataclasses.replace(evaluator.recipe, epochs=1)
     recipe = dataclasses.replace(recipe, device="cpu")
-    pool = features.train.joined(features.validation)
+    pool = features.known()
     some = pool.taken(np.arange(len(pool))[: STEPS * recipe.batch_size])
     network = _probe(Shape(*pool.x.shape[1:]), features.outputs)
     seconds = []

@@ -15,11 +15,6 @@ def confusion_matrix(labels: IntArray, predictions: IntArray, classes: int) -> I
     return matrix
 
 
-def accuracy(matrix: IntArray) -> float:
-    """Share of windows on the diagonal."""
-    return float(np.trace(matrix) / max(matrix.sum(), 1))
-
-
 def macro_f1(matrix: IntArray) -> float:
     """Mean over the classes of 2TP / (2TP + FP + FN); a class that never occurs counts 0."""
     true_positive = np.diag(matrix)

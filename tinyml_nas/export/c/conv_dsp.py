@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from tinyml_nas.devices.unroll import STEP_BYTES
 from tinyml_nas.export.c.packed import pack
-from tinyml_nas.export.c.records import Code, KernelCall, Table, clamp_fields, folded_bias
-from tinyml_nas.graph import Buffer
-from tinyml_nas.graph.cost import DSP_QUAD, dsp_words
+from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
+from tinyml_nas.graph.kernels import DSP_QUAD, dsp_words
 from tinyml_nas.graph.packing import PACKED_CHANNELS
-from tinyml_nas.quantize.integer import IntConv, IntLayer, IntNetwork
+from tinyml_nas.quantize.integer import IntConv
 
 ODD_STEP_BYTES = 52
 """Code of the step that an odd depthwise kernel starts with."""
@@ -23,20 +22,8 @@ SHIFTS = range(33, 56)
 UInt32 = npt.NDArray[np.uint32]
 
 
-def conv_dsp(
-    net: IntNetwork,
-    layer: IntLayer,
-    op: IntConv,
-    source: Buffer,
-    target: Buffer,
-    scratch: Buffer | None,
-    stem: str,
-    unroll: int,
-) -> Code | None:
-    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common.
-
-    Packed weights are unpacked into ``scratch``.
-    """
+def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
+    """The layer for SMLAD in a loop of ``unroll`` words, if its requantization is common."""
     out = len(op.weight)
     group = 2 if op.groups == 1 else DSP_QUAD
     usual = all(int(shift) in SHIFTS for shift in op.requantize.shift)
@@ -49,13 +36,17 @@ def conv_dsp(
     else:
         kernel, records, words = "depthwise_dsp", "quads", _interleaved_words(op, first)
         skip = str(0 if op.weight.shape[1] % 2 else ODD_STEP_BYTES)
-    axes = " x ".join(map(str, words.shape))
     tables = (
-        Table(f"{stem}_words", "uint32_t", words.reshape(-1), f"{records} of channels: {axes}"),
         Table(
-            f"{stem}_{records}",
+            f"{placed.stem}_words",
             "uint32_t",
-            _records(net, layer, op, first, group).reshape(-1),
+            words.reshape(-1),
+            f"{records} of channels: {' x '.join(map(str, words.shape))}",
+        ),
+        Table(
+            f"{placed.stem}_{records}",
+            "uint32_t",
+            _records(placed, op, first, group).reshape(-1),
             f"[{len(first)}]: {group} biases, {group} multipliers, shifts and step",
         ),
     )
@@ -64,23 +55,28 @@ def conv_dsp(
         (records, tables[1].name),
         ("skip", skip),
         ("weight_bytes", str(words[0].nbytes)),
-        ("offset", str(2 * net.scales[layer.name].zero_point + 1)),
-        ("step", f"{op.stride} * {source.row_bytes}"),
+        ("offset", str(2 * placed.zero_point + 1)),
+        ("step", f"{op.stride} * {placed.source.row_bytes}"),
         ("count", str(len(first))),
         ("channels", str(out)),
-        ("rows", str(target.rows)),
+        ("rows", str(placed.target.rows)),
     )
-    start = source.data_offset - op.pad[0] * source.row_bytes
-    calls = [KernelCall(kernel, fields, (start,), target.data_offset)]
-    if scratch is not None:
-        calls[0], packed = pack(calls[0], tables[0], words[0].nbytes, PAIRS, op, scratch)
+    start = placed.first_window(op.pad[0])
+    call = KernelCall(kernel, fields, (start,), placed.target.data_offset)
+    if placed.scratch is not None:
+        call, packed = pack(call, tables[0], words[0].nbytes, PAIRS, op, placed.scratch)
         tables = (packed, tables[1])
-    lower, upper = op.requantize.lower, op.requantize.upper
-    if (lower, upper) != (-128, 127):  # the assembly only saturates
-        limits = clamp_fields(net, layer.name, lower, upper)[1:]
-        count = ("count", f"{target.rows} * {target.row_bytes}")
-        calls.append(KernelCall("clamp", (count, *limits), (), target.data_offset))
-    return Code(tuple(calls), tables)
+    return Code((call, *_clamp(placed, op)), tables)
+
+
+def _clamp(placed: Placed, op: IntConv) -> tuple[KernelCall, ...]:
+    """What limits an output to less than int8: the assembly only saturates."""
+    if (op.requantize.lower, op.requantize.upper) == (-128, 127):
+        return ()
+    target = placed.target
+    _, *limits = placed.limits(op.requantize)  # the zero point is in already
+    count = ("count", f"{target.rows} * {target.row_bytes}")
+    return (KernelCall("clamp", (count, *limits), (), target.data_offset),)
 
 
 def _paired_words(op: IntConv, first: npt.NDArray[np.int_]) -> UInt32:
@@ -108,9 +104,7 @@ def _interleaved_words(op: IntConv, first: npt.NDArray[np.int_]) -> UInt32:
     return words
 
 
-def _records(
-    net: IntNetwork, layer: IntLayer, op: IntConv, first: npt.NDArray[np.int_], group: int
-) -> UInt32:
+def _records(placed: Placed, op: IntConv, first: npt.NDArray[np.int_], group: int) -> UInt32:
     """For each group its biases, its multipliers, and a shift in each byte.
 
     The step to the next group, of which the last may share channels with this one, is a word of
@@ -118,7 +112,7 @@ def _records(
     """
     channel = first[:, None] + np.arange(group)
     step = np.diff([*first, len(op.weight)]).astype(np.uint32)[:, None]
-    bias = folded_bias(op, net.scales[layer.inputs[0]].zero_point).astype("<i4").view("<u4")
+    bias = folded_bias(op, *placed.zero_points).astype("<i4").view("<u4")
     multiplier = op.requantize.multiplier.astype("<i4").view("<u4")
     shift = op.requantize.shift.astype(np.uint32)[channel] - SHIFTS.start
     packed = (shift << 8 * np.arange(group, dtype=np.uint32)).sum(axis=1, keepdims=True)

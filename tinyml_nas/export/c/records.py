@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.quantize.integer import Int32, IntConv, IntNetwork
+from tinyml_nas.graph import Buffer
+from tinyml_nas.quantize.integer import Int32, IntConv, IntLayer, IntNetwork, Requantize
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,48 @@ class Code:
     tables: tuple[Table, ...] = ()
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A layer of ``net`` and where its tensors lie in the arena.
+
+    The names of its tables begin with ``stem``; packed weights are unpacked into ``scratch``.
+    """
+
+    net: IntNetwork
+    layer: IntLayer
+    sources: tuple[Buffer, ...]
+    target: Buffer
+    scratch: Buffer | None
+    stem: str
+
+    @property
+    def source(self) -> Buffer:
+        """Its only input, or the first one."""
+        return self.sources[0]
+
+    @property
+    def zero_points(self) -> tuple[int, ...]:
+        """Of its inputs."""
+        return tuple(self.net.scales[name].zero_point for name in self.layer.inputs)
+
+    @property
+    def zero_point(self) -> int:
+        """Of its output."""
+        return self.net.scales[self.layer.name].zero_point
+
+    def first_window(self, pad: int) -> int:
+        """Offset of the first window, which reaches over ``pad`` rows of margin."""
+        return self.source.data_offset - pad * self.source.row_bytes
+
+    def limits(self, r1: Requantize) -> tuple[tuple[str, str], ...]:
+        """The fields that place and limit the output: zero point, lowest and highest value."""
+        return (
+            ("zero_point", str(self.zero_point)),
+            ("lower", str(r1.lower)),
+            ("upper", str(r1.upper)),
+        )
+
+
 def folded_bias(op: IntConv, input_zero_point: int) -> Int32:
     """Bias with the input zero point inside, so that the kernel multiplies raw bytes."""
     correction = op.weight.astype(np.int64).sum(axis=(1, 2)) * input_zero_point
@@ -50,9 +93,3 @@ def folded_bias(op: IntConv, input_zero_point: int) -> Int32:
     assert np.all(np.abs(folded) < 1 << 31), "lowering proves that the accumulator fits"
     result: Int32 = folded.astype(np.int32)
     return result
-
-
-def clamp_fields(net: IntNetwork, name: str, lower: int, upper: int) -> tuple[tuple[str, str], ...]:
-    """The fields that place and limit an output: its zero point, its lowest and highest value."""
-    zero_point = net.scales[name].zero_point
-    return (("zero_point", str(zero_point)), ("lower", str(lower)), ("upper", str(upper)))

@@ -7,12 +7,10 @@ normal windows from the same windows with anomalies injected, as an area under t
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Normalization
@@ -32,13 +30,9 @@ CURVE = 201
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Outputs (N, C * L) are what is left of normalized windows after their reconstruction.
-
-    The threshold lies ``sigmas`` deviations above the mean error of normal windows.
-    """
+    """Outputs (N, C * L) are what is left of normalized windows after their reconstruction."""
 
     normalization: Normalization
-    sigmas: float = DEFAULT_SIGMAS
 
     metric = "AUC"
     exact = True
@@ -53,12 +47,7 @@ class Anomaly:
         """The windows of ``part``, and each once more with an anomaly injected."""
         scale = self.normalization
         odd = inject(part.x, scale.mean, scale.std)
-        return dataclasses.replace(
-            part,
-            x=np.concatenate([part.x, odd]),
-            y=np.concatenate([part.y, np.full_like(part.y, INJECTED)]),
-            group=np.concatenate([part.group, part.group]),
-        )
+        return part.joined(replace(part, x=odd, y=np.full_like(part.y, INJECTED)))
 
     def measurable(self, y: Tensor) -> bool:
         return bool((y == NORMAL).any() and (y != NORMAL).any())
@@ -71,13 +60,13 @@ class Anomaly:
     ) -> dict[str, Any]:
         found, normal = errors(outputs), part.y == NORMAL
         seen = errors(known())
-        limit = threshold(seen, self.sigmas)
+        limit = threshold(seen)
         quantiles = np.linspace(0, 1, CURVE)
         sides = {"normal": found[normal], "anomaly": found[~normal]}
         return {
             "auc": roc_auc(found, ~normal) if len(set(normal)) > 1 else None,
             "threshold": limit,
-            "sigmas": self.sigmas,
+            "sigmas": DEFAULT_SIGMAS,
             **_detection(found > limit, ~normal),
             "thresholds": [
                 {"sigmas": k, "threshold": t, **_detection(found > t, ~normal)}
@@ -91,7 +80,7 @@ class Anomaly:
         }
 
 
-def threshold(normal_errors: Values, sigmas: float) -> float:
+def threshold(normal_errors: Values, sigmas: float = DEFAULT_SIGMAS) -> float:
     """The error beyond which a window is odd: mean and ``sigmas`` deviations of normal windows."""
     return float(normal_errors.mean() + sigmas * normal_errors.std())
 
@@ -115,9 +104,4 @@ def _share(part: int, whole: int) -> float | None:
 
 def errors(outputs: Tensor) -> Values:
     """Mean squared error of each window (N,)."""
-    return errors_of(outputs.numpy())
-
-
-def errors_of(outputs: npt.NDArray[np.float32]) -> Values:
-    """:func:`errors` of an array (N, ...)."""
-    return np.asarray((outputs.reshape(len(outputs), -1).astype(np.float64) ** 2).mean(axis=1))
+    return np.asarray((outputs.flatten(1).numpy().astype(np.float64) ** 2).mean(axis=1))
