@@ -204,9 +204,10 @@ class Training(Section):
     nas_search_strategy: StrategyName = Field(
         default="auto", description="How to search; `info strategies` lists them."
     )
-    nas_space: Literal["chain", "cells"] = Field(
+    nas_space: Literal["chain", "cells", "autoencoder"] = Field(
         default="chain",
-        description="What to search: chains of stages, or the cells of darts and gdas.",
+        description="What to search: chains of stages, or the cells of darts and gdas; for an "
+        "anomaly detection always autoencoders.",
     )
     nas_budget: NasBudget = Field(
         default=NasBudget(), description="Hard limits of the searched model."
