@@ -198,6 +198,11 @@ class DataProcessing(AudioKeys):
         description="Columns to learn, by number or name. Default of a regression: the last one; "
         "of a forecast: the variables.",
     )
+    target_as: Literal["mean", "last"] = Field(
+        default="mean",
+        description="What a regression tells of a window: the mean of the target over it, or its "
+        "value at the last sample, for what changes within a window. Of joined frames: the last's.",
+    )
     forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
     forecast_as: Literal["change", "value"] | None = Field(
         default=None,
