@@ -122,7 +122,7 @@ def _fixed_network(config: Config) -> Network | None:
     """The network that the file names, as far as the file alone tells its input."""
     training, shape = config.training, _likely_shape(config)
     if training.model_path is not None:
-        return _brought_network(config.path.parent / Path(training.model_path).expanduser(), shape)
+        return _brought_network(config, training.model_path, shape)
     if training.own_model or not training.enable or training.model_name not in ZOO:
         return None
     try:
@@ -131,13 +131,14 @@ def _fixed_network(config: Config) -> Network | None:
         return None
 
 
-def _brought_network(path: Path, shape: Shape) -> Network | None:
+def _brought_network(config: Config, file: str, shape: Shape) -> Network | None:
     """The network in an ONNX file; raises ``ConfigError`` where no window would make it run."""
     from tinyml_nas.importers import UnsupportedOperation, preview, read_model
 
-    model = read_model(path)
+    path = config.path.parent / Path(file).expanduser()
+    model, rebuilds = read_model(path), config.common.task == "anomaly"
     try:
-        return preview(model, shape, path.stem, path.name)
+        return preview(model, shape, path.stem, path.name, rebuilds=rebuilds)
     except UnsupportedOperation:
         raise
     except ConfigError:  # of a window that may be another one: the run says so with the real ones

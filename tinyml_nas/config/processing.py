@@ -207,7 +207,8 @@ class DataProcessing(AudioKeys):
     forecast_as: Literal["change", "value"] | None = Field(
         default=None,
         description="Whether a forecast tells the change from the last sample or the value itself; "
-        "default: the change, where the targets are among the variables.",
+        "default: the change, where the targets are among the variables; of your own network with "
+        "weights: the value.",
     )
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")

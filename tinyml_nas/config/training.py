@@ -103,7 +103,7 @@ class Training(Section):
     model_normalize: bool | None = Field(
         default=None,
         description="Whether model_path or model_spec sees features with the mean 0 and deviation "
-        "1 of the training data. Default: only a model_spec without weights.",
+        "1 of the training data, and tells values so. Default: only a model_spec without weights.",
     )
     training_epochs: Count = Field(default=10, description="Passes over the training examples.")
     batch_size: Count = Field(default=8, description="Examples per step.")
@@ -304,3 +304,8 @@ class Training(Section):
     def own_model(self) -> str | None:
         """The file with a network of the user's, if there is one."""
         return self.model_path or self.model_spec
+
+    @property
+    def own_weights(self) -> bool:
+        """Whether that network comes with weights, which have learned already."""
+        return self.model_path is not None or self.pretrained_checkpoint_path is not None
