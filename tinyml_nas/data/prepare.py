@@ -18,6 +18,7 @@ from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.series import chosen_columns, read_series
 from tinyml_nas.data.single import read_single, read_tables
+from tinyml_nas.data.speeds import with_speeds
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.tree import is_archive
@@ -37,7 +38,10 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     check_no_leak(data, segments, frame, kind)
     of = {side: [segment for segment in segments if segment.side == side] for side in SIDES}
     of["train"] = shifted(of["train"], frame, config.data_processing_feature_extraction.offset)
-    train, validation, test = (cut(data, of[side], frame) for side in SIDES)
+    faster, of["train"] = with_speeds(data, of["train"], config)
+    train, validation, test = (
+        cut(faster if side == "train" else data, of[side], frame) for side in SIDES
+    )
     splits = DataSplits(
         train,
         validation,
