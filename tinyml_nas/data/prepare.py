@@ -38,10 +38,7 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     check_no_leak(data, segments, frame, kind)
     of = {side: [segment for segment in segments if segment.side == side] for side in SIDES}
     of["train"] = shifted(of["train"], frame, config.data_processing_feature_extraction.offset)
-    faster, of["train"] = with_speeds(data, of["train"], config)
-    train, validation, test = (
-        cut(faster if side == "train" else data, of[side], frame) for side in SIDES
-    )
+    train, validation, test = (cut(data, of[side], frame) for side in SIDES)
     splits = DataSplits(
         train,
         validation,
@@ -60,6 +57,10 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     manifest = _manifest(data, segments, config) | {"class_counts": counts, "notes": notes}
     manifest["windows"] = {side: len(splits.side(side)) for side in SIDES}
     _announce(data, manifest, console)
+    if config.data_processing_feature_extraction.speeds:
+        more = cut(*with_speeds(data, of["train"], config), frame)
+        console.info(f"{len(more) - len(train)} training windows more at other speeds")
+        splits = replace(splits, train=more)
     return replace(splits, manifest=manifest)
 
 
