@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
@@ -15,6 +16,13 @@ from tinyml_nas.search.budget_from_config import budget_from_config, budget_warn
 from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
+ON_NPU = {
+    "chain": "the search takes only layers that run there",
+    "autoencoder": "the search takes only convolutions that run there; the core makes the signal "
+    "longer again and subtracts",
+    "cells": "cells keep none of its rules, the run tells which layers stay on the core",
+}
+"""What a search makes of the rules of an accelerator, by space."""
 LIKELY_CLASSES = 2
 """No rule of an accelerator is about the number of outputs."""
 
@@ -50,13 +58,31 @@ def plan(config: Config) -> Rows:
 
 
 def plan_warnings(loaded: LoadedConfig) -> list[str]:
-    """What the device has to say about the budget; raises ``ConfigError`` where it has none."""
+    """What the device has to say about the search; raises ``ConfigError`` for a hopeless one."""
     config = loaded.config
     if not (config.training.enable and config.training.nas_enabled):
         return []
     device = target_of(config)
     budget_from_config(config, device, loaded.provenance)
-    return budget_warnings(config, device, loaded.provenance)
+    return [
+        *budget_warnings(config, device, loaded.provenance),
+        *_npu_warnings(config, device, loaded.provenance),
+    ]
+
+
+def _npu_warnings(config: Config, device: Device, provenance: Mapping[str, str]) -> list[str]:
+    """That cells keep no rules of an accelerator, where the device has one."""
+    if device.npu is None or not config.compilation.may_use_npu:
+        return []
+    if config.training.nas_space != "cells":
+        return []
+    origin = provenance.get("training.nas_space", "default")
+    written = provenance.get("training.nas_search_strategy", "default")
+    return [
+        f"training.nas_space cells ({origin}, {written}) keeps no rules of the {device.npu.kind} "
+        f"of {device.name}: layers that break them stay on the core, and the run names them. A "
+        "search of chains (nas_search_strategy: auto) keeps the rules."
+    ]
 
 
 def _model_rows(config: Config, device: Device) -> Rows:
@@ -85,10 +111,10 @@ def _npu_rows(config: Config, device: Device) -> Rows:
     training = config.training
     if device.npu is None:
         return []
+    if not config.compilation.may_use_npu:
+        return [("npu", f"{device.npu.kind}: not used, compile_preset_name forced_soft_npu_preset")]
     if training.nas_enabled and training.enable:
-        chain = training.nas_space == "chain"
-        words = "the search takes only layers that run there" if chain else "the run tells more"
-        return [("npu", f"{device.npu.kind}: {words}")]
+        return [("npu", f"{device.npu.kind}: {ON_NPU[training.nas_space]}")]
     network = _fixed_network(config)
     report = network and lint(network, device)
     return [("npu", sentence) for sentence in (report.sentences() if report else ())]
@@ -98,7 +124,7 @@ def _fixed_network(config: Config) -> Network | None:
     """The network that the file names, as far as the file alone tells its input."""
     training, shape = config.training, _likely_shape(config)
     if training.model_path is not None:
-        return _brought_network(config.path.parent / Path(training.model_path).expanduser(), shape)
+        return _brought_network(config, training.model_path, shape)
     if training.own_model or not training.enable or training.model_name not in ZOO:
         return None
     try:
@@ -107,13 +133,14 @@ def _fixed_network(config: Config) -> Network | None:
         return None
 
 
-def _brought_network(path: Path, shape: Shape) -> Network | None:
+def _brought_network(config: Config, file: str, shape: Shape) -> Network | None:
     """The network in an ONNX file; raises ``ConfigError`` where no window would make it run."""
     from tinyml_nas.importers import UnsupportedOperation, preview, read_model
 
-    model = read_model(path)
+    path = config.path.parent / Path(file).expanduser()
+    model, rebuilds = read_model(path), config.common.task == "anomaly"
     try:
-        return preview(model, shape, path.stem, path.name)
+        return preview(model, shape, path.stem, path.name, rebuilds=rebuilds)
     except UnsupportedOperation:
         raise
     except ConfigError:  # of a window that may be another one: the run says so with the real ones
@@ -138,7 +165,7 @@ def _likely_shape(config: Config) -> Shape:
 def _search_words(config: Config) -> str:
     training = config.training
     strategy, space = training.nas_search_strategy, training.nas_space
-    words = f"{strategy} over {'chains' if space == 'chain' else space}"
+    words = f"{strategy} over {space if space == 'cells' else f'{space}s'}"
     if space == "cells":
         words += f" of preset {training.nas_model_size or '(own keys)'}"
     if strategy in READ_BY["nas_epochs"]:

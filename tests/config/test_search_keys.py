@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tinyml_nas.config import names
+from tinyml_nas.plan import plan, plan_warnings
 from tinyml_nas.search.strategies import load_strategy
 
 pytestmark = pytest.mark.fast
@@ -175,6 +176,73 @@ def test_a_strategy_takes_the_space_that_it_needs(
     assert found.startswith(words)
     assert "remove nas_space, or search by auto, " in found
     assert found.endswith("9:24")
+
+
+ANOMALY = SEARCH.replace("arc_fault\ndataset", "generic_timeseries_anomalydetection\ndataset")
+
+
+def test_an_anomaly_detection_searches_autoencoders(load: Load) -> None:
+    loaded = load(f"{ANOMALY}  nas_search_strategy: evolution\n")
+    assert loaded.config.training.nas_space == "autoencoder"
+    assert loaded.provenance["training.nas_space"] == "default for anomaly"
+    assert dict(plan(loaded.config))["search"].startswith("evolution over autoencoders, ")
+    assert loaded.warnings == []
+
+
+@pytest.mark.parametrize("strategy", names.SPACE_OF)
+def test_what_searches_no_autoencoders_is_refused_for_them(errors: Load, strategy: str) -> None:
+    (found,) = errors(f"{ANOMALY}  nas_search_strategy: {strategy}\n")
+    assert found.startswith(
+        f"9:24 training: nas_search_strategy {strategy} searches the space "
+        f"{names.SPACE_OF[strategy]}; for the task anomaly the space autoencoder is searched."
+    )
+    assert "search by auto, evolution, random, reinforce, zero_shot" in found
+    assert found.endswith("2:14")
+
+
+def test_a_space_of_another_task_is_refused(errors: Load) -> None:
+    (found,) = errors(f"{ANOMALY}  nas_space: chain\n")
+    assert found.startswith("9:14 training: for the task anomaly the space autoencoder is searched")
+    (found,) = errors(f"{SEARCH}  nas_space: autoencoder\n")
+    assert found.startswith("9:14 training: the space autoencoder is not for a classification.")
+
+
+def test_keys_of_cells_do_not_keep_an_anomaly_detection_from_running(load: Load) -> None:
+    text = f"{ANOMALY}  nas_epochs: 3\n  nas_model_size: m\n  nas_layers: 10\n"
+    loaded = load(text)
+    (warning,) = loaded.warnings
+    assert warning == (
+        "Without effect in a search by auto: training.nas_epochs (line 9, read by darts, gdas and "
+        "sub_one_shot; here autoencoders are searched), training.nas_layers (line 11, read with "
+        "nas_space: cells; here autoencoders are searched)."
+    )
+    assert dict(plan(loaded.config))["budget"].startswith("flash 4,839 B (preset m)")
+
+
+def test_cells_on_an_accelerator_are_said_to_keep_no_rules(load: Load) -> None:
+    text = SEARCH.replace("arc_fault\ndataset", "arc_fault\n  target_device: F28P55\ndataset")
+    loaded = load(f"{text}  nas_search_strategy: darts\n")
+    (warning,) = plan_warnings(loaded)
+    assert warning.startswith(
+        "training.nas_space cells (nas_search_strategy darts, line 10) keeps no rules of the ti-npu"
+    )
+    assert "cells keep none of its rules" in dict(plan(loaded.config))["npu"]
+    assert plan_warnings(load(text)) == []
+    on_cpu = load(
+        f"{text}  nas_search_strategy: darts\n"
+        "compilation: {compile_preset_name: forced_soft_npu_preset}\n"
+    )
+    assert plan_warnings(on_cpu) == []
+    assert "not used" in dict(plan(on_cpu.config))["npu"]
+
+
+def test_sub_one_shot_says_which_proxies_it_does_not_combine(load: Load) -> None:
+    text = f"{SEARCH}  nas_search_strategy: sub_one_shot\n"
+    (warning,) = load(f"{text}  nas_proxy: [naswot, params]\n").warnings
+    assert warning.endswith("it takes zico and fisher_rao, not naswot and params (line 10).")
+    (warning,) = load(f"{text}  nas_proxy: [loss, params]\n").warnings
+    assert warning.endswith("it takes loss, not params (line 10).")
+    assert load(f"{text}  nas_proxy: [zico, loss]\n").warnings == []
 
 
 @pytest.mark.parametrize("strategy", names.strategy_names())

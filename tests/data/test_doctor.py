@@ -133,7 +133,23 @@ def test_periodic_signals_and_few_levels_are_no_copies() -> None:
     other = np.random.default_rng(2).integers(0, 2, (N, 2, L))
     assert twin_findings(splits(levels, other)) == []
     flat = np.repeat(wave(8)[:, :, :1], L, axis=2)
-    assert twin_findings(splits(flat, flat[::-1] + 1)) == []
+    found = twin_findings(splits(flat, flat[::-1] + 1))
+    assert [(finding.severity, finding.where) for finding in found] == [
+        ("warning", "train"),
+        ("warning", "test"),
+    ]
+
+
+def test_silence_is_no_copy_and_is_told_where_there_is_much() -> None:
+    train, test = wave(1), wave(2)
+    train[:12], test[:3] = 0, 0
+    (found,) = twin_findings(splits(train, test))
+    assert found.what == f"12 of {N} train windows are constant: silence or padding."
+    train[12:15, :, :-4] = test[3:6, :, :-4] = 0
+    train[12:15, :, -4:], test[3:6, :, -4:] = 5, 7  # a word begins at the end of the padding
+    assert twin_findings(splits(train, test)) == [found]
+    test[7] = train[20]
+    assert said(twin_findings(splits(train, test)), "error", "1 test windows equal a training")
 
 
 def test_clocks_of_files(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def server() -> Iterator[Server]:
 def locate(folder: Path, address: str, more: str = f", sha256: {SHA256}") -> Path:
     path = folder / "config.yaml"
     path.write_text(YAML.format(address=address, more=more), encoding="utf-8")
-    return located(load_config(path).config, Console(quiet=True))
+    return located(load_config(path).config, Console())
 
 
 def test_fetched_once_beside_the_yaml(server: Server, tmp_path: Path) -> None:
@@ -170,7 +170,11 @@ def test_other_schemes_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["set.zip", "datasets/set.zip", "store/set.zip", "datasets/set"])
 def test_without_a_checksum_the_file_is_looked_for(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
 ) -> None:
     if place.startswith("store"):
         monkeypatch.setenv("TINYML_DATASETS", str(tmp_path / "store"))
@@ -182,6 +186,8 @@ def test_without_a_checksum_the_file_is_looked_for(
     path.mkdir() if place.endswith("set") else path.write_bytes(CONTENT)
     assert locate(tmp_path, server.address, "") == path
     assert server.asked == []
+    told = "" if path.is_dir() else f"pin it with dataset.sha256: {SHA256}"
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_data_set_of_ti_by_name_says_where_its_file_goes(tmp_path: Path) -> None:

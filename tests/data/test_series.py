@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,36 @@ def test_the_last_column_is_the_target_and_a_window_has_its_mean(tmp_path: Path)
     source, start = int(data.train.recording[0]), int(data.train.start[0])
     expected = signal(source)[start : start + 16, 1].mean()
     assert data.train.y[0, 0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_window_may_tell_the_last_value_of_its_targets(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    data = regression(tmp_path, variables=1, target_as="last")
+    for side in (data.train, data.validation, data.test):
+        last = [
+            signal(number)[start + 15, 1]
+            for number, start in zip(side.recording, side.start, strict=True)
+        ]
+        np.testing.assert_allclose(side.y[:, 0], last, rtol=1e-5)
+    mean = regression(tmp_path, variables=1)
+    assert np.array_equal(mean.train.x, data.train.x)
+    assert not np.allclose(mean.train.y, data.train.y)
+
+
+def test_recordings_with_values_lie_in_a_tar_as_well(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    plain = regression(tmp_path, variables=1)
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "set", "set")
+    config = config_of(
+        tmp_path,
+        "regression",
+        dataset={"input_data_path": "set.tar.gz"},
+        processing={"variables": 1},
+    )
+    packed = prepare_data(config, QUIET)
+    assert np.array_equal(packed.train.x, plain.train.x)
+    assert np.array_equal(packed.train.y, plain.train.y)
 
 
 def test_targets_are_chosen_by_name_and_leave_the_variables(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from tests.data.sounds import encode, tone, write_words
 from tinyml_nas.config import Config, load_config
 from tinyml_nas.console import Console
-from tinyml_nas.data import prepare_data
+from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.data.layout import read_layout
 from tinyml_nas.data.wav import read_clip, read_wav, resample
 from tinyml_nas.errors import DataError
@@ -164,3 +164,28 @@ def test_a_signal_that_is_no_sound_keeps_its_channels_and_length(tmp_path: Path)
     both = np.hstack([tone(300), tone(300)])
     keys = {"task": "motor_fault", "variables": 2}
     assert np.array_equal(clip(encode(both, RATE), tmp_path, **keys), both)
+
+
+def test_training_clips_are_heard_at_other_speeds_too(tmp_path: Path) -> None:
+    for number, file in enumerate(sorted(write_words(tmp_path, RATE).rglob("*.wav"))):
+        file.write_bytes(encode(tone(700 + number, 1000, RATE, 5000), RATE))
+    plain = prepare_data(config(tmp_path), Console(quiet=True))
+    other = prepare_data(config(tmp_path, speeds=[0.8, 1.25]), Console(quiet=True))
+    assert len(other.train) == 3 * len(plain.train)
+    assert np.array_equal(other.train.x[: len(plain.train)], plain.train.x)
+    assert np.array_equal(np.unique(other.train.group), np.unique(plain.train.group))
+    for side in ("validation", "test"):
+        assert np.array_equal(other.side(side).x, plain.side(side).x)
+        assert np.array_equal(other.side(side).group, plain.side(side).group)
+    counts = other.train.x * 32768
+    assert np.array_equal(counts, np.rint(counts))
+    slow, fast = (_hertz(other, number) for number in (1, 2))
+    assert slow == pytest.approx(0.8 * _hertz(other, 0), rel=0.02)
+    assert fast == pytest.approx(1.25 * _hertz(other, 0), rel=0.02)
+
+
+def _hertz(splits: DataSplits, copy: int) -> float:
+    """Pitch of the second window of the first training clip, in its ``copy``."""
+    window = splits.train.x[copy * len(splits.train) // 3 + 1, 0]
+    spectrum = np.abs(np.fft.rfft(window * np.hanning(len(window)), 1 << 13))
+    return float(spectrum.argmax() * RATE / (1 << 13))

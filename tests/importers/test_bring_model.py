@@ -63,7 +63,7 @@ def features() -> FeatureSet:
 def _bring(folder: Path, features: FeatureSet, training: str) -> Imported:
     path = folder / "config.yaml"
     path.write_text(CONFIG.format(training=training))
-    found = bring_model(load_config(path).config, features, 4, Console(quiet=True))
+    found = bring_model(load_config(path).config, features, Console(quiet=True))
     assert found is not None
     return found
 
@@ -124,7 +124,7 @@ def test_the_order_of_the_classes_is_told(
     folder: Path, features: FeatureSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = load_config(folder / "config.yaml").config
-    bring_model(config, features, 4, Console())
+    bring_model(config, features, Console())
     told = capsys.readouterr().out
     assert "the same scores as its source on 12 training windows" in told
     assert "its scores are taken for these classes, in order: a, b, c, d" in " ".join(told.split())

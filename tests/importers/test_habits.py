@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from foreign import CLASSES, exported, windows
 from torch import Tensor, nn
 
-from tinyml_nas.importers import import_model
+from tinyml_nas.importers import Wanted, import_model
 
 Forward = Callable[[Any, Tensor], Tensor]
 SIGNAL = (1, 3, 40)
@@ -157,6 +157,6 @@ HABITS: dict[str, tuple[Forward, dict[str, nn.Module], tuple[int, ...], str]] = 
 def test_what_people_write_becomes_the_layers_that_it_is(habit: str) -> None:
     forward, parts, shape, kinds = HABITS[habit]
     model = exported(Written(forward, **parts).eval(), shape)
-    found = import_model(model, windows(8), CLASSES, "net", "model.onnx")
+    found = import_model(model, windows(8), Wanted(CLASSES), "net", "model.onnx")
     assert " ".join(node.op.kind for node in found.network.nodes) == kinds
     assert found.equality.difference < 1e-5

@@ -29,7 +29,7 @@ from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import c_carriers, prove
 from tinyml_nas.graph import Conv, DepthwiseConv
-from tinyml_nas.importers import Imported, equality, import_model, read_model
+from tinyml_nas.importers import Imported, Wanted, equality, import_model, read_model
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.lower import lower
@@ -41,7 +41,7 @@ CLOSE = 1e-5
 
 
 def imported(model: onnx.ModelProto) -> Imported:
-    return import_model(model, windows(), CLASSES, "net", "model.onnx")
+    return import_model(model, windows(), Wanted(CLASSES), "net", "model.onnx")
 
 
 def scores(found: Imported, x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import nn
 
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.graph import Shape
-from tinyml_nas.importers import import_model
+from tinyml_nas.importers import Wanted, import_model
 from tinyml_nas.importers.torch_file import build_module, export_module
 from tinyml_nas.importers.weights import load_weights, read_weights
 
@@ -56,7 +56,7 @@ def _write(folder: Path, style: str = "plain", more: str = "") -> Path:
 def test_a_module_becomes_a_network_that_can_be_trained(tmp_path: Path, style: str) -> None:
     module = build_module(_write(tmp_path, style), None, SHAPE, CLASSES)
     model = export_module(module, windows(), "my_net.py")
-    found = import_model(model, windows(), CLASSES, "my_net", "my_net.py")
+    found = import_model(model, windows(), Wanted(CLASSES), "my_net", "my_net.py")
     assert [node.op.kind for node in found.network.nodes] == ["conv", "global_avg_pool", "linear"]
     assert found.network.nodes[0].op.norm  # type: ignore[attr-defined]
     assert found.equality.difference < 1e-5

@@ -16,7 +16,7 @@ from onnx import helper
 from torch import Tensor, nn
 
 from tinyml_nas.errors import ConfigError, TinymlError, ToolError
-from tinyml_nas.importers import import_model, read_model
+from tinyml_nas.importers import Wanted, import_model, read_model
 from tinyml_nas.importers.model_file import checked
 
 
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[nn.Module, str, str]] = {
     "over channels": (Head(lambda x: x.mean(1), 38), "it is over the axes", "time"),
     "two axes": (
         Head(lambda x: F.max_pool2d(x[:, None], 2).flatten(1), 76),
-        "it moves over two axes",
+        "its kernel of 2 x 2 moves over two axes, of 8 and 38",
         "cover its axis",
     ),
     "rounding": (
@@ -87,7 +87,7 @@ def test_unsupported_nodes_are_named_with_a_way_out(name: str) -> None:
     module, reason, hint = CASES[name]
     model = exported(module.eval(), SHAPES[Residual])
     with pytest.raises(ConfigError, match=reason) as caught:
-        import_model(model, windows(4), CLASSES, "net", "mine.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "mine.onnx")
     assert caught.value.message.startswith("mine.onnx: ")
     assert "it makes '" in caught.value.message
     assert hint in (caught.value.hint or "")
@@ -96,27 +96,37 @@ def test_unsupported_nodes_are_named_with_a_way_out(name: str) -> None:
 def test_the_message_of_a_recurrent_layer_as_a_whole() -> None:
     model = exported(CASES["recurrent"][0].eval(), SHAPES[Residual])
     with pytest.raises(ConfigError) as caught:
-        import_model(model, windows(4), CLASSES, "net", "mine.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "mine.onnx")
     assert caught.value.message == (
         "mine.onnx: GRU /middle/gru/GRU (it makes '/middle/gru/GRU_output_0'): "
         "the operation GRU is not supported."
     )
     assert "a Conv with a stride or a dilation sees as far back" in str(caught.value.hint)
+    assert "replace it by two or three nn.Conv1d" in str(caught.value.hint)
+
+
+def test_all_that_does_not_run_is_named_at_once() -> None:
+    module = Head(nn.Sequential(Recurrent(), nn.Softplus(), nn.Tanh()))
+    with pytest.raises(ConfigError) as caught:
+        import_model(
+            exported(module.eval(), SHAPES[Residual]), windows(4), Wanted(4), "n", "m.onnx"
+        )
+    assert "the operation GRU is not supported (nor Softplus, Tanh in it)." in caught.value.message
 
 
 def test_a_window_of_another_length_and_other_classes() -> None:
     module, fixed = made(Residual), exported(made(Residual), SHAPES[Residual])
     with pytest.raises(ConfigError, match=r"reads windows of 3 x 40; .* are 3 x 30") as caught:
-        import_model(fixed, windows(4)[:, :, :30], CLASSES, "net", "m.onnx")
+        import_model(fixed, windows(4)[:, :, :30], Wanted(CLASSES), "net", "m.onnx")
     assert "frame_size" in str(caught.value.hint)
     model = exported(module, SHAPES[Residual])
     with pytest.raises(ConfigError, match=r"m.onnx gives 4 scores; the data set asks for 7"):
-        import_model(model, windows(4), 7, "net", "m.onnx")
+        import_model(model, windows(4), Wanted(7), "net", "m.onnx")
     linear = exported(CASES["wide"][0].eval(), SHAPES[Residual])
     for dim in linear.graph.input[0].type.tensor_type.shape.dim:
         dim.dim_param = "any"
     with pytest.raises(ConfigError, match=r"Gemm /head/Gemm .* its weights take 304"):
-        import_model(linear, windows(4)[:, :, :30], CLASSES, "net", "m.onnx")
+        import_model(linear, windows(4)[:, :, :30], Wanted(CLASSES), "net", "m.onnx")
 
 
 def test_a_quantized_model_and_one_with_two_outputs() -> None:
@@ -124,12 +134,12 @@ def test_a_quantized_model_and_one_with_two_outputs() -> None:
     node = model.graph.node[0]
     node.op_type = "DequantizeLinear"
     with pytest.raises(ConfigError, match="DequantizeLinear is not supported") as caught:
-        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "m.onnx")
     assert "it is quantized here" in str(caught.value.hint)
     model = exported(made(Residual), SHAPES[Residual])
     model.graph.output.append(helper.make_tensor_value_info("more", 1, None))
     with pytest.raises(ConfigError, match=r"has 2 outputs: .*more"):
-        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "m.onnx")
 
 
 def test_a_model_in_double_precision() -> None:
@@ -140,13 +150,13 @@ def test_a_model_in_double_precision() -> None:
         torch.onnx.export(module, (torch.zeros(1, 3, 40).double(),), buffer, dynamo=False)
     model = checked(onnx.load_from_string(buffer.getvalue()), "m.onnx")
     with pytest.raises(ConfigError, match=r"m\.onnx reads double; what reads float32"):
-        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "m.onnx")
 
 
 def test_a_softmax_in_the_middle() -> None:
     model = exported(Head(lambda x: x.mean(2).softmax(1)).eval(), SHAPES[Residual])
     with pytest.raises(ConfigError, match=r"Gemm .* it comes behind a Softmax or ArgMax"):
-        import_model(model, windows(4), CLASSES, "net", "m.onnx")
+        import_model(model, windows(4), Wanted(CLASSES), "net", "m.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import onnxruntime
 import pytest
+import torch
+import yaml
+from torch import nn
 
 from tinyml_nas.cli import main
 
@@ -97,3 +103,88 @@ def test_check_reads_an_own_network_and_tells_what_the_accelerator_takes(
     assert main(["info", "npu", "F28P55"]) == 0
     assert "CLS_1k" in capsys.readouterr().out
     assert main(["info", "npu", "cortex-m4"]) == 2
+
+
+def test_weights_that_training_makes_worse_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = ("training.enable=true", "training.training_epochs=1", "training.learning_rate=0.5")
+    more = ("training.optimizer=adam", "training.quantization=0")
+    final, results = _run(EXAMPLE / "config.yaml", tmp_path, *changes, *more)
+    (model,) = results["models"]
+    assert (model["training"]["epochs"], model["training"]["best_epoch"]) == (1, None)
+    assert model["score"]["float"]["validation"] == model["source"]["validation_score"]
+    assert model["training"]["history"][0]["validation_score"] < model["source"]["validation_score"]
+    assert "the weights as they came are kept" in capsys.readouterr().err
+    page = (final / "report" / "index.html").read_text(encoding="utf-8")
+    assert "they made it worse, so the weights as they came were kept" in page
+
+
+def _foreign(folder: Path, name: str, module: nn.Module, in_c: bool) -> dict[str, Any]:
+    """``module`` as ONNX through a run of the example ``name``, with the C ``in_c``."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module.eval(), (torch.zeros(SIZES[name]),), buffer, dynamo=False)
+    (folder / "net.onnx").write_bytes(buffer.getvalue())
+    config = yaml.safe_load((ROOT / "examples" / name / "config.yaml").read_text(encoding="utf-8"))
+    config["training"] = {"model_path": "net.onnx", "enable": False}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    changes = ("testing.parity_vectors=1", f"compilation.enable={in_c}".lower())
+    sets = [part for change in changes for part in ("--set", change)]
+    out = ["--output", str(folder / "runs"), "--quiet"]
+    assert main(["run", str(folder / "config.yaml"), *sets, *out]) == 0
+    (final,) = (folder / "runs").glob(f"{name}/2*")
+    results: dict[str, Any] = json.loads((final / "results.json").read_text(encoding="utf-8"))
+    jsonschema.validate(results, SCHEMA)
+    (model,) = results["models"]
+    proven = {c["name"] for c in model["parity"]["carriers"] if c["status"] == "proven"}
+    cores = {"host C", "cortex-m0", "cortex-m4", "riscv32imc"} if in_c else set()
+    assert proven >= {"torch", "ONNX Runtime", *cores}
+    return model
+
+
+IN_C = pytest.mark.parametrize(
+    "in_c", [False, pytest.param(True, marks=[pytest.mark.nightly, pytest.mark.c])]
+)
+SIZES = {"motor_load": (1, 1, 512), "fan_vibration": (1, 3, 64)}
+
+
+@IN_C
+def test_a_network_that_tells_values_in_their_units(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], in_c: bool
+) -> None:
+    torch.manual_seed(0)
+    parts = (nn.Conv1d(1, 8, 9, 4), nn.ReLU(), nn.AvgPool1d(125), nn.Flatten(), nn.Linear(8, 2))
+    module = nn.Sequential(*parts)
+    with torch.no_grad():
+        module[4].bias.copy_(torch.tensor([1500.0, 5.0]))  # about their means: rpm, Nm
+    model = _foreign(tmp_path, "motor_load", module, in_c)
+    test = model["test"]["int8"]
+    assert test["targets"] == ["speed_rpm", "torque_nm"]
+    speed, torque = np.transpose(test["shown"]["predicted"])  # it has learned nothing, but units
+    assert np.abs(speed - 1500).max() < 30
+    assert np.abs(torque - 5).max() < 1
+    assert model["network"]["nodes"][-1]["name"].endswith("4")  # no layer more for the units
+    assert model["score"]["float"]["validation"] == model["source"]["validation_score"]
+    told = " ".join(capsys.readouterr().err.split())
+    assert ("net.onnx tells the validation values worse than their mean does" in told) == (
+        model["source"]["validation_score"] < 0
+    )
+
+
+@IN_C
+def test_an_autoencoder_from_elsewhere_detects(tmp_path: Path, in_c: bool) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.BatchNorm1d(3),
+        nn.Conv1d(3, 8, 5, 4, 2),
+        nn.ReLU(),
+        nn.ConvTranspose1d(8, 3, 4, 4),
+    )
+    model = _foreign(tmp_path, "fan_vibration", module, in_c)
+    assert [node["name"] for node in model["network"]["nodes"]][-1] == "residual"
+    assert model["source"]["equality"]["difference"] < 1e-5
+    sides = model["test"]["int8"]["confusion"]
+    assert sum(map(sum, sides)) == model["test"]["int8"]["examples"]
+    assert abs(model["score"]["float"]["test"] - model["score"]["int8"]["test"]) < 0.05

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
+from tinyml_nas.devices import load_device
+from tinyml_nas.export.npu import lint
 from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape, residual_of
 from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, random_genome
 
@@ -24,6 +28,37 @@ def test_autoencoders_end_in_what_is_left_and_cannot_copy(shape: Shape) -> None:
         assert network.shapes[network.output] == shape
         assert network.nodes[-1].inputs[0] == INPUT
         assert network.shapes["code"].size < shape.size
+    assert built > 20
+
+
+@pytest.mark.parametrize("shape", [Shape(1, 64), Shape(3, 64)])
+def test_for_an_accelerator_only_what_none_takes_stays_on_the_core(shape: Shape) -> None:
+    device, draw, seen = load_device("F28P55"), random.Random(1), set()
+    space = AutoencoderSpace(shape, device.npu)
+    for _ in range(60):
+        try:
+            network = space.network(space.canonical(random_genome(space, draw)), "a")
+        except ValueError:
+            continue  # the code could copy the window
+        report = lint(network, device)
+        assert report is not None
+        seen |= {placed.layer.rstrip("1234") for placed in report.on_core}
+    first = {"down"} if shape.channels % 4 and shape.channels > 1 else set()
+    assert seen == {"stretch", "reconstruction", "residual"} | first
+
+
+def test_chains_for_an_accelerator_run_there_to_the_last_layer() -> None:
+    device, draw, built = load_device("F28P55"), random.Random(1), 0
+    space = ChainSpace(Shape(1, 64), 3, device.npu, positional=True)
+    for _ in range(60):
+        try:
+            network = space.network(space.canonical(random_genome(space, draw)), "c")
+        except ValueError:
+            continue  # too few values for its head
+        report = lint(network, device)
+        assert report is not None
+        assert report.on_core == ()
+        built += 1
     assert built > 20
 
 

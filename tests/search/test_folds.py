@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinyml_nas.features import Examples, FeatureSet, Normalization
-from tinyml_nas.search.folds import make_folds
+from tinyml_nas.search.folds import make_folds, torn_groups
 
 pytestmark = pytest.mark.fast
 
@@ -29,6 +29,7 @@ def test_folds_partition_and_no_group_is_in_two():
     y = draw.integers(0, 2, len(group))
     folds = make_folds(features(y.tolist(), group.tolist(), 70), 3, seed=1)
     assert sorted(np.concatenate(folds)) == list(range(len(group)))
+    assert torn_groups(features(y.tolist(), group.tolist(), 70), folds) == []
     owners = [set(group[fold]) for fold in folds]
     assert sum(len(owner) for owner in owners) == 12
     sizes = [len(fold) for fold in folds]
@@ -40,6 +41,7 @@ def test_a_class_that_only_one_group_has_is_cut_in_blocks():
     folds = make_folds(features(y, group, 10), 3, seed=1)
     assert [sorted(np.array(y)[fold]) for fold in folds] == [[0, 0, 0, 1, 1, 1]] * 3
     assert folds[0].tolist() == [0, 1, 2, 9, 10, 11]
+    assert torn_groups(features(y, group, 10), folds) == [0, 1]
 
 
 def test_the_seed_decides_and_nothing_else():

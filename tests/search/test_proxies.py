@@ -22,6 +22,7 @@ from tinyml_nas.graph import (
     Network,
     Node,
     Shape,
+    residual_of,
 )
 from tinyml_nas.search.proxies import load_proxy, proxy_names
 from tinyml_nas.search.proxies.protocol import Batches, Probe
@@ -244,6 +245,18 @@ def test_synflow_of_a_convolution_sees_no_norm():
     assert load_proxy("synflow").score(
         Probe(network, module, Batches((), Classification(2)))
     ) == pytest.approx(2 * (head @ mean).sum(), rel=1e-6)
+
+
+def test_synflow_of_a_residual_is_that_of_the_reconstruction():
+    network = Network("auto", Shape(2, 6), (Node("conv", Conv(2, 3, 1, (1, 1)), (INPUT,)),))
+    scores = [
+        load_proxy("synflow").score(
+            Probe(each, build_module(each, generator(5, "weights")), Batches((), Classification(2)))
+        )
+        for each in (network, residual_of(network))
+    ]
+    assert scores[0] > 0
+    assert scores[1] == pytest.approx(scores[0])
 
 
 @pytest.mark.parametrize("name", proxy_names())

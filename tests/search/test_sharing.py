@@ -86,9 +86,9 @@ def test_kernels_widths_and_heads_share():
 
 
 @pytest.mark.parametrize("device", ["cortex-m4", "F28P55"])
-@pytest.mark.parametrize("shape", [(1, 8), (3, 64)])
-def test_every_network_of_the_space_finds_its_weights(device, shape):
-    space = ChainSpace(Shape(*shape), 4, load_device(device).npu)
+@pytest.mark.parametrize(("shape", "positional"), [((1, 8), False), ((3, 64), True)])
+def test_every_network_of_the_space_finds_its_weights(device, shape, positional):
+    space = ChainSpace(Shape(*shape), 4, load_device(device).npu, positional=positional)
     supernet, draw, seen = Supernet(space, generator(1, "supernet")), random.Random(1), 0
     while seen < 40:
         try:

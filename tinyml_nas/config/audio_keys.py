@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from tinyml_nas.config.base import Ignored, Section, without_effect
+from tinyml_nas.config.base import Ignored, Section, listed, without_effect
 
 LINEAR_PREDICTION = "linear prediction is no audio_feature of this release"
 
@@ -34,6 +34,13 @@ class AudioKeys(Section):
     )
     normalize_audio: bool = Field(
         default=False, description="Raise each clip until its peak is full scale."
+    )
+    speeds: Annotated[
+        tuple[Annotated[float, Field(ge=0.5, le=2)], ...], BeforeValidator(listed)
+    ] = Field(
+        default=(),
+        description="Training clips are also heard at these speeds, such as [0.9, 1.1]: the pitch "
+        "and the formants of other voices.",
     )
     mono: bool = Field(default=True, description="Average the channels of a wav file.")
     nlpc: Ignored = without_effect(LINEAR_PREDICTION)

@@ -53,6 +53,12 @@ PRESET_PARAMETERS = {"s": 913, "m": 3_039, "l": 44_700, "xl": 77_600, "xxl": 437
 SPACE_OF = {"darts": "cells", "gdas": "cells", "sub_one_shot": "chain"}
 """The space that a strategy needs, where it cannot search any: its ``STRATEGY.space``."""
 
+SPACE_FOR: Mapping[Task, str] = {"anomaly": "autoencoder"}
+"""The space of a task that has one of its own, which no other task searches."""
+
+SIGEO_TERMS = ("zico", "fisher_rao", "loss")
+"""What of ``nas_proxy`` the strategy sub_one_shot reads."""
+
 NAS_NAME = re.compile(r"NAS(?:_(s|m|l|xl|xxl))?", re.IGNORECASE)
 
 

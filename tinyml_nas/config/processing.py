@@ -194,11 +194,17 @@ class DataProcessing(AudioKeys):
         description="Columns to learn, by number or name. Default of a regression: the last one; "
         "of a forecast: the variables.",
     )
+    target_as: Literal["mean", "last"] = Field(
+        default="mean",
+        description="What a regression tells of a window: the mean of the target over it, or its "
+        "value at the last sample, for what changes within a window. Of joined frames: the last's.",
+    )
     forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
     forecast_as: Literal["change", "value"] | None = Field(
         default=None,
         description="Whether a forecast tells the change from the last sample or the value itself; "
-        "default: the change, where the targets are among the variables.",
+        "default: the change, where the targets are among the variables; of your own network with "
+        "weights: the value.",
     )
     sampling_rate: Rate = Field(default=1.0, description="Samples per second of the recordings.")
     new_sr: Rate = Field(default=1.0, description="Samples per second after Downsample.")

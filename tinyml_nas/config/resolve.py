@@ -55,8 +55,10 @@ def _resolve_search(draft: Draft) -> None:
     if match is not None and match[1] and training.nas_enabled:
         draft.fill("training", {"nas_model_size": match[1].lower()}, "model_name")
         training = draft.get("training", Training)
-    strategy, size = training.nas_search_strategy, training.nas_model_size
-    if strategy in names.SPACE_OF:
+    strategy, size, task = training.nas_search_strategy, training.nas_model_size, _task(draft)
+    if task is not None and task in names.SPACE_FOR:
+        draft.fill("training", {"nas_space": names.SPACE_FOR[task]}, f"default for {task}")
+    elif strategy in names.SPACE_OF:
         space = {"nas_space": names.SPACE_OF[strategy]}
         draft.fill("training", space, f"nas_search_strategy {strategy}")
     if size is None:

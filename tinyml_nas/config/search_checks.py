@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinyml_nas.config import names
+from tinyml_nas.config.common import Common
 from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.sources import exists_beside
 from tinyml_nas.config.suggest import did_you_mean
@@ -35,6 +36,7 @@ def check_search(draft: Draft, folder: Path) -> None:
         _warn_switched_off(draft)
         return
     _warn_silent(draft)
+    _warn_no_term(draft)
     _check_space(draft)
     _check_order(draft)
     _check_warm_start(draft, folder)
@@ -50,13 +52,17 @@ def check_search(draft: Draft, folder: Path) -> None:
 
 def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
     """The keys that this search does not read, and when they would be."""
+    of_a_task = training.nas_space in names.SPACE_FOR.values()
     for key, strategies in READ_BY.items():
         if training.nas_search_strategy not in strategies:
-            yield key, f"read by {_listed(strategies)}"
+            never = of_a_task and set(strategies) <= names.SPACE_OF.keys()
+            instead = f"; here {training.nas_space}s are searched" if never else ""
+            yield key, f"read by {_listed(strategies)}{instead}"
     if training.nas_trials is not None:
         yield "nas_search_seconds", "read without nas_trials"
     if training.nas_space != "cells":
-        yield from ((key, "read with nas_space: cells") for key in names.NAS_KEYS)
+        instead = f"; here {training.nas_space}s are searched" if of_a_task else ""
+        yield from ((key, f"read with nas_space: cells{instead}") for key in names.NAS_KEYS)
         limits = training.nas_budget
         if limits.flash is not None or limits.macs is not None:
             yield "nas_model_size", "read without a flash or macs budget"
@@ -94,9 +100,35 @@ def _warn_silent(draft: Draft) -> None:
         draft.notes.append(Note(message, tuple(found), "ignored"))
 
 
+def _warn_no_term(draft: Draft) -> None:
+    """Say which proxies are none of the terms that sub_one_shot combines."""
+    training, path = draft.get("training", Training), "training.nas_proxy"
+    others = [name for name in training.nas_proxy if name not in names.SIGEO_TERMS]
+    if training.nas_search_strategy != "sub_one_shot" or not others or not draft.given(path):
+        return
+    taken = [name for name in training.nas_proxy if name in names.SIGEO_TERMS]
+    draft.warn(
+        f"{path}: sub_one_shot combines {_listed(names.SIGEO_TERMS)} alone; it takes "
+        f"{_listed(taken or names.SIGEO_TERMS[:2])}, not {_listed(others)}",
+        path,
+    )
+
+
 def _check_space(draft: Draft) -> None:
+    task = draft.get("common", Common).task
+    if task in names.SPACE_FOR:
+        _check_space_for(draft, names.SPACE_FOR[task])
+        return
     training = draft.get("training", Training)
     strategy, space = training.nas_search_strategy, training.nas_space
+    if space in names.SPACE_FOR.values():
+        draft.error(
+            "training.nas_space",
+            f"training: the space {space} is not for a {task}.",
+            hint="remove nas_space",
+            also=["common.task_type"],
+        )
+        return
     needed = names.SPACE_OF.get(strategy, space)
     if space != needed:
         others = [n for n in names.strategy_names() if names.SPACE_OF.get(n, space) == space]
@@ -105,6 +137,29 @@ def _check_space(draft: Draft) -> None:
             f"training: nas_search_strategy {strategy} searches the space {needed}, not {space}.",
             hint=f"remove nas_space, or search by {', '.join(others)}",
             also=[STRATEGY],
+        )
+
+
+def _check_space_for(draft: Draft, needed: str) -> None:
+    """A task that has one space searches no other, by whatever strategy."""
+    training, task_type = draft.get("training", Training), "common.task_type"
+    task = draft.get("common", Common).task
+    strategy, space = training.nas_search_strategy, training.nas_space
+    if space != needed:
+        draft.error(
+            "training.nas_space",
+            f"training: for the task {task} the space {needed} is searched, not {space}.",
+            hint="remove nas_space",
+            also=[task_type],
+        )
+    if strategy in names.SPACE_OF:
+        others = [name for name in names.strategy_names() if name not in names.SPACE_OF]
+        draft.error(
+            STRATEGY,
+            f"training: nas_search_strategy {strategy} searches the space "
+            f"{names.SPACE_OF[strategy]}; for the task {task} the space {needed} is searched.",
+            hint=f"search by {', '.join(others)}",
+            also=[task_type],
         )
 
 

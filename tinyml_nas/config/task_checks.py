@@ -12,6 +12,7 @@ READ_BY: dict[str, tuple[Task, ...]] = {
     "compilation.vote_windows": ("classification", "anomaly"),
     "compilation.vote_share": ("classification", "anomaly"),
     f"{FEATURES}.target_variables": ("regression", "forecasting"),
+    f"{FEATURES}.target_as": ("regression",),
     f"{FEATURES}.forecast_horizon": ("forecasting",),
     f"{FEATURES}.forecast_as": ("forecasting",),
     "dataset.normal_class": ("anomaly",),

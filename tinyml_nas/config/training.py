@@ -103,7 +103,7 @@ class Training(Section):
     model_normalize: bool | None = Field(
         default=None,
         description="Whether model_path or model_spec sees features with the mean 0 and deviation "
-        "1 of the training data. Default: only a model_spec without weights.",
+        "1 of the training data, and tells values so. Default: only a model_spec without weights.",
     )
     training_epochs: Count = Field(default=10, description="Passes over the training examples.")
     batch_size: Count = Field(default=8, description="Examples per step.")
@@ -204,9 +204,10 @@ class Training(Section):
     nas_search_strategy: StrategyName = Field(
         default="auto", description="How to search; `info strategies` lists them."
     )
-    nas_space: Literal["chain", "cells"] = Field(
+    nas_space: Literal["chain", "cells", "autoencoder"] = Field(
         default="chain",
-        description="What to search: chains of stages, or the cells of darts and gdas.",
+        description="What to search: chains of stages, or the cells of darts and gdas; for an "
+        "anomaly detection always autoencoders.",
     )
     nas_budget: NasBudget = Field(
         default=NasBudget(), description="Hard limits of the searched model."
@@ -303,3 +304,8 @@ class Training(Section):
     def own_model(self) -> str | None:
         """The file with a network of the user's, if there is one."""
         return self.model_path or self.model_spec
+
+    @property
+    def own_weights(self) -> bool:
+        """Whether that network comes with weights, which have learned already."""
+        return self.model_path is not None or self.pretrained_checkpoint_path is not None

@@ -62,6 +62,8 @@ def located(config: Config, console: Console) -> Path:
         console.warning(f"dataset.sha256 is that of a file; {path} is a folder and not compared.")
     elif dataset.sha256 is not None:
         _check(path, dataset.sha256, "remove it to have it fetched" if is_address(text) else None)
+    elif is_address(text) and path.is_file():
+        console.info(f"{path} is taken for {text}; pin it with dataset.sha256: {_sha256(path)}")
     return path
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tinyml_nas.config import Config
+from tinyml_nas.config.sources import existing
 from tinyml_nas.data.findings import Finding, Severity
 from tinyml_nas.data.records import Recording
 from tinyml_nas.data.rhythm import Clock, dominant_period, read_clock
@@ -66,7 +66,9 @@ def _clocks(config: Config) -> dict[str, Clock]:
     """The clock of each text file that has one, of every so many files of a large data set."""
     if config.dataset.input_data_path is None:
         return {}
-    path = config.path.parent / os.path.expanduser(config.dataset.input_data_path)
+    path = existing(config.dataset.input_data_path, config.path.parent)
+    if path is None:  # the run says so
+        return {}
     tree = _tree(path)
     names = tree.names() if tree else [path.name]
     names = [name for name in names if name.lower().endswith(TEXT_SUFFIXES)]

@@ -18,6 +18,7 @@ from tinyml_nas.data.layout import PICKLES, read_layout
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.series import chosen_columns, read_series
 from tinyml_nas.data.single import read_single, read_tables
+from tinyml_nas.data.speeds import with_speeds
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.tree import is_archive
@@ -56,6 +57,10 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     manifest = _manifest(data, segments, config) | {"class_counts": counts, "notes": notes}
     manifest["windows"] = {side: len(splits.side(side)) for side in SIDES}
     _announce(data, manifest, console)
+    if config.data_processing_feature_extraction.speeds:
+        more = cut(*with_speeds(data, of["train"], config), frame)
+        console.info(f"{len(more) - len(train)} training windows more at other speeds")
+        splits = replace(splits, train=more)
     return replace(splits, manifest=manifest)
 
 

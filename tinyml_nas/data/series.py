@@ -27,7 +27,7 @@ from tinyml_nas.data.layout import check_suffix, find_group, listed_sides, sha25
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import Recording, RecordingSet, Source
 from tinyml_nas.data.tables import Table, check_finite, read_table
-from tinyml_nas.data.tree import Tree, whole_tree
+from tinyml_nas.data.tree import Tree, is_archive, whole_tree
 from tinyml_nas.errors import DataError
 
 FILES = "files"
@@ -37,7 +37,7 @@ def read_series(path: Path, config: Config) -> RecordingSet:
     """All recordings of a folder, a zip, a table or an .npz, with their targets."""
     if path.suffix.lower() == ".npz":
         return _read_npz(path, config)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    if path.is_dir() or is_archive(path):
         return _read_tree(path, config)
     data = path.read_bytes()
     table = read_table(data, path.name)

@@ -5,6 +5,7 @@ shape is projected on random lines and cut into coarse cells (locality-sensitive
 windows that share a cell in some table are compared.  *Overlapping*: recordings that were cut
 before with an overlap hold the same samples at other places.  Stretches that begin at local maxima
 are hashed, so that a shift does not hide them.  Both take O(n log n) in the number of windows.
+Constant windows, as of silence or padding, are the same everywhere and no twins; many are told.
 
 Source of the hashing: Datar et al., "Locality-Sensitive Hashing Scheme Based on p-Stable
 Distributions", SoCG 2004.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +36,22 @@ NEIGHBORS = 8
 """A local maximum is larger than so many samples on each side."""
 MOVES = 12
 """Steps in such a stretch that are not zero; a flat line is the same everywhere."""
+MANY_CONSTANT = 0.1
+"""Share of a side's windows from which constant ones are worth a word."""
+FEWEST_MOVES = 0.25
+"""Share of a window's steps that must not be zero for its shape to say anything."""
 
 
 def twin_findings(splits: DataSplits) -> list[Finding]:
     """Validation and test windows that training knows."""
-    findings = []
+    findings = list(_constant_findings(splits))
     shapes = {side: _shapes(splits.side(side).x) for side in SIDES}
     known = {window.tobytes() for window in splits.train.x}
     starts = _stretches(splits.train.x)
     for side in SIDES[1:]:
         windows = splits.side(side).x
         exact = np.array([window.tobytes() in known for window in windows], dtype=bool)
+        exact &= _moving(windows) > 0
         alike = _alike(shapes["train"], shapes[side]) & ~exact
         shared = _sharing(starts, windows) & ~alike & ~exact
         for count, how in (
@@ -61,8 +68,27 @@ def twin_findings(splits: DataSplits) -> list[Finding]:
     return findings
 
 
+def _constant_findings(splits: DataSplits) -> Iterator[Finding]:
+    """Sides of which many windows never change."""
+    for side in SIDES:
+        windows = splits.side(side).x
+        count = int((_moving(windows) == 0).sum())
+        if len(windows) and count >= MANY_CONSTANT * len(windows):
+            what = f"{count} of {len(windows)} {side} windows are constant: silence or padding."
+            mend = "Cut them off, unless quiet is part of what is to be learned."
+            yield Finding("warning", what, side, mend)
+
+
+def _moving(x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of the steps of windows [N, C, L] that are not zero, in the liveliest channel."""
+    if x.shape[2] < 2:
+        return np.ones(len(x))
+    share = np.count_nonzero(np.diff(x, axis=2), axis=2) / (x.shape[2] - 1)
+    return np.asarray(share.max(axis=1, initial=0))
+
+
 def _shapes(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Windows [N, D] without offset, with unit power per value; zero where a window is flat."""
+    """Windows [N, D] without offset, with unit power per value; zero where they hardly move."""
     step = max(1, x.shape[2] // POINTS)
     usable = x.shape[2] // step * step
     blocks = x[:, :, :usable].reshape(len(x), x.shape[1], -1, step).mean(axis=3, dtype=np.float64)
@@ -70,6 +96,7 @@ def _shapes(x: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = blocks.std(axis=2, keepdims=True)
     largest = np.abs(x).max(axis=2, initial=0)[:, :, None]
     flat = spread <= 1e-6 * largest
+    flat |= (_moving(x) < FEWEST_MOVES)[:, None, None]
     shapes = np.where(flat, 0, blocks / np.where(flat, 1, spread))
     return shapes.reshape(len(x), -1).astype(np.float32)
 

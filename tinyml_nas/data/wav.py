@@ -141,8 +141,15 @@ def _clip(samples: Float64, processing: DataProcessing) -> Float64:
     if processing.normalize_audio:
         samples = samples * (INT16.max / max(np.abs(samples).max(), 1.0))
     length = round(processing.audio_duration_ms * processing.sampling_rate / 1000)
-    missing = max(length - len(samples), 0)
-    return np.pad(samples, [(missing // 2, missing - missing // 2), (0, 0)])[:length]
+    return centered(samples[:length], length)
+
+
+def centered(samples: Float64, length: int) -> Float64:
+    """The middle ``length`` samples of [T, C], or all of them in the middle of silence."""
+    missing = length - len(samples)
+    if missing < 0:
+        return samples[-missing // 2 :][:length]
+    return np.pad(samples, [(missing // 2, missing - missing // 2), (0, 0)])
 
 
 def resample(samples: Float64, wanted: int, rate: int) -> Float64:

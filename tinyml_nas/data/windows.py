@@ -26,13 +26,15 @@ STRIDE_NOT_SET = 0.01
 class Framing:
     """Window length, step between windows, and the shortest useful stretch, all in samples.
 
-    ``ahead`` samples after a window are what a forecast is about.
+    ``ahead`` samples after a window are what a forecast is about.  Where values are ``averaged``, a
+    window is to tell the mean of its targets, not their last values.
     """
 
     length: int
     hop: int
     shortest: int
     ahead: int = 0
+    averaged: bool = False
 
 
 def framing(config: Config, data: RecordingSet) -> Framing:
@@ -52,7 +54,8 @@ def framing(config: Config, data: RecordingSet) -> Framing:
     hop = max(1, int(stride * length + 0.5))
     ahead = processing.forecast_horizon if config.common.task == "forecasting" else 0
     shortest = length + (processing.num_frame_concat - 1) * hop + ahead
-    return Framing(length, hop, shortest, ahead)
+    averaged = config.common.task == "regression" and processing.target_as == "mean"
+    return Framing(length, hop, shortest, ahead, averaged)
 
 
 def _common_length(data: RecordingSet) -> int:
@@ -133,17 +136,17 @@ def cut(data: RecordingSet, segments: list[Segment], frame: Framing) -> WindowSe
 
 
 def _values(data: RecordingSet, places: list[tuple[int, int]], frame: Framing) -> Float32:
-    """What a window is to tell: the mean of its targets, or their last value and the next ones."""
+    """What a window is to tell: the mean of its targets, or their last values and the next ones."""
     steps = 1 + frame.ahead
     y = np.empty((len(places), steps * len(data.target_names)), dtype=np.float32)
     for index, (recording, start) in enumerate(places):
         targets = data.recordings[recording].targets
         assert targets is not None
         stop = start + frame.length
-        if frame.ahead:
-            y[index] = targets[stop - 1 : stop + frame.ahead].ravel()
-        else:
+        if frame.averaged:
             y[index] = targets[start:stop].mean(axis=0, dtype=np.float64)
+        else:
+            y[index] = targets[stop - 1 : stop + frame.ahead].ravel()
     return y
 
 

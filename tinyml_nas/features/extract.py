@@ -118,6 +118,18 @@ class FeatureSet:
             return int(self.train.x[0].size)
         return len(self.class_names) if self.targets is None else len(self.targets.mean)
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each value of a network is, in order; the classes that its scores are of."""
+        targets = self.targets
+        if targets is None:
+            return self.class_names
+        if self.task != "forecasting":
+            return targets.names
+        kind = "change of " if targets.relative else ""
+        steps = range(1, targets.horizon + 1)
+        return tuple(f"{kind}{name} +{step}" for step in steps for name in targets.names)
+
 
 def extract_features(data: DataSplits, config: Config, console: Console) -> FeatureSet:
     """The features of all windows, in the chain's order."""
@@ -244,6 +256,8 @@ def fit_targets(train: Examples, data: DataSplits, config: Config) -> Targets | 
 def _relative(data: DataSplits, config: Config) -> bool:
     """Whether a forecast tells changes; it can where the last values are known."""
     wanted = config.data_processing_feature_extraction.forecast_as
+    if wanted is None and config.training.own_model and config.training.own_weights:
+        return False  # a network that has learned elsewhere tells values
     known = set(data.target_names) <= set(data.channel_names)
     if wanted == "change" and not known:
         raise ConfigError(

@@ -25,7 +25,9 @@ from tinyml_nas.graph import (
     Network,
     Node,
     Op,
+    Reshape,
     Shape,
+    Upsample,
 )
 from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
 
@@ -112,6 +114,8 @@ class _Fusion:
             return False
         if layer is None:
             return self._normalizes(affine)
+        if isinstance(layer.op, Upsample | Reshape):
+            return self._scales_before(layer, affine)
         if not isinstance(layer.op, Conv | DepthwiseConv | Linear) or layer.op.relu:
             return False
         gain, shift = affine.gain, affine.shift
@@ -124,6 +128,21 @@ class _Fusion:
         layer.weight = layer.weight * gain[:, None, None]
         layer.bias = layer.bias * gain + shift
         return True
+
+    def _scales_before(self, layer: _Layer, affine: Affine) -> bool:
+        """Whether the layer before ``layer``, which only moves values, takes gain and shift.
+
+        A step that is read as several steps has their channels one after the other.
+        """
+        before = self.layers.get(layer.inputs[0])
+        times = 1
+        if isinstance(layer.op, Reshape):
+            wide = getattr(before and before.op, "out_channels", 0)
+            times, rest = divmod(wide, layer.op.channels)
+            if not times or rest:
+                return False
+        repeated = Affine(np.tile(affine.gain, times), np.tile(affine.shift, times))
+        return before is not None and self._scales(before.name, repeated)
 
     def _normalizes(self, affine: Affine) -> bool:
         """Whether the input takes it: its deviations must stay positive."""
@@ -148,7 +167,8 @@ class _Fusion:
         if isinstance(layer.op, Conv | DepthwiseConv | Linear | Add):
             layer.op = replace(layer.op, relu=True)
             return True
-        return isinstance(layer.op, MaxPool) and self._rectifies(layer.inputs[0])
+        moves = isinstance(layer.op, MaxPool | Upsample | Reshape)
+        return moves and self._rectifies(layer.inputs[0])
 
 
 def fuse(

@@ -175,8 +175,14 @@ def _window(
     ]
     free = [axis for axis in range(axes) if not covered[axis]]
     if len(free) > 1:
-        why = f"it moves over two axes, of {sizes[0]} and {sizes[1]}"
-        raise refuse(reader.file, node, why, "let one side of the kernel cover its axis whole")
+        sides = " x ".join(map(str, kernel))
+        why = f"its kernel of {sides} moves over two axes, of {sizes[0]} and {sizes[1]}"
+        mend = (
+            "a signal has one axis of time: use the layer of one dimension (nn.Conv1d), or let one "
+            f"side of the kernel cover its axis whole, as {sizes[0]} x {kernel[1]} without padding "
+            "there does; then train again"
+        )
+        raise refuse(reader.file, node, why, mend)
     axis = free[0] if free else int(np.argmax(sizes))
     last = np.moveaxis(view, 1 + axis, -1)
     return Window(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import Normalization
-from tinyml_nas.graph import Network, Shape
-from tinyml_nas.importers import layers, pointwise
+from tinyml_nas.graph import INPUT, Network, Shape, residual_of
+from tinyml_nas.importers import growing, layers, pointwise
+from tinyml_nas.importers.ending import Ending, Wanted, finish, on_our_scale, scaled, told
 from tinyml_nas.importers.equality import (
     Equality,
     Values,
@@ -22,7 +24,7 @@ from tinyml_nas.importers.equality import (
     source_scores,
 )
 from tinyml_nas.importers.fuse import fuse
-from tinyml_nas.importers.reader import Handler, Reader, View, read_graph
+from tinyml_nas.importers.reader import Handler, Reader, Value, View, read_graph
 from tinyml_nas.train.builder import NetworkModule
 
 HANDLERS: dict[str, Handler] = {
@@ -32,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
     "Clip": pointwise.clip,
     "Concat": pointwise.concat,
     "Conv": layers.conv,
+    "ConvTranspose": growing.conv_transpose,
     "Div": pointwise.arithmetic,
     "Gemm": layers.gemm,
     "GlobalAveragePool": pointwise.reduce,
@@ -44,7 +47,9 @@ HANDLERS: dict[str, Handler] = {
     "ReduceMax": pointwise.reduce,
     "ReduceMean": pointwise.reduce,
     "Relu": pointwise.relu,
+    "Resize": growing.resize,
     "Sub": pointwise.arithmetic,
+    "Upsample": growing.resize,
 }
 """Operations that become a layer of ours, or a part of one."""
 
@@ -54,7 +59,8 @@ class Imported:
     """A network with weights; ``normalization`` is what its own input does to the features.
 
     ``notes`` say what was left out or costs more here than where it comes from; ``digest`` is the
-    SHA-256 of the files.
+    SHA-256 of the files.  ``validation_score`` is that of weights which came along, where anything
+    validates.
     """
 
     network: Network
@@ -64,6 +70,7 @@ class Imported:
     equality: Equality
     file: str = ""
     digest: str = ""
+    validation_score: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The ``source`` of its results record."""
@@ -72,43 +79,71 @@ class Imported:
             "sha256": self.digest,
             "notes": list(self.notes),
             "equality": vars(self.equality),
+            "validation_score": self.validation_score,
         }
 
 
 def import_model(
-    model: onnx.ModelProto, windows: Values, outputs: int, name: str, file: str
+    model: onnx.ModelProto, windows: Values, wanted: Wanted, name: str, file: str
 ) -> Imported:
     """``model`` as a network called ``name``, equal to it on ``windows`` (N, C, L).
 
-    ``outputs`` is the number of scores that the task wants; ``file`` is for messages.  Raises
-    ``ConfigError`` for what cannot run here, ``ParityError`` where the networks differ.
+    ``wanted`` is what the task asks for; ``file`` is for messages.  Raises ``ConfigError`` for what
+    cannot run here, ``ParityError`` where the networks differ.
     """
     shape = Shape(*windows.shape[1:])
     layout, reader, output = _read(model, shape, file)
-    network, state, normalization = fuse(reader.steps, output, name, shape)
-    if network.shapes[network.output] != Shape(outputs, 1):
-        channels, length = network.shapes[network.output]
-        gives = f"{channels} x {length} scores" if length > 1 else f"{channels} scores"
-        raise ConfigError(
-            f"{file} gives {gives}; the data set asks for {outputs}.",
-            hint="give the model one output for each class or target of the data",
-        )
+    ending, scale = _ended(reader, output, layout, wanted, name)
+    network, state, normalization = _fused(reader, ending, wanted, name)
     module = NetworkModule(network)
     module.load_state_dict(state)
     end = reader.logits or model.graph.output[0].name
     source = source_scores(with_batch_of_one(model, layout), end, layout, file)
-    equality = require_equal(our_scores(module, normalization), source, windows, file)
+    entry = partial(_normalized, normalization) if wanted.rebuilds else None
+    ours = told(our_scores(module, normalization), ending, entry)
+    equality = require_equal(ours, on_our_scale(source, ending, scale), windows, file)
     return Imported(network, state, normalization, tuple(reader.notes), equality)
 
 
-def preview(model: onnx.ModelProto, shape: Shape, name: str, file: str) -> Network:
+def preview(
+    model: onnx.ModelProto, shape: Shape, name: str, file: str, *, rebuilds: bool = False
+) -> Network:
     """``model`` as a network for windows of ``shape``, before any data proves it equal.
 
-    Raises ``ConfigError`` for what cannot run here.
+    An autoencoder that ``rebuilds`` its input ends in the difference to it.  Raises ``ConfigError``
+    for what cannot run here.
     """
-    _, reader, output = _read(model, shape, file)
-    network, _, _ = fuse(reader.steps, output, name, shape)
-    return network
+    layout, reader, output = _read(model, shape, file)
+    wanted = Wanted(reader.shapes[output.tensor].size, rebuilds=rebuilds)
+    ending = finish(reader, output, layout, wanted) if rebuilds else Ending(output.tensor, layout)
+    return _fused(reader, ending, wanted, name)[0]
+
+
+def _ended(
+    reader: Reader, output: Value, layout: View, wanted: Wanted, name: str
+) -> tuple[Ending, Normalization]:
+    """What leaves as ``wanted``, and the scale that was taken off it."""
+    ending, targets = finish(reader, output, layout, wanted), wanted.targets
+    scale = Normalization(np.zeros(1, np.float32), np.ones(1, np.float32))
+    if wanted.rebuilds:  # the difference is taken where the input has been normalized
+        scale = fuse(reader.steps, ending.tensor, name, reader.shapes[INPUT])[2]
+    elif targets is not None:
+        scale = Normalization(targets.mean, targets.std)
+    return replace(ending, tensor=scaled(reader, ending.tensor, scale)), scale
+
+
+def _fused(
+    reader: Reader, ending: Ending, wanted: Wanted, name: str
+) -> tuple[Network, dict[str, Tensor], Normalization]:
+    shape = reader.shapes[INPUT]
+    network, state, normalization = fuse(reader.steps, ending.tensor, name, shape)
+    return (residual_of(network) if wanted.rebuilds else network), state, normalization
+
+
+def _normalized(normalization: Normalization, x: Values) -> Values:
+    """Windows (N, C, L) as the network reads them."""
+    mean, std = normalization.mean.reshape(1, -1, 1), normalization.std.reshape(1, -1, 1)
+    return np.asarray((x - mean) / std, np.float32)
 
 
 def with_batch_of_one(model: onnx.ModelProto, layout: View) -> onnx.ModelProto:
@@ -121,7 +156,7 @@ def with_batch_of_one(model: onnx.ModelProto, layout: View) -> onnx.ModelProto:
     return fixed
 
 
-def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader, str]:
+def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader, Value]:
     """The first layout of the input under which the whole graph can be read."""
     if len(model.graph.output) > 1:
         names = ", ".join(output.name for output in model.graph.output)
@@ -150,7 +185,7 @@ def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader
 
 def _attempt(
     model: onnx.ModelProto, shape: Shape, layout: View, file: str
-) -> tuple[Reader, str] | ConfigError:
+) -> tuple[Reader, Value] | ConfigError:
     try:
         return read_graph(model, shape, layout, file, HANDLERS)
     except ConfigError as error:

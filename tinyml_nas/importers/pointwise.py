@@ -154,7 +154,11 @@ def _add(reader: Reader, node: onnx.NodeProto) -> None:
     shapes = [list(value.view.shape[1:]) for value in (first, second)]
     if shapes[0] != shapes[1]:
         why = f"its inputs have the shapes {shapes[0]} and {shapes[1]}"
-        raise refuse(reader.file, node, why, "add tensors of one shape, without broadcasting")
+        mend = (
+            "add tensors of one shape, without broadcasting; a window's own mean cannot be taken "
+            "off here, but BatchNorm takes off what is known before"
+        )
+        raise refuse(reader.file, node, why, mend)
     same = reader.shapes[first.tensor] == reader.shapes[second.tensor]
     if not same or not np.array_equal(first.view, second.view):
         why = "its inputs are cut from larger tensors, or in different orders"

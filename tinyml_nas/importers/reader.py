@@ -173,8 +173,8 @@ def read_graph(
     layout: View,
     file: str,
     handlers: Mapping[str, Handler],
-) -> tuple[Reader, str]:
-    """The steps of ``model`` and the tensor that leaves it, for windows of ``shape``.
+) -> tuple[Reader, Value]:
+    """The steps of ``model`` and the value that leaves it, for windows of ``shape``.
 
     ``layout`` is the view of the input.  Raises ``ConfigError`` naming the first node that cannot
     run here.
@@ -185,19 +185,30 @@ def read_graph(
     entry = next(value.name for value in graph.input if value.name not in reader.constants)
     reader.shapes[INPUT] = shape
     reader.values[entry] = Value(INPUT, layout)
-    for node in graph.node:
+    for index, node in enumerate(graph.node):
+        if _is_foreign(reader, node, handlers):
+            rest = {n.op_type for n in graph.node[index + 1 :] if _is_foreign(reader, n, handlers)}
+            known = (*handlers, *VIEWS, *SAME, *ENDS)
+            raise refuse_operation(file, node, known, tuple(sorted(rest - {node.op_type})))
         _read(reader, node, handlers)
     output = graph.output[0].name
     return reader, _leaving(reader, output)
 
 
+def _is_foreign(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> bool:
+    """Whether ``node`` runs for no window; what hangs on no input is computed, whatever it is."""
+    if node.domain not in ("", "ai.onnx"):
+        return True
+    if all(name in reader.constants for name in node.input if name):
+        return False
+    return node.op_type not in (*handlers, *VIEWS, *SAME, *ENDS) or _rounds(reader, node)
+
+
 def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> None:
     sources = [name for name in node.input if name]
-    if node.domain not in ("", "ai.onnx"):
-        raise refuse_operation(reader.file, node, tuple(handlers))
     if all(name in reader.constants for name in sources):
         _evaluate(reader, node, {name: reader.constants[name] for name in sources})
-    elif node.op_type in SAME and not _rounds(reader, node):
+    elif node.op_type in SAME:
         reader.values[node.output[0]] = reader.values[sources[0]]
     elif node.op_type in ENDS:
         value = reader.value(node)
@@ -208,10 +219,8 @@ def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler])
         reader.values[node.output[0]] = replace(value, ended=True)
     elif node.op_type in VIEWS:
         _see(reader, node)
-    elif node.op_type in handlers:
-        handlers[node.op_type](reader, node)
     else:
-        raise refuse_operation(reader.file, node, (*handlers, *VIEWS, *SAME, *ENDS))
+        handlers[node.op_type](reader, node)
 
 
 def _rounds(reader: Reader, node: onnx.NodeProto) -> bool:
@@ -249,16 +258,11 @@ def _run(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> list[A
         raise refuse(reader.file, node, why, mend) from error
 
 
-def _leaving(reader: Reader, output: str) -> str:
-    """The tensor that leaves the network."""
+def _leaving(reader: Reader, output: str) -> Value:
+    """What leaves the network."""
     value = reader.values.get(output)
     if value is None or value.tensor == INPUT:
         raise ConfigError(
             f"{reader.file}: there is no layer between the input and the output {output!r}."
         )
-    if not reader.is_whole(value):
-        raise ConfigError(
-            f"{reader.file}: the output {output!r} is a reordered or cut form of {value.tensor!r}.",
-            hint="let the last layer's output be the output",
-        )
-    return value.tensor
+    return value

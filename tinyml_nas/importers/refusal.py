@@ -6,22 +6,29 @@ import onnx
 
 from tinyml_nas.errors import ConfigError
 
-RECURRENT = "no recurrent layer runs here; a Conv with a stride or a dilation sees as far back"
+RECURRENT = (
+    "no recurrent layer runs here; a Conv with a stride or a dilation sees as far back: "
+    "replace it by two or three nn.Conv1d, and train the network again"
+)
 CURVED = "use ReLU instead, which costs nothing here, and train the network again"
+FEATURE = (
+    "compute it before the network, where data_processing_feature_extraction has such features, or "
+    "leave it to convolutions with ReLU, and train again"
+)
 NORMED = "use BatchNorm instead: it vanishes into the weights"
 QUANTIZED = "give the float network: it is quantized here, and proven bit for bit"
-GROWING = "only layers that keep or shorten the signal run here"
 
 MENDS = {
     RECURRENT: "GRU LSTM Loop RNN Scan",
     CURVED: "Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Selu Softplus "
     "Softsign Swish Tanh ThresholdedRelu",
+    FEATURE: "Abs Cos Exp Log Pow Reciprocal Sin Sqrt STFT DFT",
     NORMED: "GroupNormalization InstanceNormalization LRN LayerNormalization LpNormalization "
     "MeanVarianceNormalization RMSNormalization",
     QUANTIZED: "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv "
     "QLinearMatMul QuantizeLinear",
-    GROWING: "ConvTranspose Resize Upsample",
-    "inside, use ReLU and train again; at the end, one output for each class": "Sigmoid",
+    "inside, use ReLU; at the end leave it out: classes want one score each, values and "
+    "reconstructions are told as they are; then train again": "Sigmoid",
     "attention does not run here; pool over time instead": "Attention",
     "use AveragePool or MaxPool": "LpPool",
     "use a mean over time instead": "ReduceL1 ReduceL2 ReduceLogSum ReduceProd ReduceSum",
@@ -48,11 +55,14 @@ def refuse(file: str, node: onnx.NodeProto, why: str, mend: str) -> ConfigError:
 
 
 def refuse_operation(
-    file: str, node: onnx.NodeProto, supported: tuple[str, ...]
+    file: str, node: onnx.NodeProto, supported: tuple[str, ...], others: tuple[str, ...] = ()
 ) -> UnsupportedOperation:
-    """An error about an operation that does not run here."""
+    """An error about an operation that does not run here, nor do ``others`` behind it."""
     known = f"these are: {', '.join(sorted(supported))}"
     mend = INSTEAD.get(node.op_type, known)
     domain = f" of {node.domain}" if node.domain not in ("", "ai.onnx") else ""
-    error = refuse(file, node, f"the operation {node.op_type}{domain} is not supported", mend)
+    words = f"the operation {node.op_type}{domain} is not supported"
+    error = refuse(
+        file, node, words + (f" (nor {', '.join(others)} in it)" if others else ""), mend
+    )
     return UnsupportedOperation(error.message, hint=error.hint)

@@ -88,6 +88,8 @@ class FinalFit:
             module, self.features, entrant.recipe, seed=seed, checkpoint=folder / "checkpoint.npz",
             resume=True, console=console, title=f"train {job.title}",
         )  # fmt: skip
+        if entrant.imported is not None:
+            result = _better(entrant.imported, result, job.title, console)
         module.load_state_dict(result.state)
         module.cpu().eval()
         quantized = None
@@ -113,6 +115,18 @@ class FinalFit:
         """Do ``job`` in a process of its own, for its checkpoints."""
         make_deterministic()
         self(job, Console(quiet=True))
+
+
+def _better(imported: Imported, trained: FitResult, title: str, console: Console) -> FitResult:
+    """``trained``, or the weights as they came where training on made them worse on validation."""
+    before, after = imported.validation_score, trained.validation_score
+    if before is None or after is None or after >= before:
+        return trained
+    console.warning(
+        f"{title}: training on made it worse, {after:.3f} on validation after {before:.3f}: the "
+        "weights as they came are kept. A lower training.learning_rate may mend it."
+    )
+    return dataclasses.replace(trained, state=imported.state, best_epoch=None)
 
 
 def fit_all(

@@ -52,7 +52,7 @@ def finish_model(
         record["npu"] = placed.to_json()
     record["training"] = {
         "epochs": len(fitted.training.history),
-        "best_epoch": fitted.training.best_epoch if fitted.training.history else None,
+        "best_epoch": fitted.training.best_epoch,
         "seconds": round(fitted.training.seconds, 2),
         "history": list(fitted.training.history),
     }

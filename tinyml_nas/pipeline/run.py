@@ -88,7 +88,7 @@ def run(
         data = prepare_data(config, console)
     with timed_stage("features", seconds, console):
         features = extract_features(data, config, console)
-        imported = bring_model(config, features, len(features.class_names), console)
+        imported = bring_model(config, features, console)
         if imported is not None:
             features = replace(features, normalization=imported.normalization)
     fixed = fixed_entrants(config, features, imported)

@@ -21,13 +21,8 @@ def answer_of(net: IntNetwork, features: FeatureSet) -> Values | Detection | Non
     """
     if features.targets is not None:
         targets = features.targets
-        names = targets.names
-        if features.task == "forecasting":
-            kind = "change of " if targets.relative else ""
-            steps = range(1, targets.horizon + 1)
-            names = tuple(f"{kind}{name} +{step}" for step in steps for name in targets.names)
         scale = (targets.std * net.output_scale.scale).astype(np.float32)
-        return Values(names, scale, targets.mean)
+        return Values(features.output_names, scale, targets.mean)
     if features.task == "anomaly":
         return Detection(_limit(net, features))
     return None

@@ -207,12 +207,16 @@ class Equality(Record):
 
 
 class Source(Record):
-    """The user's own file that a network was read from; ``notes`` say what differs in form."""
+    """The user's own file that a network was read from; ``notes`` say what differs in form.
+
+    ``validation_score`` is that of weights which came along, as they came.
+    """
 
     file: str
     sha256: str
     notes: list[str] = []
     equality: Equality
+    validation_score: float | None = None
 
 
 class Model(Record):

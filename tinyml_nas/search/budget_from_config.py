@@ -47,12 +47,12 @@ def budget_from_config(
 
 
 def preset_flash_bytes(training: Training) -> int | None:
-    """Flash that ``nas_model_size`` stands for in the space of chains; ``None`` without a cap.
+    """Flash that ``nas_model_size`` stands for where no cells are searched; ``None``: no cap.
 
-    The presets of the cells have a largest network each; a chain may be about as large.
+    The presets of the cells have a largest network each; another one may be about as large.
     """
     written, size = training.nas_budget, training.nas_model_size
-    if size is None or training.nas_space != "chain":
+    if size is None or training.nas_space == "cells":
         return None
     if written.flash is not None or written.macs is not None:
         return None

@@ -8,6 +8,8 @@ windows then meet only at the borders of the blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,6 +28,15 @@ def make_folds(features: FeatureSet, count: int, seed: int) -> tuple[Indices, ..
     if fold is None:
         fold = _by_block(y, count)
     return tuple(np.flatnonzero(fold == number) for number in range(count))
+
+
+def torn_groups(features: FeatureSet, folds: Sequence[Indices]) -> list[int]:
+    """The groups that are in more than one of ``folds``; scores on these folds are too good."""
+    group = np.concatenate([features.train.group, features.validation.group])
+    held = np.concatenate([np.unique(group[fold]) for fold in folds])
+    names, counts = np.unique(held, return_counts=True)
+    torn: list[int] = names[counts > 1].tolist()
+    return torn
 
 
 def _by_group(y: Indices, group: Indices, count: int, seed: int) -> Indices | None:

@@ -2,7 +2,8 @@
 
 A superkernel is as wide and as long as the largest choice of its node.  A network takes the first
 channels and the middle taps of it, so convolutions with 3, 5 and 7 taps and all widths learn from
-each other's steps.  Linear layers behind a pool keep one superkernel for each kind of pool.  The
+each other's steps.  Linear layers behind a pool keep one superkernel for each kind of pool, those
+that read every step another one, whose middle steps a shorter signal takes.  The
 largest kernel decides the scale of the initial weights: norms take it out again, and behind the
 classifier small logits do no harm.
 """
@@ -26,6 +27,8 @@ from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 
+STEPS = "steps"
+"""What a linear layer without a pool before it reads, whichever layer that is."""
 KernelShape = tuple[int, ...]
 """Output channels, input channels, taps."""
 
@@ -155,8 +158,11 @@ def _pieces(network: Network, node: Node) -> list[tuple[str, KernelShape]]:
         case Conv() as op:
             return [(node.name, (width, network.input_shapes(node)[0].channels, op.kernel))]
         case Linear():
-            parts = _parts(network, node.inputs[0])
-            return [(f"{node.name}<{part}", (width, *network.shapes[part])) for part in parts]
+            parts = {part: network.shapes[part] for part in _parts(network, node.inputs[0])}
+            return [
+                (f"{node.name}<{STEPS if shape.length > 1 else part}", (width, *shape))
+                for part, shape in parts.items()
+            ]
     return []
 
 

@@ -26,7 +26,7 @@ from tinyml_nas.search.cells.record import cells_of
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed
 from tinyml_nas.search.evaluator import Evaluator
-from tinyml_nas.search.folds import make_folds
+from tinyml_nas.search.folds import make_folds, torn_groups
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.recipes import recipe_decisions
@@ -132,7 +132,14 @@ def starting_point(
     chosen = load_strategy(strategy or training.nas_search_strategy)
     space = _space(chosen.space or training.nas_space, features, config, device, decisions)
     budget, origins = budget_from_config(config, device)
-    evaluator = Evaluator(features, recipe, make_folds(features, training.nas_folds, seed))
+    folds = make_folds(features, training.nas_folds, seed)
+    if torn := torn_groups(features, folds):
+        console.warning(
+            f"{len(torn)} groups are in several of the {len(folds)} folds, for with whole groups "
+            "some fold would lack a class: the scores of the search are too good, the test's are "
+            "not. More groups of each class, or a lower training.nas_folds, may mend it."
+        )
+    evaluator = Evaluator(features, recipe, folds)
     problem = Problem(space, budget, device, features, evaluator, training, seed)
     genomes = load_genomes(training.nas_warm_start, config.path.parent, space, console)
     return Start(problem, chosen, origins, decisions, genomes)
@@ -170,10 +177,10 @@ def _space(
     name: str, features: FeatureSet, config: Config, device: Device, extra: tuple[Decision, ...]
 ) -> Space:
     shape, outputs = Shape(*features.train.x.shape[1:]), features.outputs
-    if features.task == "anomaly":
-        return AutoencoderSpace(shape, extra)
+    npu = device.npu if config.compilation.may_use_npu else None
+    if name == "autoencoder":
+        return AutoencoderSpace(shape, npu, extra)
     if name == "chain":
-        npu = device.npu if config.compilation.may_use_npu else None
         return ChainSpace(shape, outputs, npu, extra, positional=features.targets is not None)
     from tinyml_nas.search.settings import space_from_config
     from tinyml_nas.search.spaces.cells import CellSpace

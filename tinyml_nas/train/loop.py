@@ -43,17 +43,18 @@ class EpochRecord(TypedDict):
 
 @dataclass(frozen=True)
 class FitResult:
-    """The weights that were kept, and how training went."""
+    """The weights that were kept, and how training went; no ``best_epoch``: those of before it."""
 
     state: dict[str, Tensor]
-    best_epoch: int
+    best_epoch: int | None
     history: tuple[EpochRecord, ...]
     seconds: float
 
     @property
     def validation_score(self) -> float | None:
-        """Score of the weights that were kept; ``None`` where no example validates."""
-        return self.history[self.best_epoch]["validation_score"]
+        """Score of the best epoch's weights; ``None`` where no example validates."""
+        best = self.best_epoch
+        return None if best is None else self.history[best]["validation_score"]
 
 
 @dataclass
@@ -128,7 +129,7 @@ def fit(
     when the loss stops being a number.
     """
     if recipe.epochs == 0:  # the weights stay what they are
-        return FitResult(_copy_state(module), 0, (), 0.0)
+        return FitResult(_copy_state(module), None, (), 0.0)
     device = training_device(recipe.device)
     module.to(device)
     normalize = Normalizer(features)

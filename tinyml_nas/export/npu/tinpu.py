@@ -30,8 +30,6 @@ from tinyml_nas.graph import (
 BASIS = "user guide of TI's neural network compiler"
 Complaint = tuple[str, str]
 """Why a layer stays on the core, and what to change."""
-SHORTEST_MEAN = 3
-"""Values of a global mean: more than two."""
 
 
 def place(network: Network, rules: NpuRules, basis: str = BASIS) -> NpuReport:
@@ -79,9 +77,9 @@ def _rules_of(network: Network, node: Node, rules: NpuRules) -> tuple[str, list[
             found = [*_multiple("its", entry.channels, rules)]
             return "DWCONV", [*found, *_longest("window", kernel, rules.max_kernel)]
         case GlobalAvgPool():
-            short = entry.length < SHORTEST_MEAN
-            longer = ("a mean of fewer than 3 values", "stride less before it")
-            return "AVGPOOL", [longer] if short else []
+            few = entry.length < rules.mean_min_inputs
+            longer = f"a mean of fewer than {rules.mean_min_inputs} values", "stride less before it"
+            return "AVGPOOL", [longer] if few else []
         case MaxPool(kernel=kernel):
             found = [*_multiple("its", entry.channels, rules)]
             return "MAXPOOL", [*found, *_longest("window", kernel, rules.max_pool_kernel)]

@@ -2,6 +2,10 @@
 
 What a network must not be able to do is to copy: so the code has fewer values than the input.  The
 way back takes every length that the way down has left, whatever its parity.
+
+For a device with an accelerator every convolution on the way keeps its rules.  What no accelerator
+takes stays on the core: making the signal longer again, the last convolution where the signal's
+channels break a rule, and the difference to the signal.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from tinyml_nas.devices.device import NpuRules
 from tinyml_nas.graph import (
     INPUT,
     Conv,
@@ -27,15 +32,20 @@ from tinyml_nas.search.spaces.space import Decision, Genome, Value
 MAX_STAGES = 4
 WIDTHS = (4, 8, 12, 16, 24, 32, 48)
 KERNELS = (3, 5, 7, 9)
+STRIDES = (1, 2, 4)
 CODES = (1, 2, 4, 8, 16)
 PARTS = ("block", "kernel", "stride", "width")
 
 
 @dataclass(frozen=True)
 class AutoencoderSpace:
-    """Autoencoders for windows of ``input_shape``; ``extra`` decisions ride along."""
+    """Autoencoders for windows of ``input_shape``, as far as that goes legal under ``npu``.
+
+    ``extra`` decisions ride along.
+    """
 
     input_shape: Shape
+    npu: NpuRules | None = None
     extra: tuple[Decision, ...] = ()
 
     name = "autoencoder"
@@ -45,13 +55,14 @@ class AutoencoderSpace:
         """Number of stages, each stage, the channels of the code; then ``extra``."""
         decisions = [Decision("stages", tuple(range(1, MAX_STAGES + 1)))]
         for stage in range(1, MAX_STAGES + 1):
+            separable = stage > 1 or bool(self._legal((self.input_shape.channels,)))
             decisions += [
-                Decision(f"block{stage}", ("conv", "dwsep")),
-                Decision(f"kernel{stage}", KERNELS),
-                Decision(f"stride{stage}", (1, 2, 4)),
-                Decision(f"width{stage}", WIDTHS),
+                Decision(f"block{stage}", ("conv", "dwsep") if separable else ("conv",)),
+                Decision(f"kernel{stage}", self._kernels()),
+                Decision(f"stride{stage}", self._strides()),
+                Decision(f"width{stage}", self._legal(WIDTHS)),
             ]
-        return (*decisions, Decision("code", CODES), *self.extra)
+        return (*decisions, Decision("code", self._legal(CODES)), *self.extra)
 
     def canonical(self, genome: Genome) -> dict[str, Value]:
         """Unused stages at their first choice."""
@@ -78,6 +89,19 @@ class AutoencoderSpace:
             chain.conv(f"up{stage}", genome, stage, width, strided=False)
         chain.add("reconstruction", Conv(channels, 1, norm=False, relu=False))
         return residual_of(Network(name, self.input_shape, tuple(chain.nodes)))
+
+    def _legal(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        multiple = self.npu.channel_multiple if self.npu else 1
+        return tuple(count for count in channels if count % multiple == 0)
+
+    def _kernels(self) -> tuple[int, ...]:
+        if self.npu is None:
+            return KERNELS
+        longest = min(self.npu.first_max_kernel, self.npu.max_kernel)
+        return tuple(kernel for kernel in KERNELS if kernel <= longest)
+
+    def _strides(self) -> tuple[int, ...]:
+        return tuple(s for s in STRIDES if self.npu is None or s in self.npu.strides)
 
 
 class _Chain:

@@ -8,6 +8,7 @@ channels that no rule allows: it then runs on the core).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -93,8 +94,12 @@ class ChainSpace:
         return result
 
     def network(self, genome: Genome, name: str) -> Network:
-        """The chain of ``genome``; raises ``ValueError`` where its strides leave no signal."""
-        chain = _Chain(self.input_shape)
+        """The chain of ``genome``.
+
+        Raises ``ValueError`` where its strides leave no signal, or its head too few values for the
+        accelerator.
+        """
+        chain = _Chain(self.input_shape, self.npu)
         chain.conv(
             "stem",
             str(genome["stem"]) == "dwsep",
@@ -134,8 +139,9 @@ class ChainSpace:
 class _Chain:
     """Nodes as they are added; ``shape`` is the last one's."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, npu: NpuRules | None) -> None:
         self.nodes: list[Node] = []
+        self.npu = npu
         self.tensor, self.shape = INPUT, shape
 
     def add(self, name: str, op: Conv | DepthwiseConv | MaxPool | AvgPool) -> None:
@@ -168,6 +174,7 @@ class _Chain:
         """Pooled over time, or as it is; then one or two fully connected layers."""
         ops: dict[str, Op] = {"avg": GlobalAvgPool(), "max": MaxPool(self.shape.length, 1)}
         parts = {"avg_max": ["avg", "max"], "flat": []}.get(kind, [kind])
+        self._require_legal_head(parts)
         for part in parts:
             self.nodes.append(Node(f"{part}_pool", ops[part], (self.tensor,)))
         self.tensor = self.nodes[-1].name
@@ -178,3 +185,12 @@ class _Chain:
             self.nodes.append(Node("hidden", Linear(hidden, relu=True), (self.tensor,)))
             self.tensor = "hidden"
         self.nodes.append(Node("classifier", Linear(outputs), (self.tensor,)))
+
+    def _require_legal_head(self, parts: Sequence[str]) -> None:
+        if self.npu is None:
+            return
+        if "avg" in parts and self.shape.length < self.npu.mean_min_inputs:
+            raise ValueError(f"a mean of {self.shape.length} values stays on the core")
+        inputs = self.shape.channels if parts else self.shape.size
+        if inputs < self.npu.linear_min_inputs:
+            raise ValueError(f"a linear layer of {inputs} inputs stays on the core")

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyml_nas import interrupts
+from tinyml_nas.config.names import SIGEO_TERMS
 from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import Evaluator, training_seconds
 from tinyml_nas.search.problem import Problem
@@ -42,7 +43,6 @@ SHARING_FACTOR, SCORING_FACTOR = 4.0, 2.0
 """Measured against the work model: each path and each part is new to torch, which sets it up."""
 SCORED_PER_TRIAL = 16
 """Candidates scored for each of ``nas_trials``, where they limit the search and not time."""
-TERMS = ("zico", "fisher_rao", "loss")
 
 
 class Scorer:
@@ -91,9 +91,9 @@ def propose(search: Search) -> Proposals:
 
 def coefficients(names: Sequence[str]) -> Coefficients:
     """1 for each term that is named; the published ones where none is."""
-    if not set(TERMS) & set(names):
+    if not set(SIGEO_TERMS) & set(names):
         return Coefficients()
-    return Coefficients(*(float(term in names) for term in TERMS))
+    return Coefficients(*(float(term in names) for term in SIGEO_TERMS))
 
 
 def warmed_up(search: Search, paths: Sequence[Candidate]) -> Supernet:

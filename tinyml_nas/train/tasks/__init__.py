@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.features.extract import fit_normalization
 from tinyml_nas.train.tasks.anomaly import Anomaly
 from tinyml_nas.train.tasks.classification import Classification, class_weights
 from tinyml_nas.train.tasks.regression import Forecasting, Regression
@@ -21,7 +22,7 @@ def task_of(features: FeatureSet, *, balanced: bool = False, label_smoothing: fl
             weights = class_weights(features) if balanced else None
             return Classification(len(features.class_names), weights, label_smoothing)
         case "anomaly":
-            return Anomaly(features.normalization)
+            return Anomaly(fit_normalization(features.train.x))
         case "regression" | "forecasting" as name:
             assert features.targets is not None
             kind = Regression if name == "regression" else Forecasting
