@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import TensorScale
 from tinyml_nas.quantize.scheme import QMAX, QMIN, tensor_scale
 from tinyml_nas.train.builder import NetworkModule
@@ -53,13 +54,25 @@ OBSERVERS: Mapping[str, Callable[[Values], Range]] = {
 """Calibration methods by their name in ``training.calibration``."""
 
 
-def calibrate(folded: NetworkModule, x: Tensor, method: str) -> dict[str, TensorScale]:
-    """Scale of every tensor for normalised calibration windows ``x`` (N, C, L)."""
-    with torch.no_grad():
-        tensors = {name: t.numpy().ravel() for name, t in folded.tensors(x).items()}
+def calibrate(
+    folded: NetworkModule, x: Tensor, method: str, at_ends: Tensor | None = None
+) -> dict[str, TensorScale]:
+    """Scale of every tensor for normalised calibration windows ``x`` (N, C, L).
+
+    Input and output may have to represent more than that: what ``at_ends`` holds.
+    """
+    inner = _values(folded, x)
+    outer = inner if at_ends is None else _values(folded, at_ends)
+    ends = {INPUT, folded.network.output}
     observe = OBSERVERS[method]
     scales: dict[str, TensorScale] = {}
     for group in folded.network.scale_groups:
+        tensors = inner if ends.isdisjoint(group) else outer
         lows, highs = zip(*(observe(tensors[name]) for name in group), strict=True)
         scales |= dict.fromkeys(group, tensor_scale(min(lows), max(highs)))
     return scales
+
+
+def _values(folded: NetworkModule, x: Tensor) -> dict[str, Values]:
+    with torch.no_grad():
+        return {name: t.numpy().ravel() for name, t in folded.tensors(x).items()}
