@@ -24,7 +24,7 @@ from tinyml_nas import __version__, interrupts
 from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config, names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.units import parse_duration, parse_size
-from tinyml_nas.console import Console
+from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
 from tinyml_nas.info import TOPICS, ModelQuery, models
 
@@ -38,6 +38,7 @@ OPTIONS = (
         "--resume",
         "--set",
         "--take",
+        "--target",
         "--version",
     ),
     *("--device", "--fits", "--flash", "--input", "--latency", "--outputs", "--ram", "--task"),
@@ -129,7 +130,7 @@ def _explore(arguments: argparse.Namespace, console: Console) -> None:
 def _init(arguments: argparse.Namespace, console: Console) -> None:
     from tinyml_nas.init import write_config
 
-    write_config(Path(arguments.source), Path(arguments.output), console)
+    write_config(Path(arguments.source), Path(arguments.output), console, arguments.target)
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> None:
@@ -210,6 +211,9 @@ def _parser() -> Parser:
         required=True,
         metavar="DATA",
         help="a folder or zip of .csv, .txt or .npy files, or one table",
+    )
+    init.add_argument(
+        "--target", metavar="COLUMN", help="a column that is to be predicted from the others"
     )
     init.add_argument(
         "-o",
@@ -314,6 +318,9 @@ def _with_command(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0] in COMMANDS:
         return arguments
     word = arguments[0]
+    if not word.startswith("-") and not _names_config(word) and Path(word).is_dir():
+        hint = f"for a YAML of these data: {own_command()} init --from {shell_quoted(word)}"
+        raise ConfigError(f"{word} is a folder; a run begins with a YAML.", hint=hint)
     if not word.startswith("-") and not _names_config(word):
         hint = did_you_mean(word, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
         raise ConfigError(f"There is no command {word!r}.", hint=hint)

@@ -10,11 +10,11 @@ CUTOFF = 0.6
 LONGEST = 100
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
+def closest(word: str, known: Iterable[str], cutoff: float = CUTOFF) -> str | None:
     """The known word most like ``word``, letter case aside; None when nothing is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     wanted = word.lower()[:LONGEST]
-    near = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=CUTOFF)
+    near = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=cutoff)
 
     def likeness(candidate: str) -> tuple[float, int]:
         # of two that are equally like it, the one that begins like it

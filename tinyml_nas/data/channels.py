@@ -23,6 +23,8 @@ SPIKE = 50.0
 """Standard deviations from which one sample spends the range of int8."""
 PURE, LEVELS_PER_CLASS = 0.9, 4
 """A column with few values is the label if so large a share of windows has its value's class."""
+EVEN = 0.95
+"""Share of equal steps from which a rising channel is a clock."""
 MOST_SAMPLES = 200_000
 
 
@@ -43,8 +45,12 @@ def channel_findings(x: Windows, names: tuple[str, ...]) -> list[Finding]:
 
 
 def _clock(channel: NDArray[np.float64], name: str) -> list[Finding]:
+    """Whether nearly all steps are the same; the others are gaps, where lines were removed."""
     steps = np.diff(channel, axis=1)
-    if not steps.size or steps.min() <= 0 or np.ptp(steps) >= 1e-3 * steps.max():
+    usual = float(np.median(steps)) if steps.size else 0.0
+    rounding = 4 * float(np.finfo(np.float32).eps) * float(np.abs(channel).max(initial=0))
+    even = np.abs(steps - usual) <= max(1e-3 * usual, rounding)
+    if usual <= rounding or even.mean() < EVEN:
         return []
     what = f"Channel {name!r} rises evenly like a clock; is it a time column?"
     return [Finding("error", what, name, "Leave it out of variables.")]
@@ -59,7 +65,7 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
         at_end = channel == end
         share, inner = float(at_end.mean()), at_end[:, :-1]
         in_row = float(at_end[:, 1:][inner].mean()) if inner.any() else 0.0
-        if end != 0 and share >= CLIPPED_SHARE and in_row >= ROW:
+        if end != 0 and share >= CLIPPED_SHARE and in_row >= max(ROW, 2 * _resting(channel)):
             what = (
                 f"Channel {name!r} stays at its {side} value {end:g} for {share:.1%} of the "
                 "samples: it looks clipped."
@@ -67,6 +73,13 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
             mend = "Lower the gain of the sensor, or record with a larger range."
             findings.append(Finding("warning", what, name, mend))
     return findings
+
+
+def _resting(channel: NDArray[np.float64]) -> float:
+    """Share of samples off both ends that the next one equals: a slow or coarse channel rests."""
+    before, after = channel[:, :-1], channel[:, 1:]
+    inside = (before != channel.max()) & (before != channel.min())
+    return float((before == after)[inside].mean()) if inside.any() else 0.0
 
 
 def _spiky(channel: NDArray[np.float64], name: str) -> list[Finding]:

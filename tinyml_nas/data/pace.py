@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tinyml_nas.config import Config
+from tinyml_nas.data.cells import read_cells
 from tinyml_nas.data.findings import Finding, Severity
 from tinyml_nas.data.records import Recording
 from tinyml_nas.data.rhythm import Clock, dominant_period, read_clock
-from tinyml_nas.data.tables import TEXT_SUFFIXES, is_time, read_cells
+from tinyml_nas.data.tables import TEXT_SUFFIXES, is_time
 from tinyml_nas.data.tree import FolderTree, Tree, ZipTree
 from tinyml_nas.errors import DataError
 
