@@ -110,15 +110,21 @@ def _log_base(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _named_columns(value: Any) -> Any:
+    """The columns that a text names, divided by commas; a number in quotes is a count."""
+    if not isinstance(value, str) or value.isdigit():
+        return value
+    names = (name.strip() for name in value.strip("[]").split(","))
+    return tuple(int(name) if name.isdigit() else name for name in names if name) or value
+
+
 Variables = Annotated[
     Annotated[int, Field(ge=1, le=10_000)]
     | Annotated[
         tuple[Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)], ...],
         Field(min_length=1),
     ],
-    BeforeValidator(
-        lambda value: (value,) if isinstance(value, str) and not value.isdigit() else value
-    ),
+    BeforeValidator(_named_columns),
     WithJsonSchema(
         {
             "anyOf": [

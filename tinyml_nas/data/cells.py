@@ -62,15 +62,13 @@ def split_line(line: str, delimiter: str | None) -> list[str]:
 
 def decode(data: bytes, name: str) -> str:
     """The file's text: UTF-8, UTF-16 where its mark says so, else Latin-1."""
-    if data.startswith(UTF_16):
-        return data.decode("utf-16", "replace")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         if b"\0" not in data:  # a degree sign of an older program; the numbers are ASCII
             return data.decode("latin-1")
         raise DataError(
-            f"{name} is not text: byte {error.start} is not UTF-8.",
+            f"{name} is not text: byte {error.start} is not {error.encoding.upper()}.",
             hint="Save it as CSV in UTF-8, or as .npy.",
         ) from None
 

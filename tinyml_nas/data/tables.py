@@ -86,8 +86,8 @@ def _cell_error(cells: Cells, name: str, columns: list[int]) -> DataError:
                 continue
             title = f" ({cells.header[column]})" if cells.header else ""
             kind = f"holds {text!r}, which is no finite float32 number" if text else "is empty"
-            hint = "Repair that cell, or cut the file in two there: values cannot be guessed."
-            if "," in text and is_number(text.replace(",", ".")):
+            hint = "Repair that cell, or cut the file in two there; do not splice it."
+            if "," in text and is_number(text.replace(".", "").replace(",", ".")):
                 hint = "Write decimals with a point."
             return DataError(f"{name}, line {line}, column {column + 1}{title} {kind}.", hint=hint)
     return DataError(f"{name} cannot be read as numbers.", hint="Check its quotes and delimiters.")
@@ -145,7 +145,7 @@ def check_finite(values: NDArray[np.float64], name: str) -> None:
         row, column = (int(i) for i in bad[0])
         raise DataError(
             f"{name}, row {row}, column {column + 1} holds {values[row, column]}.",
-            hint="Repair that value, or cut the array in two there: values cannot be guessed.",
+            hint="Repair that value, or cut the array in two there; do not splice it.",
         )
 
 

@@ -34,6 +34,7 @@ MOST_MISSING = 0.01
 """Share of cells that may be no number in a column of numbers."""
 MOST_SHOWN = 3
 NOTES = ("readme", "license", "licence", "notice", "notes", "changelog")
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 COUNTERS = ("", "index", "idx", "row", "sample", "n", "id", "unnamed: 0")
 
 
@@ -94,9 +95,7 @@ def survey(path: Path) -> Survey:
         tree = open_tree(path, TOP)
         names = [name for name in tree.names() if _is_recording(name)]
         if not names:
-            raise DataError(
-                f"{path} holds no recordings.", hint=f"Recordings end in {', '.join(SUFFIXES)}."
-            )
+            raise DataError(f"{path} holds no recordings.", hint=_other_files(tree.names()))
         return _look(path, find_layout(names), tree.read)
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
@@ -105,6 +104,15 @@ def survey(path: Path) -> Survey:
         )
     layout = Layout("nowhere", (path.name,), seen=f"one table, {path.name}")
     return _look(path, layout, lambda _: path.read_bytes())
+
+
+def _other_files(names: list[str]) -> str:
+    """What to do with the files that are there instead of recordings."""
+    found = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    usual, count = max(found.items(), key=lambda item: item[1], default=("", 0))
+    if usual in SHEETS:
+        return f"There are {count} {usual} files: save each sheet as CSV UTF-8."
+    return f"Recordings end in {', '.join(SUFFIXES)}."
 
 
 def _is_recording(name: str) -> bool:

@@ -78,7 +78,6 @@ def render(found: Survey, plan: Plan, out: Path) -> str:
             path=quoted(_path(found, out)),
             columns=_column_lines(plan),
             variables=[column.name if found.header else column.number for column in used],
-            command=own_command(),
             model=MODELS["regression"][0],
             unlabeled=set(plan.labels.recordings) == {"Normal"},
             prefix=_prefix(name),
