@@ -29,7 +29,7 @@ UNITS_S = {
 UNIT = re.compile(rf"(?:^|[^a-z])({'|'.join(UNITS_S)})s?(?:[^a-z]|$)")
 CLOCK = re.compile(
     rf"(t|ts|ticks?|clock|epoch|elapsed|stamp|utc|millis|micros|seconds)?"
-    rf"([^a-zµ]*({'|'.join(UNITS_S)})[^a-z]*)?"
+    rf"([ _.(\[-]*({'|'.join(UNITS_S)})[)\]]?)?"
 )
 """Names of time columns besides those that ``is_time`` knows."""
 FORWARD = 0.95

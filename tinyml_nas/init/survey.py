@@ -138,7 +138,9 @@ def _look(path: Path, layout: Layout, read: Callable[[str], bytes]) -> Survey:
         header = parts[0].header is not None if parts else False
         lengths[name] = _rows(data, name, header) if part is None else part.rows
     if not parts:
-        raise DataError(problems[0], hint="Mend that, and the same in the other files.")
+        others = len(problems) - 1
+        hint = f"So it is with {others} more files." if others else "Mend that first."
+        raise DataError(problems[0], hint=hint)
     parts, names, notes = matched(parts)
     columns, clock, clock_name = _columns(parts, names)
     signals = [c for c in columns if c.signal]
