@@ -79,7 +79,9 @@ def test_a_clock_with_gaps_is_a_clock_and_a_coarse_channel_is_not_clipped() -> N
     clock[::7, L // 2 :] += 500  # lines were removed
     steps = np.random.default_rng(3).integers(-1, 2, N * L) * (np.arange(N * L) % 9 == 0)
     coarse = np.clip(np.cumsum(steps), -20, 20).reshape(N, L) / 100 + 23
-    found = channel_findings(np.stack([clock, coarse], 1).astype(np.float32), ("t", "temp"))
+    slow = np.round(90 * np.sin(np.arange(N * L) / 300)).reshape(N, L)
+    x = np.stack([clock, coarse, slow], 1).astype(np.float32)
+    found = channel_findings(x, ("t", "temp", "slow"))
     assert [f.where for f in found] == ["t"]
 
 

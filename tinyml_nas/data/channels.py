@@ -17,6 +17,8 @@ CLIPPED_SHARE = 0.005
 """Share of samples at the very largest or smallest value from which a channel looks clipped."""
 ROW = 0.5
 """Share of those samples that are followed by another one: a wave only touches its peak."""
+PILE = 4
+"""So many times the samples at the next value: more than at the peak of a slow, coarse wave."""
 FEW_LEVELS = 32
 """A channel with fewer different values is a switch, not a clipped wave."""
 SPIKE = 50.0
@@ -65,7 +67,7 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
         at_end = channel == end
         share, inner = float(at_end.mean()), at_end[:, :-1]
         in_row = float(at_end[:, 1:][inner].mean()) if inner.any() else 0.0
-        if end != 0 and share >= CLIPPED_SHARE and in_row >= max(ROW, 2 * _resting(channel)):
+        if end != 0 and share >= CLIPPED_SHARE and in_row >= ROW and _piled(channel, end):
             what = (
                 f"Channel {name!r} stays at its {side} value {end:g} for {share:.1%} of the "
                 "samples: it looks clipped."
@@ -75,11 +77,11 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
     return findings
 
 
-def _resting(channel: NDArray[np.float64]) -> float:
-    """Share of samples off both ends that the next one equals: a slow or coarse channel rests."""
-    before, after = channel[:, :-1], channel[:, 1:]
-    inside = (before != channel.max()) & (before != channel.min())
-    return float((before == after)[inside].mean()) if inside.any() else 0.0
+def _piled(channel: NDArray[np.float64], end: float) -> bool:
+    """Whether samples pile up at an end: a slow wave of few levels is at the next one as often."""
+    inner = channel[channel != end]
+    beside = inner[np.abs(inner - end).argmin()]
+    return bool((channel == end).sum() >= PILE * (channel == beside).sum())
 
 
 def _spiky(channel: NDArray[np.float64], name: str) -> list[Finding]:
