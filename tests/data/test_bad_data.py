@@ -86,6 +86,8 @@ def test_a_wanted_column_that_is_not_there(tmp_path: Path) -> None:
     assert "No file has a column 'gyr_x'; their columns are gyro_x, acc_x; did you mean" in message
     assert "did you mean 'gyro_x'?" in message
     write_csv(tmp_path / "set" / "classes" / "up" / "2.csv", signal(3), header="time,acc_x,acc_y")
+    message = refused(tmp_path, processing={"variables": ["acc_x", "aq"]})
+    assert "No file has a column 'aq'; their columns are" in message
     message = refused(tmp_path, processing={"variables": ["acc_x", "gyro_x"]})
     assert "classes/up/2.csv has no column 'gyro_x'; its columns are acc_x, acc_y" in message
     assert "column 5" in refused(tmp_path, processing={"variables": [5]})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config.suggest import closest
+from tinyml_nas.config.suggest import CUTOFF, closest
 from tinyml_nas.errors import DataError
 
 Variables = int | tuple[int | str, ...]
 
 
-SHORT = 0.5
-"""Likeness from which a name is suggested: of two letters, one may be wrong."""
+SHORT, LIKENESS = 3, 0.5
+"""Letters of a name that is suggested from this likeness on: of two letters, one may be wrong."""
 
 NAMES_HINT = "Name columns as the first line of the files does, or count them from 0."
 
@@ -23,7 +23,8 @@ class MissingColumn(DataError):
     def __init__(
         self, where: str, wanted: str, names: tuple[str, ...], others: tuple[int | str, ...]
     ) -> None:
-        near = closest(wanted, [name for name in names if name not in others], SHORT)
+        cutoff = LIKENESS if len(wanted) <= SHORT else CUTOFF
+        near = closest(wanted, [name for name in names if name not in others], cutoff)
         guess = f"; did you mean {near!r}?" if near else "."
         self.where = where
         self.column = f"column {wanted!r}"

@@ -57,12 +57,13 @@ class Problems:
     def _without_column(self) -> list[str]:
         """One line for all the files that lack the same column."""
         lines = []
-        for (column, rest), files in self._missing.items():
-            if len(files) == len(self._files) > 1:
-                lines.append(f"No file has a {column}; their {rest}")
-            elif len(files) == 1:
-                lines.append(f"{files[0]} has no {column}; its {rest}")
-            else:
-                several = f"{files[0]} and {len(files) - 1} more of {len(self._files)} files"
-                lines.append(f"{several} have no {column}; their {rest}")
+        for column in dict.fromkeys(column for column, _ in self._missing):
+            alike = {rest: files for (c, rest), files in self._missing.items() if c == column}
+            if sum(map(len, alike.values())) == len(self._files) > 1:
+                lines.append(f"No file has a {column}; their {next(iter(alike))}")
+                continue
+            for rest, files in alike.items():
+                more = f" and {len(files) - 1} more of {len(self._files)} files have"
+                verb, whose = (" has", "its") if len(files) == 1 else (more, "their")
+                lines.append(f"{files[0]}{verb} no {column}; {whose} {rest}")
         return lines

@@ -160,7 +160,8 @@ def _column_lines(plan: Plan) -> list[str]:
 def _line(column: Column, width: int, why: str | None) -> str:
     name = column.name if column.name.isprintable() else repr(column.name)
     stats = f"{column.low:.4g} to {column.high:.4g}, mean {column.mean:.4g} ± {column.std:.3g}"
-    text = stats if column.numeric else f"{len(column.values) or 'many'} different words"
+    words = "dates" if column.clock else f"{len(column.values) or 'many'} different words"
+    text = stats if column.numeric else words
     return f"{name:<{width}}  {text}" + (f"; left out: {why}" if why else "")
 
 
