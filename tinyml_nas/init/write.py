@@ -170,7 +170,7 @@ def _tell(found: Survey, plan: Plan, out: Path, console: Console) -> None:
     labels = plan.labels
     rows, files = sum(found.lengths.values()), len(found.layout.files)
     console.stage("Seen")
-    console.info(f"{found.layout.seen}: {files} files, {rows:,} rows")
+    console.info(f"{found.layout.seen}: {files} file{'s' * (files != 1)}, {rows:,} rows")
     for line in _column_lines(plan):
         console.info(f"  {line}")
     if found.clock is not None:
