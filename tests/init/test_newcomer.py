@@ -145,6 +145,19 @@ def test_strange_files_are_told_from_the_rest(
     assert "zzz.csv has other columns than the rest (gain, offset): move it elsewhere" in said
 
 
+def test_unlabeled_states_are_asked_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(10):
+        write(tmp_path / "set" / f"rec{index}.csv", logged(index, 24.0 * (index < 4)))
+    _, said = init(tmp_path / "set", capsys)
+    assert "times more in 4 recordings than in 6: are these states?" in said
+    for index in range(10):
+        write(tmp_path / "one" / f"rec{index}.csv", logged(index, 24.0))
+    (tmp_path / "c.yaml").unlink()
+    assert "are these states?" not in init(tmp_path / "one", capsys)[1]
+
+
 def test_sheets_and_folders_lead_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.xlsx").touch()

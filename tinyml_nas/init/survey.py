@@ -26,6 +26,7 @@ from tinyml_nas.data.tree import TOP, open_tree
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.layout import Layout, find_layout
 from tinyml_nas.init.parts import Part, matched, read_part
+from tinyml_nas.init.states import find_states
 
 MOST_READ = 48
 """Files whose values are looked at; of the others only the length is."""
@@ -83,6 +84,7 @@ class Survey:
     period: float | None = None
     frequency: float = 0.0
     problems: tuple[str, ...] = ()
+    states: str = ""  # what is said of recordings that fall into two groups
 
     def column(self, name: str) -> Column | None:
         """The column called ``name``, whatever the case of its letters."""
@@ -145,7 +147,9 @@ def _look(path: Path, layout: Layout, read: Callable[[str], bytes]) -> Survey:
     columns, clock, clock_name = _columns(parts, names)
     signals = [c for c in columns if c.signal]
     period, frequency = _rhythm(parts, signals)
-    dead = _dead(parts, signals, layout)
+    recordings = _recordings(parts, signals, layout)
+    titles = tuple(column.name for column in signals)
+    dead = [f"{finding.what} {finding.mend}" for finding in dead_channels(recordings, titles)]
     return Survey(
         path,
         layout,
@@ -157,6 +161,7 @@ def _look(path: Path, layout: Layout, read: Callable[[str], bytes]) -> Survey:
         period,
         frequency,
         tuple(problems + notes + dead),
+        find_states(recordings, titles),
     )
 
 
@@ -242,8 +247,10 @@ def _rhythm(parts: Sequence[Part], signals: Sequence[Column]) -> tuple[float | N
     return period, statistics.median_high(frequencies) if frequencies else 0.0
 
 
-def _dead(parts: Sequence[Part], signals: Sequence[Column], layout: Layout) -> list[str]:
-    """What is said of sensors that stand still in some recordings."""
+def _recordings(
+    parts: Sequence[Part], signals: Sequence[Column], layout: Layout
+) -> list[Recording]:
+    """The files as recordings of the columns that a network may read, rows of numbers only."""
     recordings = []
     for part in parts:
         values = [part.numbers(part.place(c.name, c.number)) for c in signals]
@@ -253,5 +260,4 @@ def _dead(parts: Sequence[Part], signals: Sequence[Column], layout: Layout) -> l
         recordings += (
             [Recording(part.name, label, samples.astype(np.float32))] if len(samples) else []
         )
-    found = dead_channels(recordings, tuple(column.name for column in signals))
-    return [f"{finding.what} {finding.mend}" for finding in found]
+    return recordings

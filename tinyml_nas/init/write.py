@@ -193,6 +193,8 @@ def _tell(found: Survey, plan: Plan, out: Path, console: Console) -> None:
     console.table("", ("what", "value", "why"), rows_of_table)
     if labels.task == "anomaly" and len(labels.recordings) == 1:
         console.info("to label: sort the recordings into the folders Normal and Anomaly")
+        if found.states:
+            console.info(found.states)
     if labels.target is None and len(plan.variables) > 1:
         named = ", ".join(str(column.name) for column in plan.variables[:8])
         console.info(f"to predict a column instead: --target with one of {named}")
