@@ -34,9 +34,8 @@ def dead_channels(recordings: Sequence[Recording], channels: tuple[str, ...]) ->
     awake = (spreads >= AWAKE * usual) & ~constant
     findings = []
     for index, name in enumerate(channels):
-        others = np.delete(awake, index, axis=1)
-        rest_is_awake = others.any(axis=1) if others.shape[1] else np.ones(len(spreads), bool)
-        still = constant[:, index] | ((spreads[:, index] < STILL * usual[index]) & rest_is_awake)
+        recorded = np.delete(awake, index, axis=1).any(axis=1)  # else all was at rest
+        still = constant[:, index] | ((spreads[:, index] < STILL * usual[index]) & recorded)
         alive = [r for r, is_still in zip(recordings, still, strict=True) if not is_still]
         if still.any() and alive and _levels(alive, index) >= LEVELS:
             dead = [r for r, is_still in zip(recordings, still, strict=True) if is_still]
@@ -70,6 +69,8 @@ def _finding(
     alone = sorted({r.label for r in dead} - {r.label for r in alive})
     if alone:
         classes = " and ".join(repr(label) for label in alone)
-        what += f" That is all of class {classes}: the network can recognize it by this alone."
+        what += (
+            f" Among them is all of class {classes}: the network can recognize it by this alone."
+        )
     files = "this file" if len(dead) == 1 else "these files"
     return Finding("warning", what, name, f"Remove {files}, or leave {name!r} out of variables.")
