@@ -5,6 +5,8 @@ rem TINYML_PYTHON names the Python to use.
 rem No delayed expansion, and no path inside parentheses: a path may hold "!", "(1)" and spaces.
 setlocal DisableDelayedExpansion
 set "PYTHONUTF8=1"
+rem What the program tells the user to type.
+set "TINYML_COMMAND=%~0"
 
 rem A candidate is accepted by running it: the store's stub and 32-bit builds fail here.
 set "probe=import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 13) and sys.maxsize > 2**32))"

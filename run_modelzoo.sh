@@ -25,6 +25,7 @@ fi
 for python in "${TINYML_PYTHON:-}" "$here/.venv/bin/python" \
     python3.12 python3.11 python3.13 python3.10 python3 python; do
     if [ -n "$python" ] && accepts "$python"; then
+        export TINYML_COMMAND="$0" # what the program tells the user to type
         exec "$python" -I "$here/tinyml_nas/_bootstrap.py" "$@"
     fi
 done

@@ -12,6 +12,7 @@ from tinyml_nas import __version__
 from tinyml_nas.config import names
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.units import parse_duration, parse_size
+from tinyml_nas.console import own_command, shell_quoted
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.info import TOPICS
 
@@ -26,8 +27,8 @@ COMMANDS = {
 }
 OPTIONS = (
     "--compat", "--device", "--fits", "--flash", "--from", "--help", "--input", "--latency",
-    "--output", "--outputs", "--quiet", "--ram", "--resume", "--set", "--take", "--task",
-    "--version",
+    "--output", "--outputs", "--quiet", "--ram", "--resume", "--set", "--take", "--target",
+    "--task", "--version",
 )  # fmt: skip
 """Of all commands: what a misspelt one is compared with."""
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
@@ -65,6 +66,9 @@ def _with_command(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0] in COMMANDS:
         return arguments
     word = arguments[0]
+    if not word.startswith("-") and not _names_config(word) and Path(word).is_dir():
+        hint = f"for a YAML of these data: {own_command()} init --from {shell_quoted(word)}"
+        raise ConfigError(f"{word} is a folder; a run begins with a YAML.", hint=hint)
     if not word.startswith("-") and not _names_config(word):
         hint = did_you_mean(word, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
         raise ConfigError(f"There is no command {word!r}.", hint=hint)
@@ -107,6 +111,9 @@ def _add_init_options(init: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DATA",
         help="a folder or zip of .csv, .txt or .npy files, or one table",
+    )
+    init.add_argument(
+        "--target", metavar="COLUMN", help="a column that is to be predicted from the others"
     )
     init.add_argument(
         "-o",

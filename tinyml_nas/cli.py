@@ -95,7 +95,7 @@ def _explore(arguments: argparse.Namespace, console: Console) -> None:
 def _init(arguments: argparse.Namespace, console: Console) -> None:
     from tinyml_nas.init import write_config
 
-    write_config(Path(arguments.source), Path(arguments.output), console)
+    write_config(Path(arguments.source), Path(arguments.output), console, arguments.target)
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> None:

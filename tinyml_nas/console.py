@@ -7,6 +7,9 @@ line now and then.  Every line also goes to the run's log once ``log_to`` has na
 from __future__ import annotations
 
 import logging
+import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -80,6 +83,26 @@ class Board:
         """Replace what is shown."""
         if self._live is not None:
             self._live.update(_table(title, header, rows), refresh=True)
+
+
+def own_command() -> str:
+    """How this program was called, ready for the user's shell.
+
+    The launchers say their own name in ``TINYML_COMMAND``.
+    """
+    launcher = os.environ.get("TINYML_COMMAND", "")
+    if launcher:
+        by_shell = os.name == "posix" and "/" not in launcher  # as in: sh run_modelzoo.sh
+        return f"{'sh ' * by_shell}{shell_quoted(launcher)}"
+    called = Path(sys.argv[0])
+    return "python -m tinyml_nas" if called.suffix == ".py" else called.stem
+
+
+def shell_quoted(text: str) -> str:
+    """``text`` as one word of a command line."""
+    if os.name == "posix":
+        return shlex.quote(text)
+    return text if re.fullmatch(r"[\w.:\\/+-]+", text) else f'"{text}"'
 
 
 class Console:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.search_checks import READ_BY
+from tinyml_nas.config.sources import existing
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.export.npu import lint
@@ -45,7 +46,7 @@ def plan(config: Config) -> Rows:
             f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM"
             + ("" if device.cycles.measured_on else f", {UNPROVEN}"),
         ),
-        ("data", f"{source}, split {data.split_type}"),
+        ("data", f"{source}, split {data.split_type}{_looked_at(config)}"),
         ("features", f"frames of {features.frame_size}: {chain}"),
         *_model_rows(config, device),
         *_npu_rows(config, device),
@@ -55,6 +56,15 @@ def plan(config: Config) -> Rows:
         vectors = config.testing.parity_vectors
         rows.append(("export", f"ONNX and C, proven bit for bit on {vectors} windows"))
     return rows
+
+
+def _looked_at(config: Config) -> str:
+    """That recordings were not read, or are not there: ``ok`` is said of the YAML alone."""
+    path = config.dataset.input_data_path
+    if path is None:
+        return ""
+    missing = existing(path, config.path.parent) is None
+    return "; not there yet" if missing else "; not looked at: explore does that"
 
 
 def plan_warnings(loaded: LoadedConfig) -> list[str]:

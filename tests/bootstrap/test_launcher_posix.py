@@ -19,6 +19,7 @@ ARGUMENTS = ["run", "--set", "a b=c d", "x!y", "", "*", "$HOME"]
 STANDIN = """#!/bin/sh
 [ "$1" = -S ] && exit {probe}
 printf '%s\\n' "$@" > "{record}"
+printf '%s\\n' "$TINYML_COMMAND" > "{record}.command"
 exit 7
 """
 PROGRAM = """
@@ -85,6 +86,8 @@ def test_all_arguments_and_the_exit_code_pass_through(home: Path, tmp_path: Path
     assert done.returncode == 7, done.stderr
     expected = ["-I", str(home / "tinyml_nas" / "_bootstrap.py"), *ARGUMENTS]
     assert record.read_text(encoding="utf-8").splitlines() == expected
+    called = record.with_name("record.command").read_text(encoding="utf-8")
+    assert called == f"{home / 'run_modelzoo.sh'}\n"
 
 
 def test_a_link_to_the_launcher_finds_its_folder(home: Path, tmp_path: Path) -> None:

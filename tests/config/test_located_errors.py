@@ -79,6 +79,23 @@ def test_key_of_another_section_is_sent_home(errors: Callable[..., Any], minimal
     assert "belongs to the section 'training'" in found
 
 
+def test_a_key_of_another_section_is_no_typo(errors: Callable[..., Any], minimal: str) -> None:
+    (found,) = errors(minimal + "  frame_size: 64\n")
+    assert "'frame_size' belongs to the section 'data_processing_feature_extraction'" in found
+
+
+def test_a_backslash_in_double_quotes_is_explained(
+    errors: Callable[..., Any], minimal: str
+) -> None:
+    (found,) = errors(minimal.replace("arc_fault", '"C:\\data\\vib"'))
+    assert "write / instead, or single quotes" in found
+
+
+def test_a_device_is_sought_in_its_family(errors: Callable[..., Any], minimal: str) -> None:
+    text = minimal.replace("dataset:", "  target_device: STM32F407\ndataset:")
+    assert "did you mean 'STM32F4" in errors(text)[0]
+
+
 def test_wrong_old_section_name_is_recognized(errors: Callable[..., Any], minimal: str) -> None:
     found = errors(minimal.replace("data_processing_feature_extraction", "feature_extraction"))
     assert any("did you mean 'data_processing_feature_extraction'?" in line for line in found)

@@ -91,7 +91,14 @@ def test_empty_key_is_its_default(load: Callable[..., Any], minimal: str) -> Non
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("3", 3), ("[0, 2]", (0, 2)), ("[x, y]", ("x", "y")), ("[Vibx]", ("Vibx",)), ("x", ("x",))],
+    [
+        ("3", 3),
+        ("[0, 2]", (0, 2)),
+        ("[x, y]", ("x", "y")),
+        ("[Vibx]", ("Vibx",)),
+        ("x", ("x",)),
+        ("ax, ay, 2", ("ax", "ay", 2)),
+    ],
 )
 def test_variables_by_count_index_or_name(
     load: Callable[..., Any], minimal: str, text: str, value: object

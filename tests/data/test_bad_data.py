@@ -16,6 +16,7 @@ from data_sets import signal, write_config, write_csv, write_folder
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.tables import read_table
 from tinyml_nas.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.fast
@@ -82,7 +83,13 @@ def test_a_wanted_column_that_is_not_there(tmp_path: Path) -> None:
         tmp_path / "set" / "classes" / "down" / "1.csv", signal(2), header="time,gyro_x,acc_x"
     )
     message = refused(tmp_path, processing={"variables": ["gyr_x"]})
-    assert "no column 'gyr_x'. Did you mean 'gyro_x'?" in message
+    assert "No file has a column 'gyr_x'; their columns are gyro_x, acc_x; did you mean" in message
+    assert "did you mean 'gyro_x'?" in message
+    write_csv(tmp_path / "set" / "classes" / "up" / "2.csv", signal(3), header="time,acc_x,acc_y")
+    message = refused(tmp_path, processing={"variables": ["acc_x", "aq"]})
+    assert "No file has a column 'aq'; their columns are" in message
+    message = refused(tmp_path, processing={"variables": ["acc_x", "gyro_x"]})
+    assert "classes/up/2.csv has no column 'gyro_x'; its columns are acc_x, acc_y" in message
     assert "column 5" in refused(tmp_path, processing={"variables": [5]})
 
 
@@ -267,3 +274,66 @@ def test_ten_problems_are_shown_and_the_rest_counted() -> None:
     assert "File 9 is odd." in caught.value.message
     assert "File 10" not in caught.value.message
     assert "and 3 more" in caught.value.message
+
+
+def test_each_problem_has_its_own_hint() -> None:
+    problems = Problems()
+    problems.add("File 1 is odd.", "Mend it.")
+    problems.add("File 2 is odd.", "Mend it.")
+    problems.add("File 3 is empty.", "Record it again.")
+    with pytest.raises(DataError) as caught:
+        problems.raise_any()
+    assert caught.value.hint == "Mend it. Record it again."
+
+
+def test_only_the_columns_that_are_used_need_to_be_numbers(tmp_path: Path) -> None:
+    for label in ("up", "down"):
+        for index in range(5):
+            path = tmp_path / "set" / "classes" / label / f"{index}.csv"
+            write_csv(path, signal(index + 10 * len(label)), header="time,a,b")
+            rows = path.read_text().splitlines()
+            rows = [
+                f"{row},{'when' if i == 0 else '2026-01-01T00:00:00'}" for i, row in enumerate(rows)
+            ]
+            path.write_text("\n".join(rows))
+    data = prepare_data(
+        write_config(tmp_path, processing={"variables": ["a", "b"]}), Console(quiet=True)
+    )
+    assert data.channel_names == ("a", "b")
+    assert "column 4 (when) holds" in refused(tmp_path, processing={"variables": ["a", "when"]})
+
+
+LATIN, WIDE = "a,b °C\n1.5,2\n3,4\n".encode("latin-1"), "a;b\n1,5;2\n3;4\n".encode("utf-16")
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (LATIN, ("a", "b °C")),
+        (WIDE, ("a", "b")),
+        (b"sep=;\r\na;b\r\n1,5;2\r\n3;4\r\n", ("a", "b")),
+        (b"a;b\n1,5;2\n3;4\n", ("a", "b")),
+        (b"a\tb\n1,5\t2,0\n3\t4\n", ("a", "b")),
+        (b"Device: X1\nRate, 200\n# ok\n\na,b\n1.5,2\n3,4\n", ("a", "b")),
+        (b"1,5;2\n3;4\n", None),
+    ],
+)
+def test_what_spreadsheets_and_loggers_write_is_read(
+    data: bytes, names: tuple[str, ...] | None
+) -> None:
+    table = read_table(data, "x.csv")
+    assert table.header == names
+    assert table.read([0, 1]).tolist() == [[1.5, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("a,b\n1,2\n".encode("utf-16-le"), "holds zero bytes"),
+        (b"a,b\n1,2,3\n4,5,6\n", "line 2: 3 columns where the first line has 2"),
+        (b"a;b\n1.234,5;2\n", "holds '1.234,5'"),
+    ],
+)
+def test_what_could_mean_two_things_is_not_guessed(data: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_table(data, "x.csv").read([0, 1])

@@ -10,6 +10,7 @@ import pytest
 from data_sets import signal, write_config, write_csv, write_folder
 
 from tinyml_nas.data.channels import channel_findings, label_leaks
+from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import findings
 from tinyml_nas.data.findings import Finding, sorted_findings
 from tinyml_nas.data.pace import clock_findings, window_findings
@@ -71,6 +72,52 @@ def test_odd_channels_are_named() -> None:
     assert said(found, "warning", "Channel 'spike' has samples")
     assert said(found, "error", "Channel 'clock' rises evenly")
     assert len(found) == 5
+
+
+def test_a_clock_with_gaps_is_a_clock_and_a_coarse_channel_is_not_clipped() -> None:
+    clock = 5.0 * np.arange(N * L).reshape(N, L)
+    clock[::7, L // 2 :] += 500  # lines were removed
+    steps = np.random.default_rng(3).integers(-1, 2, N * L) * (np.arange(N * L) % 9 == 0)
+    coarse = np.clip(np.cumsum(steps), -20, 20).reshape(N, L) / 100 + 23
+    slow = np.round(90 * np.sin(np.arange(N * L) / 300)).reshape(N, L)
+    x = np.stack([clock, coarse, slow], 1).astype(np.float32)
+    found = channel_findings(x, ("t", "temp", "slow"))
+    assert [f.where for f in found] == ["t"]
+
+
+def recordings(dead: dict[int, float]) -> list[Recording]:
+    """Eight recordings of two classes; channel b keeps a value in those of ``dead``."""
+    made = []
+    for index in range(8):
+        x = np.random.default_rng(index).normal(size=(200, 3))
+        if index in dead:
+            x[:, 1] = dead[index]
+        made.append(Recording(f"r{index}", ("off", "on")[index % 2], x.astype(np.float32)))
+    return made
+
+
+def test_sensors_that_were_dead_in_some_recordings_are_named() -> None:
+    names = ("a", "b", "c")
+    assert dead_channels(recordings({}), names) == []
+    (one,) = dead_channels(recordings({5: 0.0}), names)
+    assert one.what == "'b' is constant (0) in r5: a dead sensor?"
+    assert (one.severity, one.where) == ("warning", "b")
+    (two,) = dead_channels(recordings({5: 0.0, 2: 7.0}), names)
+    assert two.what == "'b' is constant in r2 and r5: a dead sensor?"
+    (whole,) = dead_channels(recordings(dict.fromkeys((1, 3, 5, 7), 0.0)), names)
+    assert "r1, r3 and 2 more recordings: a dead sensor?" in whole.what
+    assert whole.what.endswith("all of class 'on': the network can recognize it by this alone.")
+    assert dead_channels(recordings(dict.fromkeys(range(8), 0.0)), names) == []  # said elsewhere
+
+
+def test_a_sensor_that_hardly_moves_is_dead_unless_nothing_moved() -> None:
+    faint = recordings({})
+    faint[3] = replace(faint[3], samples=faint[3].samples * np.float32([1, 1e-5, 1]))
+    assert said(dead_channels(faint, ("a", "b", "c")), "warning", "'b' hardly moves in r3")
+    quiet = [replace(r, samples=r.samples * np.float32(1e-5)) for r in recordings({})[:1]]
+    assert dead_channels([*quiet, *recordings({})[1:]], ("a", "b", "c")) == []  # nothing moved
+    coarse = [replace(r, samples=np.round(r.samples)) for r in recordings({5: 0.0})]
+    assert dead_channels(coarse, ("a", "b", "c")) == []  # a switch may well rest
 
 
 def test_equal_channels_are_the_same() -> None:

@@ -90,8 +90,33 @@ def test_targets_are_chosen_by_name_and_leave_the_variables(tmp_path: Path) -> N
     write_files(tmp_path)
     data = regression(tmp_path, variables=1, target_variables=["a"])
     assert (data.channel_names, data.target_names) == (("b",), ("a",))
-    both = regression(tmp_path, variables=["a", "b"], target_variables=["b", "a"])
-    assert both.train.y.shape[1] == 2
+
+
+@pytest.mark.parametrize("how", [{"target_variables": [1]}, {"target_variables": ["b"]}, {}])
+def test_a_target_among_the_inputs_is_refused(tmp_path: Path, how: dict[str, Any]) -> None:
+    """By name or number in the YAML, by both in the data, or by default: the answer is no input."""
+    write_files(tmp_path)
+    with pytest.raises(TinymlError, match="would read the answer") as caught:
+        regression(tmp_path, variables=["a", "b"], **how)
+    assert ("by default" in caught.value.message) == (not how)
+    assert caught.value.message.count("would read the answer") == 1
+
+
+def test_tables_at_the_top_may_be_named_by_a_dot(tmp_path: Path) -> None:
+    for number in range(6):
+        write_csv(tmp_path / "set" / ("ab"[number % 2]) / f"run{number}.csv", signal(number))
+    config = config_of(
+        tmp_path, "regression", dataset={"data_dir": "."}, processing={"variables": 1}
+    )
+    assert len(prepare_data(config, QUIET).manifest["sources"]) == 6
+
+
+def test_the_data_line_names_channels_and_targets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tmp_path)
+    prepare_data(config_of(tmp_path, "regression"), Console())
+    assert "6 recordings: a -> b (last column, by default)" in capsys.readouterr().out
 
 
 def test_a_forecast_knows_the_last_sample_and_wants_the_next_ones(tmp_path: Path) -> None:

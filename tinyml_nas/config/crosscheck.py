@@ -23,7 +23,7 @@ from tinyml_nas.config.processing import (
 )
 from tinyml_nas.config.search_checks import check_search, nearest_file
 from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
-from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.suggest import did_you_mean, nearest_relative
 from tinyml_nas.config.task_checks import check_task
 from tinyml_nas.config.training import Training
 
@@ -62,7 +62,7 @@ def _check_device(draft: Draft, folder: Path) -> None:
         hint = nearest_file(folder / name) or "the path of a device file starts at this file"
         draft.error(path, f"{path}: there is no device file {name!r}.", hint=hint)
     else:
-        near = did_you_mean(name, names.device_names(folder))
+        near = nearest_relative(name, names.device_names(folder))
         hint = near or "`info devices` lists the devices; a file of your own ends in .yaml"
         draft.error(path, f"{path}: there is no device {name!r}.", hint=hint)
 

@@ -171,6 +171,8 @@ def _syntax_problem(source: Source, text: str, error: yaml.YAMLError) -> Problem
         line, column = len(before) - 1, len(before[-1])
         message = "this character is not allowed in YAML"
     hint = "indent with spaces: YAML takes no tabs" if r"\t" in message else None
+    if "escape" in message:
+        hint = r"a \ in double quotes is special: write / instead, or single quotes"
     place = Place(source, line + 1, column + 1)
     return Problem(place, f"This is not valid YAML: {message}.", hint, _begun(source, error, line))
 

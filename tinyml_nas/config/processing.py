@@ -103,14 +103,17 @@ Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)]
 """By number from 0, or by name."""
 
 
-def _one_or_many(value: Any) -> Any:
-    """A name is a list of one; a number, in quotes or not, is a count of columns."""
-    return (value,) if isinstance(value, str) and not value.isdigit() else value
+def _named_columns(value: Any) -> Any:
+    """The columns that a text names, divided by commas; a number in quotes is a count."""
+    if not isinstance(value, str) or value.isdigit():
+        return value
+    names = (name.strip() for name in value.strip("[]").split(","))
+    return tuple(int(name) if name.isdigit() else name for name in names if name) or value
 
 
 Variables = Annotated[
     Annotated[int, Field(ge=1, le=10_000)] | Annotated[tuple[Column, ...], Field(min_length=1)],
-    BeforeValidator(_one_or_many),
+    BeforeValidator(_named_columns),
     WithJsonSchema(
         {
             "anyOf": [

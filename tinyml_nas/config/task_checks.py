@@ -59,6 +59,16 @@ def _check_targets(draft: Draft) -> None:
     if twice:
         named = ", ".join(map(str, sorted(twice, key=str)))
         draft.error(path, f"{path}: {named} is named twice.", hint="name each column once")
+    read = features.variables if isinstance(features.variables, tuple) else ()
+    told = [target for target in features.target_variables if target in read]
+    if told and draft.get("common", Common).task == "regression":
+        draft.error(
+            f"{FEATURES}.variables",
+            f"{FEATURES}: {told[0]!r} is in variables and in target_variables: the network would "
+            "read the answer.",
+            hint=f"take {told[0]!r} out of variables",
+            also=[path],
+        )
 
 
 def _check_forecast(draft: Draft) -> None:

@@ -128,11 +128,14 @@ def _find(tree: Tree, location: tuple[int | str, ...]) -> tuple[Tree, str]:
     return tree, ".".join(keys)
 
 
+def _home(key: str) -> str | None:
+    """The section that has a key of this very name."""
+    return next((s for s, model in SECTIONS.items() if key in field_names(model)), None)
+
+
 def _unknown_key(section: str, key: str, place: Place, known: list[str]) -> Problem:
-    home = next((s for s, model in SECTIONS.items() if key in field_names(model)), None)
-    hint = did_you_mean(key, known)
-    if hint is None and home is not None:
-        hint = f"{key!r} belongs to the section {home!r}"
+    home = _home(key)
+    hint = f"{key!r} belongs to the section {home!r}" if home else did_you_mean(key, known)
     return Problem(place, f"{section}: {key!r} is not a known key.", hint)
 
 
@@ -243,6 +246,7 @@ def _meant(section: str, errors: list[ErrorDetails]) -> frozenset[str]:
         for error in errors
         if error["type"] == "extra_forbidden" and len(error["loc"]) == 1
     ]
+    misspelt = [word for word in misspelt if _home(word) is None]
     return frozenset(near for word in misspelt if (near := closest(word, known)) is not None)
 
 

@@ -17,12 +17,16 @@ CLIPPED_SHARE = 0.005
 """Share of samples at the very largest or smallest value from which a channel looks clipped."""
 ROW = 0.5
 """Share of those samples that are followed by another one: a wave only touches its peak."""
+PILE = 4
+"""So many times the samples at the next value: more than at the peak of a slow, coarse wave."""
 FEW_LEVELS = 32
 """A channel with fewer different values is a switch, not a clipped wave."""
 SPIKE = 50.0
 """Standard deviations from which one sample spends the range of int8."""
 PURE, LEVELS_PER_CLASS = 0.9, 4
 """A column with few values is the label if so large a share of windows has its value's class."""
+EVEN = 0.95
+"""Share of equal steps from which a rising channel is a clock."""
 MOST_SAMPLES = 200_000
 
 
@@ -43,8 +47,12 @@ def channel_findings(x: Windows, names: tuple[str, ...]) -> list[Finding]:
 
 
 def _clock(channel: NDArray[np.float64], name: str) -> list[Finding]:
+    """Whether nearly all steps are the same; the others are gaps, where lines were removed."""
     steps = np.diff(channel, axis=1)
-    if not steps.size or steps.min() <= 0 or np.ptp(steps) >= 1e-3 * steps.max():
+    usual = float(np.median(steps)) if steps.size else 0.0
+    rounding = 4 * float(np.finfo(np.float32).eps) * float(np.abs(channel).max(initial=0))
+    even = np.abs(steps - usual) <= max(1e-3 * usual, rounding)
+    if usual <= rounding or even.mean() < EVEN:
         return []
     what = f"Channel {name!r} rises evenly like a clock; is it a time column?"
     return [Finding("error", what, name, "Leave it out of variables.")]
@@ -59,7 +67,7 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
         at_end = channel == end
         share, inner = float(at_end.mean()), at_end[:, :-1]
         in_row = float(at_end[:, 1:][inner].mean()) if inner.any() else 0.0
-        if end != 0 and share >= CLIPPED_SHARE and in_row >= ROW:
+        if end != 0 and share >= CLIPPED_SHARE and in_row >= ROW and _piled(channel, end):
             what = (
                 f"Channel {name!r} stays at its {side} value {end:g} for {share:.1%} of the "
                 "samples: it looks clipped."
@@ -67,6 +75,13 @@ def _clipped(channel: NDArray[np.float64], name: str) -> list[Finding]:
             mend = "Lower the gain of the sensor, or record with a larger range."
             findings.append(Finding("warning", what, name, mend))
     return findings
+
+
+def _piled(channel: NDArray[np.float64], end: float) -> bool:
+    """Whether samples pile up at an end: a slow wave of few levels is at the next one as often."""
+    inner = channel[channel != end]
+    beside = inner[np.abs(inner - end).argmin()]
+    return bool((channel == end).sum() >= PILE * (channel == beside).sum())
 
 
 def _spiky(channel: NDArray[np.float64], name: str) -> list[Finding]:

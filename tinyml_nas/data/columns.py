@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-
+from tinyml_nas.config.suggest import CUTOFF, closest
 from tinyml_nas.errors import DataError
 
 Variables = int | tuple[int | str, ...]
+
+
+SHORT, LIKENESS = 3, 0.5
+"""Letters of a name that is suggested from this likeness on: of two letters, one may be wrong."""
+
+NAMES_HINT = "Name columns as the first line of the files does, or count them from 0."
+
+
+class MissingColumn(DataError):
+    """A column that a table does not have.
+
+    ``column`` and ``rest`` are what is said of every file that lacks it alike.
+    """
+
+    def __init__(
+        self, where: str, wanted: str, names: tuple[str, ...], others: tuple[int | str, ...]
+    ) -> None:
+        cutoff = LIKENESS if len(wanted) <= SHORT else CUTOFF
+        near = closest(wanted, [name for name in names if name not in others], cutoff)
+        guess = f"; did you mean {near!r}?" if near else "."
+        self.where = where
+        self.column = f"column {wanted!r}"
+        self.rest = f"columns are {', '.join(names)}{guess}"
+        super().__init__(f"{where} has no {self.column}; its {self.rest}", hint=NAMES_HINT)
 
 
 def pick_columns(
@@ -28,11 +51,16 @@ def pick_columns(
                 hint="Lower data_processing_feature_extraction.variables, or add the column.",
             )
         return list(range(variables))
-    return [_pick_one(wanted, names, width, where, key) for wanted in variables]
+    return [_pick_one(wanted, names, width, where, key, variables) for wanted in variables]
 
 
 def _pick_one(
-    wanted: int | str, names: tuple[str, ...] | None, width: int, where: str, key: str
+    wanted: int | str,
+    names: tuple[str, ...] | None,
+    width: int,
+    where: str,
+    key: str,
+    others: tuple[int | str, ...],
 ) -> int:
     if isinstance(wanted, int):
         if wanted < width:
@@ -48,11 +76,7 @@ def _pick_one(
         )
     if wanted in names:
         return names.index(wanted)
-    near = difflib.get_close_matches(wanted, names, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    raise DataError(
-        f"{where} has no column {wanted!r}.{guess}", hint=f"Its columns are {', '.join(names)}."
-    )
+    raise MissingColumn(where, wanted, names, others)
 
 
 def channel_names(names: tuple[str, ...] | None, picked: list[int]) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ def drop_copies(data: RecordingSet) -> RecordingSet:
         copies.append(f"{recording.name} is a copy of {first.name}")
     if not copies:
         return data
-    note = f"{len(copies)} recordings were left out as copies: {'; '.join(copies[:3])}."
+    one = "1 recording was left out as a copy"
+    count = one if len(copies) == 1 else f"{len(copies)} recordings were left out as copies"
+    note = f"{count}: {'; '.join(copies[:3])}."
     return replace(data, recordings=tuple(seen.values()), notes=(*data.notes, note))
 
 

@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from tinyml_nas.config import Config
+from tinyml_nas.data.cells import decode
 from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
-from tinyml_nas.data.tables import SUFFIXES, Table, decode, read_table
+from tinyml_nas.data.tables import SUFFIXES, Table, read_table
 from tinyml_nas.data.tree import TOP, Tree, open_tree
 from tinyml_nas.data.wav import SUFFIX as WAV
 from tinyml_nas.data.wav import read_clip
@@ -46,7 +47,7 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
     sources: list[Source] = []
     names: tuple[str, ...] | None = None
     for name, label in files:
-        with problems.collect():
+        with problems.collect(name):
             data = tree.read(name)
             sources.append(Source(name, sha256(data), len(data)))
             samples, found = _samples(_table(data, name, config), config, name)
@@ -94,7 +95,7 @@ def _files(tree: Tree, classes: str, config: Config, problems: Problems) -> list
             continue
         name, folders = str(path), path.relative_to(classes).parts[:-1]
         if path.suffix.lower() in SUFFIXES:
-            with problems.collect():
+            with problems.collect(name):
                 label = _label(name, folders, config)
                 files += [(name, label)] if label is not None else []
         elif folders and config.dataset.label_by is None:  # else a note beside the recordings
@@ -149,9 +150,9 @@ def _samples(
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], tuple[str, ...]]:
     """Samples [T, C] of the wanted columns, and the names of the channels."""
     variables = config.data_processing_feature_extraction.variables
-    picked = pick_columns(variables, table.header, table.values.shape[1], name)
+    picked = pick_columns(variables, table.header, table.width, name)
     names = channel_names(table.header, picked)
-    return np.ascontiguousarray(table.values[:, picked], dtype=np.float32), names
+    return np.ascontiguousarray(table.read(picked), dtype=np.float32), names
 
 
 def check_same_channels(names: tuple[str, ...], found: tuple[str, ...], name: str) -> None:

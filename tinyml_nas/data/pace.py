@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tinyml_nas.config import Config
 from tinyml_nas.config.sources import existing
+from tinyml_nas.data.cells import read_cells
 from tinyml_nas.data.findings import Finding, Severity
 from tinyml_nas.data.records import Recording
-from tinyml_nas.data.rhythm import Clock, dominant_period, read_clock
-from tinyml_nas.data.tables import TEXT_SUFFIXES, is_time, read_cells
+from tinyml_nas.data.rhythm import Clock, dominant_period, is_clock, read_clock, tells_time
+from tinyml_nas.data.tables import TEXT_SUFFIXES, is_time
 from tinyml_nas.data.tree import FolderTree, Tree, ZipTree
 from tinyml_nas.errors import DataError
 
@@ -89,8 +90,11 @@ def _tree(path: Path) -> Tree | None:
 def _clock(data: bytes, name: str) -> Clock | None:
     try:
         cells = read_cells(data, name)
-        column = next((i for i in range(cells.width) if is_time(cells.header, i)), None)
+        names = cells.header or ()
+        column = next((i for i, title in enumerate(names) if tells_time(title)), None)
         texts = [] if column is None else cells.column(column)
+        if column is not None and not is_time(names, column) and not is_clock(texts, names[column]):
+            texts = []  # a temperature may be called t
     except (DataError, IndexError):  # a note, or a file that the data stage has refused
         return None
     return read_clock(texts, (cells.header or ())[column or 0]) if texts else None

@@ -12,6 +12,7 @@ from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data.anomalies import normal_first
 from tinyml_nas.data.checks import check_no_leak, check_sides
+from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
 from tinyml_nas.data.fetch import located
 from tinyml_nas.data.layout import PICKLES, read_layout
@@ -24,6 +25,8 @@ from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.tree import is_archive
 from tinyml_nas.data.windows import cut, framing, process, shifted
 from tinyml_nas.errors import ConfigError, DataError
+
+MOST_NAMED = 8
 
 
 def prepare_data(config: Config, console: Console) -> DataSplits:
@@ -51,12 +54,13 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
     )
     counts = _class_counts(splits)
     notes = [*data.notes, *check_sides(splits, counts, kind)]
+    notes += [f"{f.what} {f.mend}" for f in dead_channels(data.recordings, data.channel_names)]
     notes += [*_left_out(data, segments), *examine(splits)]
     for note in notes:
         console.warning(note)
     manifest = _manifest(data, segments, config) | {"class_counts": counts, "notes": notes}
     manifest["windows"] = {side: len(splits.side(side)) for side in SIDES}
-    _announce(data, manifest, console)
+    _announce(data, manifest, config, console)
     if config.data_processing_feature_extraction.speeds:
         more = cut(*with_speeds(data, of["train"], config), frame)
         console.info(f"{len(more) - len(train)} training windows more at other speeds")
@@ -162,16 +166,26 @@ def _manifest(data: RecordingSet, segments: list[Segment], config: Config) -> di
     }
 
 
-def _announce(data: RecordingSet, manifest: dict[str, Any], console: Console) -> None:
+def _announce(
+    data: RecordingSet, manifest: dict[str, Any], config: Config, console: Console
+) -> None:
     what = "synthetic recordings" if data.synthetic else "recordings"
     windows = ", ".join(f"{n} {side}" for side, n in manifest["windows"].items())
-    console.info(
-        f"{len(data.recordings)} {what}, {_to_learn(data)}, "
-        f"{len(data.channel_names)} channels; windows: {windows}"
-    )
+    console.info(f"{len(data.recordings)} {what}: {_to_learn(data, config)}; windows: {windows}")
 
 
-def _to_learn(data: RecordingSet) -> str:
-    if data.target_names:
-        return f"{', '.join(data.target_names)} to learn"
-    return f"{len(data.class_names)} classes"
+def _to_learn(data: RecordingSet, config: Config) -> str:
+    """The channels, and what is learned from them."""
+    channels = _listed(data.channel_names, "channels")
+    if not data.target_names:
+        return f"{channels} -> {_listed(data.class_names, 'classes')}"
+    written = config.data_processing_feature_extraction.target_variables
+    table = not data.synthetic and not (config.dataset.input_data_path or "").endswith(".npz")
+    implicit = config.common.task == "regression" and table and not written
+    default = " (last column, by default)" if implicit else ""
+    return f"{channels} -> {_listed(data.target_names, 'targets')}{default}"
+
+
+def _listed(names: tuple[str, ...], what: str) -> str:
+    """The names, or how many there are where nobody would read them."""
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} {what}"

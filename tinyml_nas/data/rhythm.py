@@ -10,12 +10,36 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.data.tables import is_number
+from tinyml_nas.data.cells import is_number
+from tinyml_nas.data.tables import is_time
 
 Signal = NDArray[np.float64]
 
-UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0}
+UNITS_S = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "micros": 1e-6,
+    "millis": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "min": 60.0,
+}
 UNIT = re.compile(rf"(?:^|[^a-z])({'|'.join(UNITS_S)})s?(?:[^a-z]|$)")
+CLOCK = re.compile(
+    rf"(t|ts|ticks?|clock|epoch|elapsed|stamp|utc|millis|micros|seconds)?"
+    rf"([ _.(\[-]*({'|'.join(UNITS_S)})[)\]]?)?"
+)
+"""Names of time columns besides those that ``is_time`` knows."""
+FORWARD = 0.95
+"""Share of steps that go forward in a time column; the others are where a logger began anew."""
+LOOK = 64
+"""Steps of a column that say whether the others need to be looked at."""
+EVEN, NEAR_USUAL = 0.9, 0.5
+"""Share of steps that differ from the usual one by at most this, where no name says time."""
+EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+"""From such values on, a number without a unit is the time since 1970 in this unit, in seconds."""
 GAP = 1.5
 """A step longer than this share of the usual one is a gap: a sample is missing."""
 LONGEST = 1 << 14
@@ -41,6 +65,16 @@ class Clock:
     unit: str
 
 
+def clock_words(clock: Clock, name: str) -> str:
+    """What a column tells that is a clock: ``time, 5 ms apart = 200 Hz``."""
+    if not (clock.unit or tells_time(name)):
+        return "rises evenly like a clock"
+    step = 1 / clock.rate_hz
+    apart = f"{step:.6g} s" if step >= 1 else f"{1000 * step:.6g} ms"
+    words = f"time, {apart} apart = {clock.rate_hz:.6g} Hz"
+    return words if clock.unit else f"{words} if it counts seconds"
+
+
 def read_clock(texts: Sequence[str], name: str) -> Clock | None:
     """The clock of a column of numbers or dates; None where it is neither, or stands still."""
     unit = UNIT.search(name.lower())
@@ -48,7 +82,8 @@ def read_clock(texts: Sequence[str], name: str) -> Clock | None:
     if times is None or len(times) < 3:
         return None
     dated = not is_number(texts[0])
-    scale = 1.0 if dated or unit is None else UNITS_S[unit[1]]
+    epoch = next((seconds for start, seconds in EPOCHS if np.median(times) > start), 1.0)
+    scale = 1.0 if dated else epoch if unit is None else UNITS_S[unit[1]]
     steps = np.diff(times) * scale
     forward = steps[steps > 0]
     if not len(forward):
@@ -60,8 +95,32 @@ def read_clock(texts: Sequence[str], name: str) -> Clock | None:
         jitter=float(even.std() / usual),
         gaps=int((forward > GAP * usual).sum()),
         back=int((steps <= 0).sum()),
-        unit="date" if dated else unit[1] if unit else "",
+        unit="date" if dated else unit[1] if unit else "1970" if epoch < 1 else "",
     )
+
+
+def tells_time(name: str) -> bool:
+    """Whether a column is called like a clock: ``t``, ``t_ms``, ``timestamp``, ``stamp (us)``."""
+    text = name.strip().lower()
+    return bool(text) and (is_time((text,), 0) or CLOCK.fullmatch(text) is not None)
+
+
+def is_clock(texts: Sequence[str], name: str) -> bool:
+    """Whether a column tells the time: it hardly ever goes back, and its name or its pace says so.
+
+    A line that is missing, or several, make it no less a clock.
+    """
+    first = _times(texts[:LOOK]) if len(texts) > 2 else None
+    if first is None or (np.diff(first) > 0).mean() < EVEN:  # most columns are done with here
+        return False
+    times = _times(texts)
+    if times is None or (np.diff(times) > 0).mean() < FORWARD:
+        return False
+    if tells_time(name) or not is_number(texts[0]):
+        return True
+    steps = np.diff(times)
+    usual = np.median(steps)
+    return bool((np.abs(steps - usual) <= NEAR_USUAL * usual).mean() >= EVEN)
 
 
 def _times(texts: Sequence[str]) -> Signal | None:

@@ -27,7 +27,7 @@ from tinyml_nas.data.layout import check_suffix, find_group, listed_sides, sha25
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import Recording, RecordingSet, Source
 from tinyml_nas.data.tables import Table, check_finite, read_table
-from tinyml_nas.data.tree import Tree, is_archive, whole_tree
+from tinyml_nas.data.tree import TOP, Tree, is_archive, open_tree, whole_tree
 from tinyml_nas.errors import DataError
 
 FILES = "files"
@@ -64,14 +64,14 @@ def chosen_columns(data: RecordingSet, config: Config) -> RecordingSet:
 
 
 def _read_tree(path: Path, config: Config) -> RecordingSet:
-    tree, problems = whole_tree(path), Problems()
-    folder = _folder(tree, config)
+    tree, folder = _tree(path, config)
+    problems = Problems()
     sides = listed_sides(tree, folder, config, problems)
     recordings: list[Recording] = []
     sources: list[Source] = []
     columns: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    for name in _tables(tree, folder, problems):
-        with problems.collect():
+    for name in _tables(tree, folder, config, problems):
+        with problems.collect(name):
             data = tree.read(name)
             sources.append(Source(name, sha256(data), len(data)))
             recording, *found = _recording(read_table(data, name), name, config)
@@ -95,27 +95,29 @@ def _read_tree(path: Path, config: Config) -> RecordingSet:
     )
 
 
-def _folder(tree: Tree, config: Config) -> str:
-    """The folder of the tables: the one that is named, ``files``, or the top."""
+def _tree(path: Path, config: Config) -> tuple[Tree, str]:
+    """The data set and the folder of its tables: the one named, ``files``, or empty for the top."""
     wanted = (config.dataset.data_dir or FILES).strip("/")
-    if wanted in tree.folders():
-        return wanted
+    for tree in (whole_tree(path), open_tree(path, TOP)):  # a lone folder may be named, too
+        if wanted in (TOP, *tree.folders()):
+            return tree, wanted
     if config.dataset.data_dir is not None:
         raise DataError(
-            f"{tree.path} has no folder {wanted!r}.",
-            hint="Correct dataset.data_dir, or leave it out.",
+            f"{path} has no folder {wanted!r}.", hint="Correct dataset.data_dir, or leave it out."
         )
-    return ""
+    return whole_tree(path), ""
 
 
-def _tables(tree: Tree, folder: str, problems: Problems) -> list[str]:
-    """Names of the tables below ``folder``; at the top, only those that lie there."""
-    prefix = f"{folder}/" if folder else ""
+def _tables(tree: Tree, folder: str, config: Config, problems: Problems) -> list[str]:
+    """Names of the tables below ``folder``; without one, of those that lie at the top."""
+    prefix = f"{folder}/" if folder not in ("", TOP) else ""
+    lists = f"{config.dataset.annotation_dir}/"
     names = [
         name
         for name in tree.names()
-        if name.startswith(prefix) and (folder or "/" not in name) and check_suffix(name, problems)
+        if name.startswith(prefix) and (folder or "/" not in name) and not name.startswith(lists)
     ]
+    names = [name for name in names if check_suffix(name, problems)]
     if not names:
         problems.add(
             f"{tree.path} has no recordings in {prefix or 'its top folder'}.",
@@ -128,23 +130,41 @@ def _recording(
     table: Table, name: str, config: Config
 ) -> tuple[Recording, tuple[str, ...], tuple[str, ...]]:
     """The recording of a table, and the names of its channels and its targets."""
-    processing, width = config.data_processing_feature_extraction, table.values.shape[1]
+    processing, width = config.data_processing_feature_extraction, table.width
     wanted: Variables = processing.target_variables
     if not wanted and config.common.task == "regression":
         wanted = (width - 1,)
     targets = pick_columns(wanted, table.header, width, name, key="target_variables")
     picked = _channels(processing.variables, targets, table, name, config)
+    if config.common.task == "regression":
+        picked = _apart(picked, targets, table, processing.target_variables != ())
     targets = targets or picked
-    values = table.values.astype(np.float32)
-    recording = Recording(name, "", values[:, picked].copy(), targets=values[:, targets].copy())
+    values = table.read([*picked, *targets]).astype(np.float32)
+    samples, learned = values[:, : len(picked)].copy(), values[:, len(picked) :].copy()
+    recording = Recording(name, "", samples, targets=learned)
     return recording, channel_names(table.header, picked), channel_names(table.header, targets)
+
+
+def _apart(picked: list[int], targets: list[int], table: Table, written: bool) -> list[int]:
+    """The inputs without the target by default; an error where a written one is an input.
+
+    The network would read the answer.
+    """
+    left = [column for column in picked if column not in targets]
+    if left == picked or (left and not written):
+        return left
+    (name,) = channel_names(table.header, [column for column in picked if column in targets][:1])
+    raise DataError(
+        f"{name!r} is in variables and is the target: the network would read the answer.",
+        hint=f"Take {name!r} out of variables, or name another one in target_variables.",
+    )
 
 
 def _channels(
     variables: Variables, targets: list[int], table: Table, name: str, config: Config
 ) -> list[int]:
     """Columns that the network reads; a count does not count what a regression is to tell."""
-    width = table.values.shape[1]
+    width = table.width
     if isinstance(variables, int) and config.common.task == "regression":
         left = [column for column in range(width) if column not in targets]
         return [left[i] for i in pick_columns(variables, None, len(left), name)]

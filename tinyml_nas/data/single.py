@@ -25,16 +25,15 @@ from tinyml_nas.data.arrays import (
     per_recording,
     scale_of,
 )
+from tinyml_nas.data.cells import Cells, read_cells
 from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.layout import check_same_channels, find_group, sha256
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import Recording, RecordingSet, Source
 from tinyml_nas.data.tables import (
     TEXT_SUFFIXES,
-    Cells,
     check_finite,
     is_time,
-    read_cells,
     to_numbers,
 )
 from tinyml_nas.data.tree import TOP, open_tree
@@ -66,7 +65,7 @@ def read_tables(path: Path, config: Config) -> RecordingSet:
     labels: set[str] = set()
     problems = Problems()
     for name in (n for n in tree.names() if n.lower().endswith(TEXT_SUFFIXES)):
-        with problems.collect():
+        with problems.collect(name):
             data = tree.read(name)
             sources.append(Source(name, sha256(data), len(data)))
             found, names, classes = _read_csv(name, data, config)

@@ -59,7 +59,13 @@ class FolderTree(Tree):
         return self._folders
 
     def _walk(self, *, files: bool) -> list[str]:
-        found = (p for p in self.path.rglob("*") if (p.is_file() if files else p.is_dir()))
+        try:
+            found = [p for p in self.path.rglob("*") if (p.is_file() if files else p.is_dir())]
+        except OSError as error:
+            raise DataError(
+                f"{self.path} cannot be walked: {error.filename} has gone or is closed.",
+                hint="Name the folder of the recordings alone, where nothing else is written.",
+            ) from None
         names = (p.relative_to(self.path).as_posix() for p in found)
         return sorted(name for name in names if not _hidden(name))
 

@@ -52,7 +52,7 @@ def read_clip(data: bytes, name: str, processing: DataProcessing) -> Table:
     samples = _at_rate(samples, layout.rate, name, processing)
     if processing.audio_feature is not None:
         samples = _clip(samples, processing)
-    return Table(np.clip(np.rint(samples), INT16.min, INT16.max), None)
+    return Table.of(np.clip(np.rint(samples), INT16.min, INT16.max))
 
 
 def read_wav(data: bytes, name: str) -> tuple[Format, Float64]:

@@ -21,7 +21,7 @@ from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.config.marks import Mapping, parse, plain
 from tinyml_nas.config.names import device_file, device_names
 from tinyml_nas.config.problems import Place, Problem, Source
-from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.config.suggest import did_you_mean, nearest_relative
 from tinyml_nas.config.units import parse_clock, parse_size
 from tinyml_nas.devices.cores import CORES, CycleModel
 from tinyml_nas.devices.instructions import INSTRUCTIONS
@@ -113,7 +113,7 @@ def load_device(name: str, optimize: Optimize = "balanced", folder: Path | None 
     if path is None:
         raise ConfigError(
             f"There is no device {name!r}.",
-            hint=did_you_mean(name, device_names(folder)) or "`info devices` lists the devices",
+            hint=nearest_relative(name, device_names(folder)) or "`info devices` lists the devices",
         )
     return read_device(path).model_copy(update={"optimize": optimize})
 

@@ -12,6 +12,7 @@ from math import log2
 from tinyml_nas.config.common import Task
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.names import model_names
+from tinyml_nas.data.rhythm import clock_words
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.labels import Labels
 from tinyml_nas.init.survey import Column, Survey
@@ -19,6 +20,8 @@ from tinyml_nas.init.survey import Column, Survey
 PERIODS = 4
 """Periods of the signal in a window: enough to see it repeat whatever its phase."""
 SMALLEST, LARGEST, USUAL = 16, 1024, 128
+SPECTRAL = 64
+"""Samples from which a spectrum has bins enough to tell signals apart."""
 SHORT, MANY_RECORDINGS = 512, 60
 """So many recordings of one length up to this are taken as windows."""
 FORECAST_LARGEST = 128
@@ -101,7 +104,7 @@ def decide(survey: Survey, labels: Labels) -> Plan:
         stride_why=stride_why,
         preset=preset,
         chain=chain,
-        features_why=_features_why(survey, labels, fast),
+        features_why=_features_why(survey, labels, fast, frame),
         model=next(name for name in MODELS[labels.task] if name in known),
         epochs=epochs,
         batch=batch,
@@ -117,10 +120,12 @@ def _variables(
     used, left_out = [], []
     for column in survey.columns:
         why = labels.columns.get(column.name, "")
-        if not why and not column.numeric:
-            why = "holds text"
-        elif not why and column.counter:
+        if not why and column.counter:
             why = "counts the rows"
+        elif not why and column.clock:
+            why = clock_words(column.clock, column.name)
+        elif not why and not column.numeric:
+            why = "holds text"
         elif not why and column.constant:
             why = f"is always {column.low:g}"
         if why:
@@ -167,6 +172,8 @@ def _frame(survey: Survey, labels: Labels, split: str) -> tuple[int, str]:
     bounded = max(SMALLEST, min(largest, frame))
     if bounded != frame:
         why += f", kept between {SMALLEST} and {largest}"
+    if bounded < SPECTRAL <= room and _is_spectral(survey, labels):
+        bounded, why = SPECTRAL, f"{why}, raised to {SPECTRAL} for a spectrum"
     if bounded > room:
         bounded = 2 ** int(log2(room))
         why += f", as far as recordings of {tenth} samples allow"
@@ -190,9 +197,12 @@ def _stride(labels: Labels, frame: int) -> tuple[float, str, int]:
     return 0.5, "half a window", count(0.5)
 
 
+def _is_spectral(survey: Survey, labels: Labels) -> bool:
+    return labels.task in ("classification", "anomaly") and survey.frequency > FAST
+
+
 def _is_fast(survey: Survey, labels: Labels, frame: int) -> bool:
-    spectral = labels.task in ("classification", "anomaly")
-    return spectral and frame >= 64 and frame & (frame - 1) == 0 and survey.frequency > FAST
+    return _is_spectral(survey, labels) and frame >= SPECTRAL and frame & (frame - 1) == 0
 
 
 def _features(frame: int, channels: int) -> tuple[str | None, tuple[str, ...]]:
@@ -204,13 +214,22 @@ def _features(frame: int, channels: int) -> tuple[str | None, tuple[str, ...]]:
     return None, ("FFT_FE", "FFT_POS_HALF", "ABS", "DC_REMOVE", "LOG_DB")
 
 
-def _features_why(survey: Survey, labels: Labels, fast: bool) -> str:
-    period = 1 / max(survey.frequency, 1e-6)
-    if fast:
-        return f"the energy lies around {period:.1f} samples a period: a spectrum ignores its phase"
+def _features_why(survey: Survey, labels: Labels, fast: bool, frame: int) -> str:
     if labels.task in ("regression", "forecasting"):
         return "each channel is normalized; that suits values that follow one another"
-    return f"the signal is slow (energy around {period:.0f} samples a period): its shape counts"
+    period = 1 / max(survey.frequency, 1e-6)
+    pace = f"{period:.1f} samples a period" if period < 10 else f"{period:.0f} samples a period"
+    if survey.clock is not None:
+        rate = survey.clock.rate_hz
+        pace = f"{survey.frequency * rate:.3g} Hz, {pace}"
+        window = f"a window of {1000 * frame / rate:.3g} ms"
+    else:
+        window = f"a window of {frame} samples"
+    if fast:
+        return f"the energy lies around {pace}: a spectrum ignores its phase"
+    if survey.frequency > FAST:
+        return f"{window} is too short for a spectrum (energy around {pace}): its shape counts"
+    return f"the signal is slow (energy around {pace}): its shape counts; `explore` compares both"
 
 
 def _epochs(windows: int, frame: int, channels: int) -> tuple[int, int, str]:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 
 from tinyml_nas.config.common import Task
+from tinyml_nas.config.suggest import did_you_mean
+from tinyml_nas.errors import DataError
 from tinyml_nas.init.layout import NORMAL_WORDS
 from tinyml_nas.init.names import (
     FEWEST_GROUPS,
@@ -58,20 +60,26 @@ class Labels:
     columns: dict[str, str] = field(default_factory=dict)  # those that are no signal, and why
 
 
-def find_labels(survey: Survey) -> Labels:
-    """The task of ``survey``, by its folders, then the names of its files, then its columns."""
+def find_labels(survey: Survey, target: str | None = None) -> Labels:
+    """The task of ``survey``, by its folders, then the names of its files, then its columns.
+
+    A ``target`` that is asked for comes before all of them; raises ``DataError`` where no column
+    of numbers is called so.
+    """
     layout = survey.layout
     lengths = tuple(survey.lengths.values())
     base = Labels("anomaly", "", {"": len(lengths)}, lengths, len(layout.files), len(lengths))
     base = replace(base, data_dir=layout.data_dir)
+    if target is not None:
+        return _asked(base, survey, target)
     if layout.place != "nowhere":
         return _by_name(base, survey)
     label = _label_column(survey)
     if label is not None:
         return _by_column(base, survey, label)
-    target = _target_column(survey)
-    if target is not None or _in_files_folder(survey):
-        return _regression(base, survey, target)
+    called = _target_column(survey)
+    if called is not None or _in_files_folder(survey):
+        return _regression(base, survey, called)
     if len(layout.files) == 1:
         time = f"with the clock {survey.clock_name!r}" if survey.clock else "without a clock"
         why = f"one log {time} and no column of labels: what comes next can be learned from it"
@@ -137,7 +145,7 @@ def _label_column(survey: Survey) -> Column | None:
     for column in (c for c in named if c is not None):
         if _names_classes(column):
             return column
-    texts = [c for c in survey.columns if not c.numeric and _names_classes(c)]
+    texts = [c for c in survey.columns if not (c.numeric or c.clock) and _names_classes(c)]
     texts = [c for c in texts if c.name.lower() not in OWNER_COLUMNS]
     return texts[0] if len(texts) == 1 and survey.header else None
 
@@ -189,9 +197,31 @@ def _in_files_folder(survey: Survey) -> bool:
     return all(name.startswith("files/") for name in survey.layout.files)
 
 
+def _asked(base: Labels, survey: Survey, target: str) -> Labels:
+    """A regression of the column that somebody names, whatever the folders are called."""
+    signals = [column.name for column in survey.columns if column.signal]
+    chosen = next((c for c in survey.columns if target in (c.name, str(c.number))), None)
+    if chosen is None or chosen.name not in signals:
+        near = did_you_mean(target, signals)
+        problem = "There is no column" if chosen is None else "No numbers that change are in"
+        raise DataError(
+            f"{problem} {target!r} to predict.",
+            hint=near or f"the columns of numbers are {', '.join(signals)}",
+        )
+    names = survey.layout.files
+    folders = {name.partition("/")[0] for name in names if "/" in name}
+    alone = len(folders) == 1 and all("/" in name for name in names)
+    one = len(names) == 1 or _in_files_folder(survey)
+    data_dir = None if one else folders.pop() if alone else "."
+    return replace(
+        _regression(replace(base, data_dir=data_dir), survey, chosen),
+        why=f"the column {chosen.name!r} is to be predicted from the others",
+    )
+
+
 def _regression(base: Labels, survey: Survey, target: Column | None) -> Labels:
     """The value of a column is to be found; of the last one where none is called target."""
-    numeric = [c for c in survey.columns if c.numeric and not c.counter]
+    numeric = [c for c in survey.columns if c.numeric and not (c.counter or c.clock)]
     if target is None and len(numeric) < 2:
         why = "one column and no labels: what comes next can be learned from it"
         return replace(base, task="forecasting", why=why)

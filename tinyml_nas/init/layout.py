@@ -46,7 +46,8 @@ def find_layout(files: Sequence[str]) -> Layout:
     if len(folders) > 1 and "" in folders:
         return _flat(files, top, f"{len(files)} recordings in folders and beside them")
     if "" in folders or not folders:
-        return _flat(files, top, f"{len(files)} recordings in one folder")
+        several = f"{len(files)} recordings" if len(files) != 1 else "one recording"
+        return _flat(files, top, f"{several} in one folder")
     inner = _inner_folders(folders)
     if inner is not None:
         return _two_levels(files, top, prefix, tuple(folders), inner)

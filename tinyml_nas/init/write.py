@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tinyml_nas.config import load_config
 from tinyml_nas.config.common import Task
 from tinyml_nas.config.delivery import HEADERS, TAKEN
-from tinyml_nas.console import Console
+from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, DataError, ToolError
-from tinyml_nas.init.decide import Plan, decide
+from tinyml_nas.init.decide import MODELS, Plan, decide
 from tinyml_nas.init.labels import find_labels
 from tinyml_nas.init.survey import Column, Survey, survey
 
@@ -29,11 +29,13 @@ TASK_TYPES: dict[Task, str] = {
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 INT16 = 2**15
+MOST_SHOWN = 10
 
 
-def write_config(source: Path, out: Path, console: Console) -> Path:
+def write_config(source: Path, out: Path, console: Console, target: str | None = None) -> Path:
     """Look at ``source`` and write ``out``, which must not exist; says what was seen and decided.
 
+    A column called ``target`` is to be predicted from the others.
     Raises ``ConfigError`` where ``out`` exists, ``DataError`` where ``source`` holds nothing to
     learn from, ``ToolError`` where ``out`` cannot be written.
     """
@@ -44,7 +46,7 @@ def write_config(source: Path, out: Path, console: Console) -> Path:
     if not source.exists():
         raise DataError(f"There is no data at {source.absolute()}.", hint="check the path")
     found = survey(source)
-    plan = decide(found, find_labels(found))
+    plan = decide(found, find_labels(found, target))
     text = render(found, plan, out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +78,7 @@ def render(found: Survey, plan: Plan, out: Path) -> str:
             path=quoted(_path(found, out)),
             columns=_column_lines(plan),
             variables=[column.name if found.header else column.number for column in used],
+            model=MODELS["regression"][0],
             unlabeled=set(plan.labels.recordings) == {"Normal"},
             prefix=_prefix(name),
             counts=all(c.whole and c.low >= -INT16 and c.high < INT16 for c in used),
@@ -157,7 +160,8 @@ def _column_lines(plan: Plan) -> list[str]:
 def _line(column: Column, width: int, why: str | None) -> str:
     name = column.name if column.name.isprintable() else repr(column.name)
     stats = f"{column.low:.4g} to {column.high:.4g}, mean {column.mean:.4g} ± {column.std:.3g}"
-    text = stats if column.numeric else f"{len(column.values) or 'many'} different words"
+    words = "dates" if column.clock else f"{len(column.values) or 'many'} different words"
+    text = stats if column.numeric else words
     return f"{name:<{width}}  {text}" + (f"; left out: {why}" if why else "")
 
 
@@ -166,13 +170,16 @@ def _tell(found: Survey, plan: Plan, out: Path, console: Console) -> None:
     labels = plan.labels
     rows, files = sum(found.lengths.values()), len(found.layout.files)
     console.stage("Seen")
-    console.info(f"{found.layout.seen}: {files} files, {rows:,} rows")
+    console.info(f"{found.layout.seen}: {files} file{'s' * (files != 1)}, {rows:,} rows")
     for line in _column_lines(plan):
         console.info(f"  {line}")
     if found.clock is not None:
         console.info(_clock_words(found))
-    for problem in (*found.problems[:5], *_text_columns(found, plan)):
+    problems = [*found.problems, *_missing(plan)]
+    for problem in problems[:MOST_SHOWN]:
         console.warning(problem)
+    if problems[MOST_SHOWN:]:
+        console.warning(f"and {len(problems) - MOST_SHOWN} more of this kind")
     console.stage("Decided")
     rows_of_table = [
         ("task", plan.task, plan.task_why),
@@ -186,18 +193,37 @@ def _tell(found: Survey, plan: Plan, out: Path, console: Console) -> None:
     console.table("", ("what", "value", "why"), rows_of_table)
     if labels.task == "anomaly" and len(labels.recordings) == 1:
         console.info("to label: sort the recordings into the folders Normal and Anomaly")
+        if found.states:
+            console.info(found.states)
+    if labels.target is None and len(plan.variables) > 1:
+        named = ", ".join(str(column.name) for column in plan.variables[:8])
+        console.info(f"to predict a column instead: --target with one of {named}")
     console.stage("Next")
-    console.info(f"check it          tinyml-nas check {out}")
-    console.info(f"look at the data  tinyml-nas explore {out}")
-    console.info(f"train and export  tinyml-nas run {out}")
+    command, config = own_command(), shell_quoted(str(out))
+    console.info(f"check it          {command} check {config}")
+    console.info(f"look at the data  {command} explore {config}")
+    console.info(f"train and export  {command} run {config}")
 
 
-def _text_columns(found: Survey, plan: Plan) -> list[str]:
-    """A warning where a column of text would stop the run: files of one class are read whole."""
-    if plan.labels.label_column is not None:
-        return []
-    names = [column.name for column in found.columns if not column.numeric]
-    return [f"remove the text of column {names[0]!r}: a recording is numbers"] if names else []
+def _missing(plan: Plan) -> list[str]:
+    """A warning for each column that is used although some cells of it are no numbers."""
+    warnings = []
+    for column in plan.variables:
+        if not column.missing:
+            continue
+        one = column.missing == 1
+        cells = ", ".join(column.missing_cells)
+        more = ", ..." if column.missing > len(column.missing_cells) else ""
+        count = (
+            f"1 cell of {column.rows:,} is"
+            if one
+            else f"{column.missing} of {column.rows:,} cells are"
+        )
+        warnings.append(
+            f"{column.name}: {count} no number ({cells}{more}); kept; mend "
+            f"{'that cell' if one else 'those cells'} before running, or leave {column.name} out"
+        )
+    return warnings
 
 
 def _clock_words(found: Survey) -> str:

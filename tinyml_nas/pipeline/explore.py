@@ -16,6 +16,7 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, Side, prepare_data
+from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import drop_copies, drop_short, findings
 from tinyml_nas.data.findings import Finding, sorted_findings
 from tinyml_nas.data.pace import clock_findings, window_findings
@@ -69,7 +70,7 @@ def explore(config: Config, name: str, output: Path | None, console: Console) ->
     data = prepare_data(config, listening)
     features = extract_features(data, config, listening)
     seen = look(data, features, config, name)
-    known = {row.what for row in seen.findings}
+    known = {words for row in seen.findings for words in (row.what, f"{row.what} {row.mend}")}
     others = [text for text in listening.heard if text not in known]
     rows = tuple(FindingRow("warning", text, "", "") for text in others)
     seen = replace(seen, findings=(*seen.findings, *rows))
@@ -169,6 +170,7 @@ def _of_recordings(data: DataSplits, config: Config, labeled: bool) -> list[Find
     recordings = drop_short(whole, frame).recordings
     used = [recordings[index] for index in np.unique(data.train.recording)]
     found = window_findings(used, data.channel_names, frame.shortest)
+    found += dead_channels(recordings, data.channel_names)
     return [*found, *_odd_labels(data, recordings)] if labeled else found
 
 
