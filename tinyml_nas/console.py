@@ -95,7 +95,8 @@ def own_command() -> str:
         by_shell = os.name == "posix" and "/" not in launcher  # as in: sh run_modelzoo.sh
         return f"{'sh ' * by_shell}{shell_quoted(launcher)}"
     called = Path(sys.argv[0])
-    return "python -m tinyml_nas" if called.suffix == ".py" else called.stem
+    by_name = called.suffix != ".py" and called.name != "-c"
+    return called.stem if by_name else "python -m tinyml_nas"
 
 
 def shell_quoted(text: str) -> str:
