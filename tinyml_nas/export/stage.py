@@ -177,7 +177,7 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
     near = proven.agreement
     console.info(
         f"from int16 samples: {near.inputs_equal:.1%} of the int8 inputs are those of the float "
-        f"features, {near.mean_difference:.2f} steps apart on average; the same label for "
+        f"features, {near.mean_difference:.2f} steps apart on average; the same answer for "
         f"{near.labels_equal:.1%} of {near.windows} windows"
     )
     costs = _on_each(
@@ -227,8 +227,8 @@ def _say_briefly(results: Sequence[CarrierResult], console: Console) -> None:
             say_carrier(result, console)
     if proven:
         values = sum(result.values for result in proven)
-        names = ", ".join(dict.fromkeys(result.name for result in proven))
-        console.info(f"the same bits, {values:,} values in all, from {names}")
+        names = "; ".join(dict.fromkeys(result.name for result in proven))
+        console.info(f"the same bits, {values:,} values in all: {names}")
 
 
 def prove_carriers(

@@ -264,7 +264,8 @@ def prove_stream(
     for number, (given, pieces) in enumerate(zip(got, truth, strict=True)):
         if difference := first_difference(given, pieces):
             return CarrierResult(name, "failed", values, 1, f"stream {number}: {difference}")
-    detail = f"steps, features, scores and labels of {len(pushes)} streams of samples"
+    streams = "1 stream" if len(pushes) == 1 else f"{len(pushes)} streams"
+    detail = f"steps, features, outputs and answers of {streams} of samples"
     return CarrierResult(name, "proven", values, 0, detail)
 
 
