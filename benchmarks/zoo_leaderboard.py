@@ -34,6 +34,13 @@ from tinyml_nas.graph import Network  # noqa: E402
 from tinyml_nas.graph.latency import network_instructions  # noqa: E402
 
 CORE = "cortex-m4"
+INTRODUCTION = """\
+Written by `benchmarks/zoo_leaderboard.py`; what the sets are, and what others reached on them, is in
+[benchmarks.md](benchmarks.md). The score is accuracy, R² or, of anomalies, the area under the ROC curve, on the test
+side, which was opened once: mean and deviation over {seeds} seeds in percent. A seed also draws what the split leaves
+open. *Lost* is float minus int8. Flash and RAM are promised for a {core}, code included; instructions are of one
+inference there.
+"""
 HEADER = (
     "| model | int8 score, % | lost by int8, points | parameters | flash, B | RAM, B "
     "| instructions, M4 |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -100,7 +107,8 @@ def table(config: Path, args: argparse.Namespace) -> str:
         standings.append(standing(name, records))
         print(standings[-1].row(), file=sys.stderr, flush=True)
     standings.sort(key=lambda found: -mean(found.int8_scores))
-    lines = [f"## {config.parent.name}", "", HEADER, *(found.row() for found in standings)]
+    dataset = load_config(config, args.set).config.dataset
+    lines = [f"## {dataset.dataset_name}", "", HEADER, *(found.row() for found in standings)]
     return "\n".join([*lines, *(f"\nNot run: {why}" for why in left_out)])
 
 
@@ -118,7 +126,7 @@ def main() -> None:
     torch.set_num_threads(1)
     sections = [table(config, args) for config in args.configs]
     print("# The zoo's models on data\n")
-    print(f"Test side; mean and deviation over {args.seeds} seeds, each with a split of its own.\n")
+    print(INTRODUCTION.format(seeds=args.seeds, core=CORE))
     print("\n\n".join(sections))
 
 
