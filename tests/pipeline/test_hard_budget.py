@@ -70,8 +70,10 @@ def test_the_core_of_the_device_is_what_counts(every_op: Network) -> None:
     small = measured_need(model, load_device("MSPM0G3507"))
     assert small.flash_bytes == 2000
     assert small.latency_seconds == pytest.approx(8e6 * 1.3 / 80e6)
-    unknown = measured_need(model, load_device("F28P55"))
+    unknown = measured_need(model, load_device("F29H85"))
     assert (unknown.flash_bytes, unknown.latency_seconds) == (2500, None)
+    words = measured_need(model, load_device("F28P55"))  # its bytes have 16 bits
+    assert (words.flash_bytes, words.latency_seconds) == (5000, None)
 
 
 def test_what_was_not_measured_is_what_the_graph_promises(every_op: Network) -> None:
