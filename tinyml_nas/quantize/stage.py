@@ -14,7 +14,6 @@ import torch
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Network
 from tinyml_nas.graph.packing import fixed_bits, weight_bits
 from tinyml_nas.quantize.answer import answer_of
 from tinyml_nas.quantize.calibrate import calibrate
@@ -119,9 +118,10 @@ def quantize(
         }
         if training.quantization_method.upper() == "QAT":
             state = {name: value.clone() for name, value in module.state_dict().items()}
-            share = _share(features, float_score, record["ptq_validation_score"])
+            narrow = min(weight_bits(module.network).values(), default=8)
+            share = _share(features, narrow, float_score, record["ptq_validation_score"])
             result = fit(
-                module, features, _fine_tuning(recipe, training.qat_epochs, module.network, share),
+                module, features, _fine_tuning(recipe, training.qat_epochs, narrow, share),
                 seed=seed, checkpoint=_named(checkpoint, bits), resume=resume, console=console,
                 title=title,
             )  # fmt: skip
@@ -216,22 +216,28 @@ def _comparison(record: dict[str, Any]) -> str:
     return f"validation: {before:.3f} calibrated, {after:.3f} fine-tuned; the {kept} model is kept"
 
 
-def _fine_tuning(recipe: Recipe, epochs: int | None, network: Network, share: float) -> Recipe:
-    fewest = min(weight_bits(network).values(), default=8)
+def _fine_tuning(recipe: Recipe, epochs: int | None, bits: int, share: float) -> Recipe:
+    """``recipe`` at a ``share`` of its rate, for a network with weights of ``bits``, at least."""
     return dataclasses.replace(
         recipe,
-        epochs=epochs or max(MIN_QAT_EPOCHS, recipe.epochs // 5) * (2 if fewest == 2 else 1),
-        learning_rate=recipe.learning_rate * (TERNARY_LEARNING_RATE if fewest == 2 else share),
+        epochs=epochs or max(MIN_QAT_EPOCHS, recipe.epochs // 5) * (2 if bits == 2 else 1),
+        learning_rate=recipe.learning_rate * share,
         warmup_epochs=0,
         dither=False,  # its inputs are rounded
     )
 
 
-def _share(features: FeatureSet, before: float | None, after: float | None) -> float:
-    """Of the training rate, for a model whose score calibration brought from one to the other."""
-    gentle = EXACT_LEARNING_RATE if task_of(features).exact else QAT_LEARNING_RATE
-    much = before is not None and after is not None and before - after > LOST
-    return LOST_LEARNING_RATE if much else gentle
+def _share(features: FeatureSet, bits: int, before: float | None, after: float | None) -> float:
+    """Of the training rate, for a model whose score calibration brought from one to the other.
+
+    Where nothing validates, weights of fewer than 8 bits are taken to have lost much.
+    """
+    if bits == 2:
+        return TERNARY_LEARNING_RATE
+    lost_much = bits < 8 if before is None or after is None else before - after > LOST
+    if lost_much:
+        return LOST_LEARNING_RATE
+    return EXACT_LEARNING_RATE if task_of(features).exact else QAT_LEARNING_RATE
 
 
 def _calibration_windows(
