@@ -35,11 +35,11 @@ from tinyml_nas.graph.latency import network_instructions  # noqa: E402
 
 CORE = "cortex-m4"
 INTRODUCTION = """\
-Written by `benchmarks/zoo_leaderboard.py`; what the sets are, and what others reached on them, is in
-[benchmarks.md](benchmarks.md). The score is accuracy, R² or, of anomalies, the area under the ROC curve, on the test
-side, which was opened once: mean and deviation over {seeds} seeds in percent. A seed also draws what the split leaves
-open. *Lost* is float minus int8. Flash and RAM are promised for a {core}, code included; instructions are of one
-inference there.
+Written by `benchmarks/zoo_leaderboard.py`; what the sets are, and what others reached on them, is
+in [benchmarks.md](benchmarks.md). The score is accuracy, R² or, of anomalies, the area under the
+ROC curve, on the test side, which was opened once: mean and deviation over {seeds} seeds in
+percent. A seed also draws what the split leaves open. *Lost* is float minus int8. Flash and RAM are
+promised for a {core}, code included; instructions are of one inference there.
 """
 HEADER = (
     "| model | int8 score, % | lost by int8, points | parameters | flash, B | RAM, B "
