@@ -227,7 +227,6 @@ def test_columns_frames_and_reasons(tmp_path: Path, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for words in ("left out: counts the rows", "left out: is always 7", "100 samples per second"):
         assert words in shown
-    assert "-m tinyml_nas check" in shown
     keys = yaml.safe_load(out.read_text(encoding="utf-8"))
     processing = keys["data_processing_feature_extraction"]
     assert processing["variables"] == ["a b"]
