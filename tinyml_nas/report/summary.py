@@ -235,7 +235,9 @@ def _against_baseline(results: Results, main: Model, baseline: Model, metric: Me
                 f"{metric.value(p)} against {metric.value(q)} in {precision} on {windows:,} test "
                 f"windows, a difference of {metric.difference(p - q)}{metric.unit} "
             )
-            noise = f"with a standard error of {metric.error(error)}; less than two of these is noise"
+            noise = (
+                f"with a standard error of {metric.error(error)}; less than two of these is noise"
+            )
             figures += noise if error else "from one training"
             equal = _equal(p - q, error)
             opening = _opening(main, baseline, p - q, equal)
