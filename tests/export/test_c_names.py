@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tinyml_nas.export.c.emit import format_float, format_numbers
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
+from tinyml_nas.export.c.namespace import prefixed
 
 pytestmark = pytest.mark.fast
 
@@ -43,3 +44,43 @@ def test_a_float_literal_reads_back_exactly(value: float) -> None:
 
 def test_the_smallest_int32_is_not_a_unary_minus_on_a_long() -> None:
     assert format_numbers([-(1 << 31), 5]) == "    (-2147483647 - 1), 5"
+
+
+PIECE = """\
+/* clamp is a word here */
+#define LIMIT 3
+typedef struct {
+    int low;
+} pair_t;
+static const int table[LIMIT] = {1, 2, 3};
+static __attribute__((naked, noinline)) void loop(void)
+{
+    __asm__("clamp");
+}
+NET_INLINE int clamp(const pair_t *pair)
+{
+    return pair->low < LIMIT ? table[pair->low] : net_run();
+}
+"""
+
+
+def test_what_a_file_keeps_to_itself_has_the_prefix() -> None:
+    assert prefixed(PIECE, "net") == (
+        PIECE.replace("LIMIT", "NET_LIMIT")
+        .replace("pair_t", "net_pair_t")
+        .replace("table[", "net_table[")
+        .replace("loop(", "net_loop(")
+        .replace("int clamp(", "int net_clamp(")
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return net_run();", "net_run is the name of something else"),
+        ("return op->run;", "run is the name of a field too"),
+    ],
+)
+def test_two_things_of_one_name_are_refused(body: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        prefixed(f"static int run(const op_t *op)\n{{\n    {body}\n}}\n", "net")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinyml_nas.export import machine
 from tinyml_nas.export.machine import Function, read_sections, read_symbols
 
 Group = Literal["API", "layers", "kernels", "compiler library", "tables", "filling"]
@@ -19,7 +20,7 @@ LIBRARY = "compiler_rt."
 
 @dataclass(frozen=True)
 class Symbol:
-    """A function or table and its bytes of flash."""
+    """A function or table and its bytes of flash; names of the file's own lack the prefix."""
 
     section: str
     group: Group
@@ -29,17 +30,20 @@ class Symbol:
 
 def flash_symbols(program: Path, prefix: str) -> tuple[Symbol, ...]:
     """Flash of an ELF, symbol by symbol in the order of addresses; all bytes of it are counted."""
-    names: defaultdict[Function, list[str]] = defaultdict(list)
+    aliases: defaultdict[Function, list[machine.Symbol]] = defaultdict(list)
     places: defaultdict[str, set[Function]] = defaultdict(set)
-    for section, name, place in read_symbols(program):
-        names[place].append(name)
-        places[section].add(place)
+    for symbol in read_symbols(program):
+        aliases[symbol.place].append(symbol)
+        places[symbol.section].add(symbol.place)
     symbols = []
     for part in read_sections(program):
         rest = len(part.data)
         for place in sorted(places[part.name], key=lambda place: place.address):
-            group = _group(names[place], prefix, part.name)
-            name = min(names[place], key=lambda alias: (alias.startswith(LIBRARY), alias))
+            group = _group(aliases[place], prefix)
+            names = [alias.name for alias in aliases[place]]
+            name = min(names, key=lambda alias: (alias.startswith(LIBRARY), alias))
+            if group in ("layers", "kernels"):
+                name = name.removeprefix(f"{prefix}_")
             symbols.append(Symbol(part.name, group, name, place.size_bytes))
             rest -= place.size_bytes
         if rest:
@@ -47,9 +51,12 @@ def flash_symbols(program: Path, prefix: str) -> tuple[Symbol, ...]:
     return tuple(symbols)
 
 
-def _group(aliases: list[str], prefix: str, section: str) -> Group:
-    if any(alias.startswith((LIBRARY, "__")) for alias in aliases):
+def _group(aliases: list[machine.Symbol], prefix: str) -> Group:
+    if any(alias.name.startswith((LIBRARY, "__")) for alias in aliases):
         return "compiler library"
-    if aliases[0].startswith(f"{prefix}_"):
-        return "API" if section == ".text" else "tables"
-    return "layers" if aliases[0].startswith("layer_") else "kernels"
+    first = aliases[0]
+    if first.name.startswith(f"{prefix}_layer_"):
+        return "layers"
+    if first.local:
+        return "kernels"
+    return "API" if first.section == ".text" else "tables"

@@ -167,16 +167,16 @@ class Machine:
         """Executed instructions of the last run: per layer with all it calls, "" for the rest."""
         counts = Counter({"": self._instructions(self._blocks)})
         for name in self._export.symbols:
-            if blocks := self._by_start.get(self.symbols.get(f"layer_{name}", -1)):
+            function = self._export.layer_function(name)
+            if blocks := self._by_start.get(self.symbols.get(function, -1)):
                 counts[name] = self._instructions(blocks)
         return counts
 
     def _count_blocks(self, run: Function) -> None:
         """Count executed blocks, each for the layer that was entered last."""
+        functions = map(self._export.layer_function, self._export.symbols)
         self._by_start = {
-            self.symbols[f"layer_{name}"]: Counter()
-            for name in self._export.symbols
-            if f"layer_{name}" in self.symbols
+            self.symbols[name]: Counter() for name in functions if name in self.symbols
         }
         run_end = run.address + run.size_bytes
         current = self._blocks
@@ -226,15 +226,26 @@ def read_functions(program: Path) -> Mapping[str, Function]:
         }
 
 
-def read_symbols(program: Path) -> list[tuple[str, str, Function]]:
-    """Section, name and place of each function and table of an ELF; a place may have two names."""
+@dataclass(frozen=True)
+class Symbol:
+    """A function or table of an ELF by one of its names; ``local`` to the file that defines it."""
+
+    section: str
+    name: str
+    place: Function
+    local: bool
+
+
+def read_symbols(program: Path) -> list[Symbol]:
+    """Each function and table of an ELF; a place may have two names."""
     with program.open("rb") as file:
         elf = _elf(file)
         return [
-            (
+            Symbol(
                 elf.get_section(symbol["st_shndx"]).name,
                 symbol.name,
                 Function(int(symbol["st_value"]) & ~1, int(symbol["st_size"])),
+                symbol["st_info"]["bind"] == "STB_LOCAL",
             )
             for symbol in elf.get_section_by_name(".symtab").iter_symbols()
             if symbol["st_info"]["type"] in ("STT_FUNC", "STT_OBJECT") and symbol["st_size"]

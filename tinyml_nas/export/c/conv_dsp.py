@@ -9,7 +9,7 @@ from tinyml_nas.devices.unroll import STEP_BYTES
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.graph.kernels import DSP_QUAD, dsp_words
-from tinyml_nas.graph.packing import PACKED_CHANNELS
+from tinyml_nas.graph.packing import PACKED_CHANNELS, WORD_BYTES
 from tinyml_nas.quantize.integer import IntConv
 
 ODD_STEP_BYTES = 52
@@ -66,7 +66,16 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
     if placed.scratch is not None:
         call, packed = pack(call, tables[0], words[0].nbytes, PAIRS, op, placed.scratch)
         tables = (packed, tables[1])
-    return Code((call, *_clamp(placed, op)), tables)
+    return Code((call, *_clamp(placed, op)), tables, _is_aligned(placed, op))
+
+
+def _is_aligned(placed: Placed, op: IntConv) -> bool:
+    """Whether every window, and of a depthwise layer every row of it, starts at a multiple of 4."""
+    row_bytes = placed.source.row_bytes
+    steps = [op.stride * row_bytes] if placed.target.rows > 1 else []
+    if op.groups > 1:
+        steps += [row_bytes]
+    return not any(n % WORD_BYTES for n in (placed.first_window(op.pad[0]), *steps))
 
 
 def _clamp(placed: Placed, op: IntConv) -> tuple[KernelCall, ...]:

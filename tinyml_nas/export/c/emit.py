@@ -17,6 +17,7 @@ from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.conv_dsp import PAIRS
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
+from tinyml_nas.export.c.namespace import prefixed
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
@@ -81,7 +82,11 @@ class CExport:
     table_bytes: Mapping[Backend, int]
     """Flash of the tables, by how convolutions run on a core."""
     symbols: tuple[str, ...]
-    """C name of each layer, in order: its function is ``<prefix>_layer_<symbol>``."""
+    """C name of each layer, in order."""
+
+    def layer_function(self, symbol: str) -> str:
+        """Name of the function that computes a layer."""
+        return f"{self.prefix}_layer_{symbol}"
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -123,6 +128,8 @@ def emit_c(
     for template, path in outputs.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         text = environment.get_template(template).render(context)
+        if path.suffix == ".c":
+            text = prefixed(text, prefix)
         path.write_text(text, encoding="ascii", newline="\n")
     return export
 

@@ -7,7 +7,7 @@ one contiguous run of ``kernel * in_channels`` bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.config.delivery import Optimize
@@ -18,7 +18,7 @@ from tinyml_nas.export.c.conv import conv
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.packed import as_bytes
-from tinyml_nas.export.c.records import Code, Placed
+from tinyml_nas.export.c.records import Choice, Code, Placed
 from tinyml_nas.graph import Buffer, MemoryPlan, Op, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
     IntAdd,
@@ -110,20 +110,41 @@ class CModel:
         return _table_bytes(layer.dsp or layer.portable for layer in self.layers)
 
     @property
+    def aligned_table_bytes(self) -> int:
+        """The same, where no word may be loaded but from a multiple of four."""
+        codes = (x.dsp if x.dsp and x.dsp.aligned else x.portable for x in self.layers)
+        return _table_bytes(codes)
+
+    @property
     def uses_dsp(self) -> bool:
         """Whether any layer has code of its own for cores with SMLAD."""
         return any(layer.dsp for layer in self.layers)
 
     @property
-    def dsp_files(self) -> tuple[str, ...]:
-        """Templates of the kernels for cores with SMLAD, in the order printed."""
-        called = _kernels(layer.dsp for layer in self.layers if layer.dsp)
-        return tuple(kernel for kernel in DSP_KERNELS if kernel in called)
+    def dsp_files(self) -> Mapping[str, Choice]:
+        """Templates of the kernels for cores with SMLAD, in the order printed, and what asks."""
+        codes = [layer.dsp for layer in self.layers if layer.dsp]
+        called, always = _kernels(codes), _kernels(code for code in codes if code.aligned)
+        return {
+            kernel: "DSP" if kernel in always else "DSP_UNALIGNED"
+            for kernel in DSP_KERNELS
+            if kernel in called
+        }
 
     @property
-    def portable_only(self) -> frozenset[str]:
-        """Kernels that no core with SMLAD calls."""
-        return self.kernels - _kernels(layer.dsp or layer.portable for layer in self.layers)
+    def replaced(self) -> Mapping[str, Choice | None]:
+        """By portable kernel: what replaces it in all layers that would call it, if anything."""
+        kept = _kernels(code for x in self.layers for code in (x.dsp or x.portable,))
+        left = _kernels(x.portable for x in self.layers if x.dsp and not x.dsp.aligned)
+        return {
+            kernel: None if kernel in kept else "DSP_UNALIGNED" if kernel in left else "DSP"
+            for kernel in self.kernels
+        }
+
+    @property
+    def unaligned(self) -> int:
+        """Layers whose code for SMLAD loads words from any address."""
+        return sum(layer.dsp is not None and not layer.dsp.aligned for layer in self.layers)
 
     @property
     def requantizes(self) -> bool:

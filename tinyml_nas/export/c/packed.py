@@ -55,7 +55,7 @@ def pack(
         np.concatenate(words),
         f"{op.weight_bits} bits of {weights.comment}",
     )
-    fields = tuple((f"conv.{name}", text) for name, text in call.fields if name != "weight")
+    fields = tuple((f"layer.{name}", text) for name, text in call.fields if name != "weight")
     packed = (("packed", weights.name), ("bits", str(op.weight_bits)))
     sources = (*call.sources, scratch.data_offset)
     return KernelCall(f"packed_{call.kernel}", (*packed, *fields), sources, call.target), table

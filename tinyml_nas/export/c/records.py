@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.graph import Buffer
 from tinyml_nas.quantize.integer import Int32, IntConv, IntLayer, IntNetwork, Requantize
+
+Choice = Literal["DSP", "DSP_UNALIGNED"]
+"""Macros of the header: code for SMLAD is there, and it may load words from any address."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,19 @@ class KernelCall:
 
 @dataclass(frozen=True)
 class Code:
-    """What computes a layer: its calls, mostly one, and its tables."""
+    """What computes a layer: its calls, mostly one, and its tables.
+
+    ``aligned`` says that all words it loads from the arena lie at multiples of four.
+    """
 
     calls: tuple[KernelCall, ...]
     tables: tuple[Table, ...] = ()
+    aligned: bool = True
+
+    @property
+    def choice(self) -> Choice:
+        """The macro that chooses it instead of portable code."""
+        return "DSP" if self.aligned else "DSP_UNALIGNED"
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,9 @@ class EmulatedC:
             for layer, following in zip(self.net.layers, self.export.symbols[1:], strict=False):
                 done.append(layer.name)
                 # a layer that leaves everything where it is may have no code at all
-                if f"layer_{following}" in machine.symbols:
-                    machine.on_call(f"layer_{following}", lambda *_, done=done: record(done))
+                function = self.export.layer_function(following)
+                if function in machine.symbols:
+                    machine.on_call(function, lambda *_, done=done: record(done))
                     done = []
             done.append(self.net.layers[-1].name)
             for window in time_major(inputs):

@@ -26,8 +26,10 @@
 
 #if defined(__GNUC__)
 #define TINY_NOINLINE static __attribute__((noinline))
+#define TINY_INLINE static inline __attribute__((unused)) /* by the kernels of some core */
 #else
 #define TINY_NOINLINE static
+#define TINY_INLINE static inline
 #endif
 
 /*
@@ -48,7 +50,7 @@ typedef char tiny_needs_arithmetic_shift[((-1) >> 1) == -1 ? 1 : -1];
 
 /* ------------------------------------------------------------------------------------ kernels */
 
-static inline int8_t clamp_int8(int32_t value, int32_t lower, int32_t upper)
+TINY_INLINE int8_t tiny_clamp_int8(int32_t value, int32_t lower, int32_t upper)
 {
     if (value < lower) {
         value = lower;
@@ -61,22 +63,22 @@ static inline int8_t clamp_int8(int32_t value, int32_t lower, int32_t upper)
 
 /* Hides from the compiler where i comes from, or it replaces the index by a pointer per operand. */
 #if defined(__GNUC__) && defined(__arm__)
-#define ONE_INDEX(i) __asm__("" : "+r"(i))
+#define TINY_ONE_INDEX(i) __asm__("" : "+r"(i))
 #else
-#define ONE_INDEX(i) ((void)0)
+#define TINY_ONE_INDEX(i) ((void)0)
 #endif
 
 /* Cores whose arithmetic reaches eight registers, and that have no long multiply. */
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
-#define EIGHT_REGISTERS 1
+#define TINY_EIGHT_REGISTERS 1
 #else
-#define EIGHT_REGISTERS 0
+#define TINY_EIGHT_REGISTERS 0
 #endif
 
 /* High word of a * b for 0 <= b: a core without a long multiply would call a slow helper for it. */
-static inline int32_t high_product(int32_t a, int32_t b)
+TINY_INLINE int32_t tiny_high_product(int32_t a, int32_t b)
 {
-#if EIGHT_REGISTERS
+#if TINY_EIGHT_REGISTERS
     const int32_t a1 = a >> 16, a0 = a & 0xffff;
     const int32_t b1 = b >> 16, b0 = b & 0xffff;
     const int32_t middle = a1 * b0 + (int32_t)(((uint32_t)a0 * (uint32_t)b0) >> 16);
@@ -88,13 +90,13 @@ static inline int32_t high_product(int32_t a, int32_t b)
 }
 
 /* (acc * multiplier + 2^(shift - 1)) >> shift, exact */
-static inline int32_t scale_int32(int32_t acc, int32_t multiplier, int32_t shift)
+TINY_INLINE int32_t tiny_scale_int32(int32_t acc, int32_t multiplier, int32_t shift)
 {
     /* above 32 the rounding only touches the high word */
-    return (high_product(acc, multiplier) + ((int32_t)1 << (shift - 33))) >> (shift - 32);
+    return (tiny_high_product(acc, multiplier) + ((int32_t)1 << (shift - 33))) >> (shift - 32);
 }
 
-#if !TINY_DSP
+#if !(TINY_DSP)
 
 typedef struct {
     const int8_t *weight;      /* [channels][window] */
@@ -108,32 +110,32 @@ typedef struct {
     int32_t zero_point;
     int32_t lower;
     int32_t upper;
-} conv_t;
+} tiny_conv_t;
 
-#if EIGHT_REGISTERS
-static inline int8_t conv_output(const conv_t *op, int32_t channel, int32_t acc)
+#if TINY_EIGHT_REGISTERS
+TINY_INLINE int8_t tiny_conv_output(const tiny_conv_t *op, int32_t channel, int32_t acc)
 {
-    const int32_t value = scale_int32(acc, op->multiplier[channel], op->shift[channel]);
+    const int32_t value = tiny_scale_int32(acc, op->multiplier[channel], op->shift[channel]);
 
-    return clamp_int8(op->zero_point + value, op->lower, op->upper);
+    return tiny_clamp_int8(op->zero_point + value, op->lower, op->upper);
 }
 #else
 /* The outputs of one channel in two rows. */
-static inline void conv_outputs(const conv_t *op, int32_t channel, int32_t acc0, int32_t acc1,
+TINY_INLINE void tiny_conv_outputs(const tiny_conv_t *op, int32_t channel, int32_t acc0, int32_t acc1,
                                 int8_t *y0, int8_t *y1)
 {
     const int32_t multiplier = op->multiplier[channel], shift = op->shift[channel];
-    const int32_t value0 = op->zero_point + scale_int32(acc0, multiplier, shift);
-    const int32_t value1 = op->zero_point + scale_int32(acc1, multiplier, shift);
-    const int8_t output0 = clamp_int8(value0, op->lower, op->upper);
+    const int32_t value0 = op->zero_point + tiny_scale_int32(acc0, multiplier, shift);
+    const int32_t value1 = op->zero_point + tiny_scale_int32(acc1, multiplier, shift);
+    const int8_t output0 = tiny_clamp_int8(value0, op->lower, op->upper);
 
-    y1[channel] = clamp_int8(value1, op->lower, op->upper);
+    y1[channel] = tiny_clamp_int8(value1, op->lower, op->upper);
     y0[channel] = output0;
 }
 #endif
 #endif
 
-#if !TINY_DSP
+#if !(TINY_DSP)
 
 /*
  * The inner loops of Arm cores are assembly: compilers that save space spill what only these loops
@@ -149,7 +151,7 @@ static inline void conv_outputs(const conv_t *op, int32_t channel, int32_t acc0,
  * once, for a floor of a floor is a floor. In intrinsics the same takes 1.4 times the instructions:
  * compilers run out of registers. Where one row is left it is computed twice.
  */
-static __attribute__((naked, noinline)) void conv(const conv_t *op __attribute__((unused)),
+static __attribute__((naked, noinline)) void tiny_conv(const tiny_conv_t *op __attribute__((unused)),
                                                   const int8_t *x __attribute__((unused)),
                                                   int8_t *y __attribute__((unused)))
 {
@@ -277,8 +279,8 @@ static __attribute__((naked, noinline)) void conv(const conv_t *op __attribute__
         "movlt        r11, r9\n\t"
         "b            3b\n");
 }
-#elif EIGHT_REGISTERS
-#define CONV_TAP \
+#elif TINY_EIGHT_REGISTERS
+#define TINY_CONV_TAP \
     "ldrsb   %[value], [%[x], %[i]]\n\t" \
     "ldrsb   %[product], [%[w0], %[i]]\n\t" \
     "muls    %[product], %[value]\n\t" \
@@ -287,10 +289,10 @@ static __attribute__((naked, noinline)) void conv(const conv_t *op __attribute__
     "muls    %[product], %[value]\n\t" \
     "add     %[acc1], %[product]\n\t" \
     "adds    %[i], #1\n\t"
-#define CONV_TAP_BYTES 16
+#define TINY_CONV_TAP_BYTES 16
 
 /* A core with eight registers for it: one row, two channels at a time. */
-static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
+static inline void tiny_conv(const tiny_conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
     const int32_t channels = op->channels;
@@ -308,7 +310,7 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
             int32_t acc1 = op->bias[channel + second];
             int32_t i = -window;
 #ifdef __GNUC__
-            int32_t value = (int32_t)((uint32_t)i % 4u) * CONV_TAP_BYTES;
+            int32_t value = (int32_t)((uint32_t)i % 4u) * TINY_CONV_TAP_BYTES;
             int32_t product;
 
             __asm__(
@@ -316,7 +318,7 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
                 "add     pc, %[value]\n\t"
                 "nop\n" /* pc was two instructions ahead */
                 "1:\n\t"
-                CONV_TAP CONV_TAP CONV_TAP CONV_TAP
+                TINY_CONV_TAP TINY_CONV_TAP TINY_CONV_TAP TINY_CONV_TAP
                 "bne     1b\n"
                 : [acc0] "+l"(acc0), [acc1] "+h"(acc1), [i] "+l"(i), [value] "+l"(value),
                   [product] "=&l"(product)
@@ -329,83 +331,117 @@ static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
                 i++;
             } while (i != 0);
 #endif
-            y[channel] = conv_output(op, channel, acc0);
-            y[channel + second] = conv_output(op, channel + second, acc1);
+            y[channel] = tiny_conv_output(op, channel, acc0);
+            y[channel + second] = tiny_conv_output(op, channel + second, acc1);
         }
         x += op->step;
         y += channels;
     }
 }
 #else
-#if defined(__GNUC__) && defined(__thumb__) && !defined(__ARM_FEATURE_MVE) /* where GCC has no register to spare */
-#define CONV_TAP \
-    "ldrsb   %[value0], [%[x0]], #1\n\t" \
-    "ldrsb   %[value1], [%[x1]], #1\n\t" \
-    "ldrsb   %[weight], [%[w0]], #1\n\t" \
-    "mla     %[acc00], %[value0], %[weight], %[acc00]\n\t" \
-    "mla     %[acc01], %[value1], %[weight], %[acc01]\n\t" \
-    "ldrsb   %[weight], [%[w1]], #1\n\t" \
-    "mla     %[acc10], %[value0], %[weight], %[acc10]\n\t" \
-    "mla     %[acc11], %[value1], %[weight], %[acc11]\n\t"
-#define CONV_TAP_BYTES 32
-#elif defined(__GNUC__) && defined(__riscv)
-#define TWO_STEPS _Pragma("GCC unroll 2") /* halves the steps of its pointers: no address has an index */
+/* What the inner loop works on: windows of two rows, weights of two channels and the four sums. */
+typedef struct {
+    const int8_t *x0;
+    const int8_t *x1;
+    const int8_t *w0;
+    const int8_t *w1;
+    const int8_t *end;         /* of the first window */
+    int32_t acc00;             /* channel 0, row 0 */
+    int32_t acc01;
+    int32_t acc10;
+    int32_t acc11;
+} tiny_conv_sums_t;
+
+#if defined(__GNUC__) && defined(__thumb2__)
+/* Twelve registers in the loop: a function of its own, for GCC has fewer to give to an operand. */
+static __attribute__((naked, noinline)) void tiny_conv_sums(tiny_conv_sums_t *sums __attribute__((unused)))
+{
+    __asm__ volatile(
+        ".syntax unified\n\t"
+        "push    {r0-r11, lr}\n\t"
+        "mov     lr, r0\n\t"
+        "ldm.w   lr, {r0-r8}\n\t"          /* the record as it is declared */
+        "subs    r9, r0, r4\n\t"           /* the window's bytes, negative */
+        "and     r9, r9, #3\n\t"
+        "lsls    r9, r9, #5\n\t"           /* what the first pass leaves out, 32 bytes of code each */
+        "add     pc, r9\n\t"
+        "nop\n"                            /* pc was two instructions ahead */
+        "1:\n\t"
+        ".rept   4\n\t"
+        "ldrsb   r9, [r0], #1\n\t"
+        "ldrsb   r10, [r1], #1\n\t"
+        "ldrsb   r11, [r2], #1\n\t"
+        "mla     r5, r9, r11, r5\n\t"
+        "mla     r6, r10, r11, r6\n\t"
+        "ldrsb   r11, [r3], #1\n\t"
+        "mla     r7, r9, r11, r7\n\t"
+        "mla     r8, r10, r11, r8\n\t"
+        ".endr\n\t"
+        "cmp     r0, r4\n\t"
+        "bne.w   1b\n\t"
+        "add     lr, #20\n\t"
+        "stm.w   lr, {r5-r8}\n\t"
+        "pop     {r0-r11, pc}\n");
+}
 #else
-#define TWO_STEPS
+#if defined(__GNUC__) && defined(__riscv)
+#define TINY_TWO_STEPS _Pragma("GCC unroll 2") /* halves the steps of its pointers: no address has an index */
+#else
+#define TINY_TWO_STEPS
+#endif
+
+static inline void tiny_conv_sums(tiny_conv_sums_t *sums)
+{
+    const int8_t *x0 = sums->x0, *x1 = sums->x1, *w0 = sums->w0, *w1 = sums->w1;
+    const int8_t *const end = sums->end;
+    int32_t acc00 = sums->acc00, acc01 = sums->acc01, acc10 = sums->acc10, acc11 = sums->acc11;
+
+    TINY_TWO_STEPS
+    while (x0 != end) {
+        const int32_t value0 = *x0++, value1 = *x1++;
+        const int32_t weight0 = *w0++, weight1 = *w1++;
+
+        acc00 += value0 * weight0;
+        acc01 += value1 * weight0;
+        acc10 += value0 * weight1;
+        acc11 += value1 * weight1;
+    }
+    sums->acc00 = acc00;
+    sums->acc01 = acc01;
+    sums->acc10 = acc10;
+    sums->acc11 = acc11;
+}
 #endif
 
 /* Two rows and two channels at a time: each load serves twice. Where one row is left it is both. */
-static inline void conv(const conv_t *op, const int8_t *x, int8_t *y)
+static inline void tiny_conv(const tiny_conv_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t window = op->window;
     const int32_t channels = op->channels;
     const int32_t second = channels > 1 ? 1 : 0;
 
     for (int32_t left = op->rows; left > 0; left -= 2) {
+        const int8_t *const x1 = left > 1 ? x + op->step : x;
         int8_t *const y1 = left > 1 ? y + channels : y;
 
         for (int32_t channel = 0; channel < channels; channel += 2) {
+            tiny_conv_sums_t sums;
+
             if (channel + second == channels) { /* the last of an odd number: with the one before */
                 channel--;
             }
-            const int8_t *x0 = x;
-            const int8_t *x1 = left > 1 ? x + op->step : x;
-            const int8_t *w0 = op->weight + channel * window;
-            const int8_t *w1 = w0 + second * window;
-            const int8_t *const end = x + window;
-            int32_t acc00 = op->bias[channel], acc01 = acc00;
-            int32_t acc10 = op->bias[channel + second], acc11 = acc10;
-
-#ifdef CONV_TAP
-            int32_t value0 = (int32_t)(-(uint32_t)window % 4u) * CONV_TAP_BYTES;
-            int32_t value1, weight;
-
-            __asm__(
-                "add     pc, %[value0]\n\t"
-                "nop\n" /* pc was two instructions ahead */
-                "1:\n\t"
-                CONV_TAP CONV_TAP CONV_TAP CONV_TAP
-                "cmp     %[x0], %[end]\n\t"
-                "bne     1b\n"
-                : [acc00] "+&r"(acc00), [acc01] "+&r"(acc01), [acc10] "+&r"(acc10),
-                  [acc11] "+&r"(acc11), [x0] "+&r"(x0), [x1] "+&r"(x1), [w0] "+&r"(w0), [w1] "+&r"(w1),
-                  [value0] "+&r"(value0), [value1] "=&r"(value1), [weight] "=&r"(weight)
-                : [end] "r"(end)
-                : "cc", "memory");
-#else
-            TWO_STEPS
-            while (x0 != end) {
-                const int32_t value0 = *x0++, value1 = *x1++;
-                const int32_t weight0 = *w0++, weight1 = *w1++;
-
-                acc00 += value0 * weight0;
-                acc01 += value1 * weight0;
-                acc10 += value0 * weight1;
-                acc11 += value1 * weight1;
-            }
-#endif
-            conv_outputs(op, channel, acc00, acc01, y, y1);
-            conv_outputs(op, channel + second, acc10, acc11, y, y1);
+            sums.x0 = x;
+            sums.x1 = x1;
+            sums.w0 = op->weight + channel * window;
+            sums.w1 = sums.w0 + second * window;
+            sums.end = x + window;
+            sums.acc00 = op->bias[channel];
+            sums.acc01 = sums.acc00;
+            sums.acc10 = op->bias[channel + second];
+            sums.acc11 = sums.acc10;
+            tiny_conv_sums(&sums);
+            tiny_conv_outputs(op, channel, sums.acc00, sums.acc01, y, y1);
+            tiny_conv_outputs(op, channel + second, sums.acc10, sums.acc11, y, y1);
         }
         x += 2 * op->step;
         y = y1 + channels;
@@ -426,9 +462,9 @@ typedef struct {
     int32_t zero_point;
     int32_t lower;
     int32_t upper;
-} avg_pool_t;
+} tiny_avg_pool_t;
 
-static inline void avg_pool(const avg_pool_t *op, const int8_t *x, int8_t *y)
+static inline void tiny_avg_pool(const tiny_avg_pool_t *op, const int8_t *x, int8_t *y)
 {
     const int32_t channels = op->channels;
     const int32_t last = (op->kernel - 1) * channels;
@@ -439,16 +475,61 @@ static inline void avg_pool(const avg_pool_t *op, const int8_t *x, int8_t *y)
             int32_t i = last + channel;
 
             do {
-                ONE_INDEX(i);
+                TINY_ONE_INDEX(i);
                 acc += x[i];
                 i -= channels;
             } while (i >= 0);
-            acc = scale_int32(acc * op->factor, op->multiplier, op->shift);
-            *y++ = clamp_int8(op->zero_point + acc, op->lower, op->upper);
+            acc = tiny_scale_int32(acc * op->factor, op->multiplier, op->shift);
+            *y++ = tiny_clamp_int8(op->zero_point + acc, op->lower, op->upper);
         }
         x += op->stride * channels;
     }
 }
+
+#if TINY_DSP && TINY_ACLE
+#include <arm_acle.h>
+
+/* The signed bytes 0 and 2, or 1 and 3, of a word as two halves. */
+#define TINY_EVEN(word) ((uint32_t)__sxtb16((int8x4_t)(word)))
+#define TINY_ODD(word) TINY_EVEN((word) >> 8 | (word) << 24)
+
+/* Into the range of int8. GCC's own __ssat warns of its signs. */
+#ifdef __GNUC__
+#define TINY_SATURATED(value) ((int8_t)__builtin_arm_ssat(value, 8))
+#else
+#define TINY_SATURATED(value) ((int8_t)__ssat(value, 8))
+#endif
+
+/* Four bytes, of any address or, where the core allows no other, of a multiple of four. */
+TINY_INLINE uint32_t tiny_word_at(const int8_t *bytes)
+{
+#if !TINY_UNALIGNED
+    return *(const uint32_t *)(const void *)bytes;
+#elif defined(__GNUC__)
+    uint32_t word;
+
+    __builtin_memcpy(&word, bytes, sizeof word);
+    return word;
+#else
+    return *(const __packed uint32_t *)(const void *)bytes;
+#endif
+}
+
+/* acc and the products of both halves. */
+TINY_INLINE int32_t tiny_products(uint32_t a, uint32_t b, int32_t acc)
+{
+    return __smlad((int16x2_t)a, (int16x2_t)b, acc);
+}
+
+/* The output of an accumulator; shift is 33 too small, offset holds zero point and rounding. */
+TINY_INLINE int8_t tiny_dsp_output(int32_t acc, uint32_t multiplier, uint32_t shift, int32_t offset)
+{
+    const int32_t high = (int32_t)(((int64_t)acc * (int32_t)multiplier) >> 32);
+    const int32_t rounding = (int32_t)((uint32_t)offset << shift);
+
+    return TINY_SATURATED(((high + rounding) >> shift) >> 1);
+}
+#endif
 
 #if TINY_DSP
 
@@ -462,14 +543,92 @@ typedef struct {
     int32_t count;             /* pairs of channels */
     int32_t channels;
     int32_t rows;
-} conv_dsp_t;
+} tiny_conv_dsp_t;
 
+#if TINY_ACLE
+/* What the inner loop works on: windows of two rows, weights of two channels and the four sums. */
+typedef struct {
+    const int8_t *x0;
+    const int8_t *x1;
+    const uint32_t *weight;
+    const uint32_t *end;       /* of the weights */
+    int32_t acc00;             /* channel 0, row 0 */
+    int32_t acc01;
+    int32_t acc10;
+    int32_t acc11;
+} tiny_dsp_sums_t;
+
+/* Kept apart from its caller, whose variables would take registers from the loop. */
+TINY_NOINLINE void tiny_dsp_sums(tiny_dsp_sums_t *sums)
+{
+    const int8_t *x0 = sums->x0, *x1 = sums->x1;
+    const uint32_t *weight = sums->weight;
+    const uint32_t *const end = sums->end;
+    int32_t acc00 = sums->acc00, acc01 = sums->acc01, acc10 = sums->acc10, acc11 = sums->acc11;
+
+    do {
+        const uint32_t row0 = tiny_word_at(x0), row1 = tiny_word_at(x1);
+        const uint32_t even0 = TINY_EVEN(row0), even1 = TINY_EVEN(row1), odd0 = TINY_ODD(row0), odd1 = TINY_ODD(row1);
+        const uint32_t w0 = *weight++, w1 = *weight++;
+
+        acc00 = tiny_products(odd0, TINY_ODD(w0), tiny_products(even0, TINY_EVEN(w0), acc00));
+        acc01 = tiny_products(odd1, TINY_ODD(w0), tiny_products(even1, TINY_EVEN(w0), acc01));
+        acc10 = tiny_products(odd0, TINY_ODD(w1), tiny_products(even0, TINY_EVEN(w1), acc10));
+        acc11 = tiny_products(odd1, TINY_ODD(w1), tiny_products(even1, TINY_EVEN(w1), acc11));
+        x0 += 4;
+        x1 += 4;
+    } while (weight != end);
+    sums->acc00 = acc00;
+    sums->acc01 = acc01;
+    sums->acc10 = acc10;
+    sums->acc11 = acc11;
+}
+
+/* Two rows and two channels at a time. Where one row is left it is computed twice. */
+static void tiny_conv_dsp(const tiny_conv_dsp_t *op, const int8_t *x, int8_t *y)
+{
+    const int32_t words = op->weight_bytes / 4;
+
+    for (int32_t left = op->rows; left > 0; left -= 2) {
+        const uint32_t *weight = op->weight;
+        const uint32_t *pair = op->pairs;
+        const int8_t *const x1 = left > 1 ? x + op->step : x;
+        int8_t *y0 = y;
+        int8_t *y1 = left > 1 ? y + op->channels : y;
+
+        for (int32_t count = op->count; count > 0; count--) {
+            const uint32_t shift0 = pair[4] & 0xffu, shift1 = pair[4] >> 8 & 0xffu;
+            tiny_dsp_sums_t sums;
+
+            sums.x0 = x;
+            sums.x1 = x1;
+            sums.weight = weight;
+            weight += words;
+            sums.end = weight;
+            sums.acc00 = (int32_t)pair[0];
+            sums.acc01 = sums.acc00;
+            sums.acc10 = (int32_t)pair[1];
+            sums.acc11 = sums.acc10;
+            tiny_dsp_sums(&sums);
+            y0[0] = tiny_dsp_output(sums.acc00, pair[2], shift0, op->offset);
+            y1[0] = tiny_dsp_output(sums.acc01, pair[2], shift0, op->offset);
+            y0[1] = tiny_dsp_output(sums.acc10, pair[3], shift1, op->offset);
+            y1[1] = tiny_dsp_output(sums.acc11, pair[3], shift1, op->offset);
+            y0 += pair[4] >> 16; /* 1 before a last pair that shares a channel */
+            y1 += pair[4] >> 16;
+            pair += 5;
+        }
+        x += 2 * op->step;
+        y += 2 * op->channels;
+    }
+}
+#else
 /*
  * Two rows and two channels at a time, so that every load serves twice and SMLAD multiplies two pairs
  * of bytes. Compilers need 1.4 times the instructions for the same in intrinsics: they do not fold the
  * rotation into SXTB16, and run out of registers. Where one row is left it is computed twice.
  */
-static __attribute__((naked, noinline)) void conv_dsp(const conv_dsp_t *op __attribute__((unused)),
+static __attribute__((naked, noinline)) void tiny_conv_dsp(const tiny_conv_dsp_t *op __attribute__((unused)),
                                                       const int8_t *x __attribute__((unused)),
                                                       int8_t *y __attribute__((unused)))
 {
@@ -581,8 +740,9 @@ static __attribute__((naked, noinline)) void conv_dsp(const conv_dsp_t *op __att
         "pop     {r4-r11, pc}\n");
 }
 #endif
+#endif
 
-static void fill(int8_t *margin, int32_t bytes, int8_t value)
+static void tiny_fill(int8_t *margin, int32_t bytes, int8_t value)
 {
     for (int32_t i = 0; i < bytes; i++) {
         margin[i] = value;
@@ -596,10 +756,10 @@ static void fill(int8_t *margin, int32_t bytes, int8_t value)
  * input 6 x 2 -> 3 x 3, 54 MACs
  * scale 0.02, zero point -128
  */
-TINY_LAYER void layer_stem(int8_t *arena)
+TINY_LAYER void tiny_layer_stem(int8_t *arena)
 {
 #if TINY_DSP
-    static const conv_dsp_t op = {
+    static const tiny_conv_dsp_t op = {
         .weight = tiny_stem_words,
         .pairs = tiny_stem_pairs,
         .skip = 6 * 76,
@@ -611,11 +771,11 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .rows = 3,
     };
 
-    fill(arena + 8, 2, -3);
-    fill(arena + 22, 2, -3);
-    conv_dsp(&op, arena + 8, arena + 0);
+    tiny_fill(arena + 8, 2, -3);
+    tiny_fill(arena + 22, 2, -3);
+    tiny_conv_dsp(&op, arena + 8, arena + 0);
 #else
-    static const conv_t op = {
+    static const tiny_conv_t op = {
         .weight = tiny_stem_weight,
         .bias = tiny_stem_bias,
         .multiplier = tiny_stem_multiplier,
@@ -629,9 +789,9 @@ TINY_LAYER void layer_stem(int8_t *arena)
         .upper = 127,
     };
 
-    fill(arena + 8, 2, -3);
-    fill(arena + 22, 2, -3);
-    conv(&op, arena + 8, arena + 0);
+    tiny_fill(arena + 8, 2, -3);
+    tiny_fill(arena + 22, 2, -3);
+    tiny_conv(&op, arena + 8, arena + 0);
 #endif
 }
 
@@ -640,9 +800,9 @@ TINY_LAYER void layer_stem(int8_t *arena)
  * stem 3 x 3 -> 1 x 3
  * scale 0.01, zero point -128
  */
-TINY_LAYER void layer_pool(int8_t *arena)
+TINY_LAYER void tiny_layer_pool(int8_t *arena)
 {
-    static const avg_pool_t op = {
+    static const tiny_avg_pool_t op = {
         .offset = 384,
         .factor = 1,
         .multiplier = 1073741824,
@@ -656,7 +816,7 @@ TINY_LAYER void layer_pool(int8_t *arena)
         .upper = 127,
     };
 
-    avg_pool(&op, arena + 0, arena + 0);
+    tiny_avg_pool(&op, arena + 0, arena + 0);
 }
 
 /*
@@ -664,10 +824,10 @@ TINY_LAYER void layer_pool(int8_t *arena)
  * pool 1 x 3 -> 1 x 2, 6 MACs
  * scale 0.25, zero point 4
  */
-TINY_LAYER void layer_classifier(int8_t *arena)
+TINY_LAYER void tiny_layer_classifier(int8_t *arena)
 {
 #if TINY_DSP
-    static const conv_dsp_t op = {
+    static const tiny_conv_dsp_t op = {
         .weight = tiny_classifier_words,
         .pairs = tiny_classifier_pairs,
         .skip = 7 * 76,
@@ -679,9 +839,9 @@ TINY_LAYER void layer_classifier(int8_t *arena)
         .rows = 1,
     };
 
-    conv_dsp(&op, arena + 0, arena + 4);
+    tiny_conv_dsp(&op, arena + 0, arena + 4);
 #else
-    static const conv_t op = {
+    static const tiny_conv_t op = {
         .weight = tiny_classifier_weight,
         .bias = tiny_classifier_bias,
         .multiplier = tiny_classifier_multiplier,
@@ -695,7 +855,7 @@ TINY_LAYER void layer_classifier(int8_t *arena)
         .upper = 127,
     };
 
-    conv(&op, arena + 0, arena + 4);
+    tiny_conv(&op, arena + 0, arena + 4);
 #endif
 }
 
@@ -726,11 +886,11 @@ int tiny_run(void *arena, size_t arena_bytes)
     if (arena_bytes < TINY_ARENA_BYTES) {
         return TINY_ERROR_ARENA;
     }
-    layer_stem(base);
+    tiny_layer_stem(base);
     TINY_TRACE(0, base + 0, 3, 3);
-    layer_pool(base);
+    tiny_layer_pool(base);
     TINY_TRACE(1, base + 0, 1, 3);
-    layer_classifier(base);
+    tiny_layer_classifier(base);
     TINY_TRACE(2, base + 4, 1, 2);
     return TINY_OK;
 }

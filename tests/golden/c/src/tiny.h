@@ -23,8 +23,8 @@
  *     }
  *
  * The arena is all the memory there is: no heap, no mutable globals, no libc. Two arenas are two
- * independent instances. It needs no alignment and no initialization, and it may serve other
- * purposes between runs. A run overwrites the input: write it anew before each run.
+ * independent instances. It needs no initialization and no alignment (but see TINY_UNALIGNED), and it may
+ * serve other purposes between runs. A run overwrites the input: write it anew before each run.
  */
 #ifndef TINY_H
 #define TINY_H
@@ -66,19 +66,52 @@ extern "C" {
 #define TINY_MVE 0
 #endif
 #endif
+#if TINY_MVE && !defined(__ARM_FEATURE_MVE)
+#error "TINY_MVE=1 needs a core with Helium"
+#endif
 
 /*
- * Cortex-M with the DSP extension (M4, M7, M33) runs convolutions in assembly, with weights laid
- * out for it; the bits are the same. Compile all files with -DTINY_DSP=0 to do without.
+ * Cores with the DSP extension (Cortex-M4, M7, M33) multiply two pairs of bytes at once, with weights
+ * laid out for it; the bits are the same. GNU compilers get assembly, all others the intrinsics of
+ * arm_acle.h, which -DTINY_ACLE=1 chooses anywhere. Compile all files with -DTINY_DSP=0 to do without.
+ *
+ * All words are loaded from multiples of 4 if the arena begins at one. Otherwise that needs memory of
+ * type Normal and a core that does not trap it (SCB->CCR.UNALIGN_TRP is 0).
  */
-#ifndef TINY_DSP
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__ARMEL__) && !TINY_MVE
-#define TINY_DSP 1
+#ifndef TINY_UNALIGNED
+#ifdef __ARM_FEATURE_UNALIGNED
+#define TINY_UNALIGNED 1
 #else
+#define TINY_UNALIGNED 0
+#endif
+#endif
+#ifndef TINY_ACLE
+#if defined(__ARM_FEATURE_SIMD32) && !defined(__GNUC__)
+#define TINY_ACLE 1
+#else
+#define TINY_ACLE 0
+#endif
+#endif
+#ifndef TINY_DSP
+#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN) && !TINY_MVE
+#if TINY_ACLE || (defined(__GNUC__) && defined(__thumb2__))
+#define TINY_DSP 1
+#endif
+#endif
+#endif
+#ifndef TINY_DSP
 #define TINY_DSP 0
 #endif
+#if TINY_DSP && (!defined(__ARM_FEATURE_DSP) || defined(__ARM_BIG_ENDIAN) || TINY_MVE)
+#error "TINY_DSP=1 needs a little-endian core with the DSP extension, and TINY_MVE=0"
 #endif
-#if TINY_DSP
+#if TINY_DSP && !TINY_ACLE && !(defined(__GNUC__) && defined(__thumb2__))
+#error "TINY_DSP=1 needs a GNU compiler in Thumb state, or TINY_ACLE=1"
+#endif
+#define TINY_DSP_UNALIGNED (TINY_DSP && TINY_UNALIGNED)
+#if TINY_DSP_UNALIGNED
+#define TINY_WEIGHT_BYTES 100
+#elif TINY_DSP
 #define TINY_WEIGHT_BYTES 100
 #else
 #define TINY_WEIGHT_BYTES 69

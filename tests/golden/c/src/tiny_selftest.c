@@ -6,9 +6,9 @@
 #include "tiny.h"
 #include "tiny_vectors.h"
 
-#define QUANTIZATION_FAILED (TINY_VECTORS + 1)
+#define TINY_QUANTIZATION_FAILED (TINY_VECTORS + 1)
 
-static int first_difference(const int8_t *got, const int8_t *expected, int count)
+static int tiny_first_difference(const int8_t *got, const int8_t *expected, int count)
 {
     for (int i = 0; i < count; i++) {
         if (got[i] != expected[i]) {
@@ -35,13 +35,13 @@ int tiny_selftest(void *arena, size_t arena_bytes)
         if (status != TINY_OK) {
             return status;
         }
-        if (first_difference(tiny_scores(arena), tiny_vector_scores[vector], TINY_OUTPUTS) != 0) {
+        if (tiny_first_difference(tiny_scores(arena), tiny_vector_scores[vector], TINY_OUTPUTS) != 0) {
             return vector + 1;
         }
     }
     tiny_quantize(tiny_vector_samples, tiny_input(arena));
-    if (first_difference(tiny_input(arena), tiny_vector_inputs[0], TINY_INPUT_BYTES) != 0) {
-        return QUANTIZATION_FAILED;
+    if (tiny_first_difference(tiny_input(arena), tiny_vector_inputs[0], TINY_INPUT_BYTES) != 0) {
+        return TINY_QUANTIZATION_FAILED;
     }
     return 0;
 }
