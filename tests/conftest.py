@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,19 @@ from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.seeding import generator
 
 CHANNELS, LENGTH, CLASSES = 3, 20, 4
+
+
+def pytest_configure() -> None:
+    hear_ctrl_c()
+
+
+def hear_ctrl_c() -> None:
+    """A shell without job control makes its background commands ignore SIGINT.
+
+    Every process that a test starts would inherit that, and Ctrl-C could not stop it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import hear_ctrl_c
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals"),
@@ -82,3 +84,14 @@ def test_stopped_stage_by_stage_and_resumed(tmp_path: Path) -> None:
     assert "resuming" in out
     assert not list(tmp_path.glob("*/*.partial"))
     assert list(tmp_path.glob("*/latest/results.json"))
+
+
+def test_a_suite_in_the_background_can_stop_its_processes() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        hear_ctrl_c()
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+        stopped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stopped.returncode == -signal.SIGINT

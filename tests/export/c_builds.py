@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tinyml_nas.errors import ToolError
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.emulate import BareMetalBuild
-from tinyml_nas.export.toolchain import LINKER_SCRIPT, Compiler, run_tool
+from tinyml_nas.export.toolchain import (
+    LINKER_SCRIPT,
+    Compiler,
+    build_host,
+    host_compilers,
+    run_tool,
+)
 
+SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 Emit = Callable[..., CExport]
@@ -36,25 +47,63 @@ def words_of(folder: Path) -> tuple[str, ...]:
     return ("-include", str(file))
 
 
+def missing_for(core: str) -> list[str]:
+    """What a proof on ``core`` needs and this machine does not have."""
+    if core == qemu.CORE:
+        return qemu.missing_tools()
+    zig = any(compiler.name == "zig cc" for compiler in host_compilers())
+    unicorn = importlib.util.find_spec("unicorn")
+    return [name for name, found in (("zig", zig), ("unicorn", unicorn)) if not found]
+
+
 def core_or_skip(core: str) -> str:
     """``core``; the test is skipped where compiler or emulator of that core are not installed."""
-    if core == qemu.CORE and (missing := qemu.missing_tools()):
-        pytest.skip(f"{' and '.join(missing)} not installed")
+    if missing := missing_for(core):
+        pytest.skip(f"{core} IS UNTESTED: no {' and '.join(missing)}")
     return core
 
 
-def compiler_or_skip(name: str) -> str:
-    """Path of a compiler; the test is skipped where it is not installed."""
+def compiler_or_skip(name: str, *flags: str) -> str:
+    """Path of a compiler or another tool; the test is skipped where it is not installed.
+
+    With ``flags`` it is also skipped where the compiler's programs do not run with them.
+    """
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
+    if flags and not _programs_run(path, flags):
+        pytest.skip(f"{name} has no {' '.join(flags)} here")
     return path
 
 
-def host_compiler_or_skip() -> Compiler:
-    """clang, which sees most, or gcc; the test is skipped where neither is installed."""
-    name = "clang" if shutil.which("clang") else "gcc"
-    return Compiler(name, (compiler_or_skip(name),))
+def host_compiler(*flags: str) -> Compiler | None:
+    """clang, which sees most, or gcc: the first whose programs run, built with ``flags``."""
+    for name in ("clang", "gcc"):
+        path = shutil.which(name)
+        if path is not None and _programs_run(path, flags):
+            return Compiler(name, (path,))
+    return None
+
+
+def host_compiler_or_skip(*flags: str) -> Compiler:
+    """:func:`host_compiler`; the test is skipped where there is none."""
+    compiler = host_compiler(*flags)
+    if compiler is None:
+        pytest.skip(f"neither clang nor gcc builds programs {' '.join(flags)} here")
+    return compiler
+
+
+@cache
+def _programs_run(path: str, flags: tuple[str, ...]) -> bool:
+    """Whether an empty program compiles, links and runs: a sanitizer needs its own library."""
+    with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
+        source = Path(name) / "main.c"
+        source.write_text("int main(void) { return 0; }\n", encoding="ascii")
+        try:
+            run_tool([build_host(Compiler(path, (path,)), [source], Path(name) / "main", flags)])
+        except ToolError:
+            return False
+    return True
 
 
 def gcc_build(compiler: str) -> BareMetalBuild:

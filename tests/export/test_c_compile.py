@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_builds import WARNINGS, Emit, compiler_or_skip, words_of
+from c_builds import SANITIZE, WARNINGS, Emit, compiler_or_skip, host_compiler_or_skip, words_of
 from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport
@@ -17,7 +17,6 @@ from tinyml_nas.quantize.integer import IntNetwork
 
 pytestmark = pytest.mark.c
 
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 SEEDS = range(12)
 
 
@@ -61,7 +60,8 @@ def test_bytes_of_16_bits_give_the_same_bits(emit: Emit, everything: IntNetwork,
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_networks_are_free_of_undefined_behaviour(emit: Emit, seed: int) -> None:
     export = emit(random_int_network(seed))
-    assert "bit for bit" in selftest(export, compiler_or_skip("clang"), "-O1", *SANITIZE)
+    (compiler,) = host_compiler_or_skip(*SANITIZE).command
+    assert "bit for bit" in selftest(export, compiler, *SANITIZE)
 
 
 @pytest.mark.parametrize("level", ["-O0", "-Os", "-O3"])
@@ -198,7 +198,7 @@ def test_errors_nan_and_the_highest_score(
     source.write_text(BEHAVIOUR)
     program = tmp_path / "behaviour"
     include = f"-I{export.folder}"
-    gcc = compiler_or_skip("gcc")
+    gcc = compiler_or_skip("gcc", *SANITIZE)
     run(gcc, "-std=c99", *SANITIZE, include, source, *export.sources, "-o", program)
     run(program)
 

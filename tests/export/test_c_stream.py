@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.c_builds import WARNINGS, compiler_or_skip, words_of
+from tests.export.c_builds import SANITIZE, WARNINGS, compiler_or_skip, words_of
 from tests.export.random_networks import random_samples as random_windows
 from tests.export.random_streams import (
     CHAINS,
@@ -22,8 +22,6 @@ from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_
 from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.export.toolchain import Compiler, run_tool
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream, Voting
-
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def emit(stream: IntStream, folder: Path) -> CExport:
@@ -51,8 +49,8 @@ def test_host_gives_the_bits_of_the_definition(
 ) -> None:
     stream, samples = random_stream(seed, names)
     export = emit(stream, tmp_path)
-    compiler = Compiler("gcc", (compiler_or_skip("gcc"),))
-    host = HostStream(export, compiler, ("-O1", "-g", *WARNINGS, *SANITIZERS))
+    compiler = Compiler("gcc", (compiler_or_skip("gcc", *SANITIZE),))
+    host = HostStream(export, compiler, (*WARNINGS, *SANITIZE))
     truth = expected(stream, samples)
     assert any(name.startswith("label") for name, _ in truth)
     hop = stream.frontend.chain.hop

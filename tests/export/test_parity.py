@@ -25,8 +25,6 @@ from tinyml_nas.graph import INPUT, Conv, Linear, Network, Node, Shape
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
-SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-
 
 @dataclass(frozen=True)
 class Reference:

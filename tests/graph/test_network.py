@@ -26,7 +26,7 @@ from tinyml_nas.graph import (
     plan_memory,
 )
 from tinyml_nas.graph.kernels import copies
-from tinyml_nas.graph.ops import interpolation
+from tinyml_nas.graph.ops import interpolation, same_padding
 
 pytestmark = pytest.mark.fast
 
@@ -95,6 +95,16 @@ def test_interpolation_is_that_of_torch() -> None:
             for a, b, weight in interpolation(source, length)
         ]
         torch.testing.assert_close(torch.stack(found), expected[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pad"), [(1, (0, 0)), (2, (0, 1)), (3, (1, 1)), (4, (1, 2)), (5, (2, 2))]
+)
+def test_an_even_kernel_has_its_extra_padding_on_the_right(
+    kernel: int, pad: tuple[int, int]
+) -> None:
+    """As PyTorch's ``padding="same"``, ONNX's ``SAME_UPPER`` and TensorFlow have it."""
+    assert same_padding(kernel) == pad
 
 
 def test_what_lies_where_it_goes_is_not_copied() -> None:

@@ -67,6 +67,11 @@ def test_rule_r1_rounds_once_half_up(acc: int, m: int, s: int, zero: int) -> Non
     assert int(got[0]) == min(max(exact, -128), 127)
 
 
+def test_rule_r1_on_halves() -> None:
+    halves = np.array([-5, -3, -1, 1, 3, 5])
+    assert requantize(halves, 1, 0, -128, 127).tolist() == [-2, -1, 0, 1, 2, 3]
+
+
 @given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
 def test_an_activation_scale_covers_the_range_and_zero(a: float, b: float) -> None:
     low, high = min(a, b), max(a, b)
@@ -93,6 +98,12 @@ def test_a_large_bias_beside_tiny_weights_does_not_overflow() -> None:
     q = quantize_bias(bias, np.float32(0.01), scales)
     assert abs(int(q[0])) <= BIAS_LIMIT + 1
     assert float(q[0]) * 0.01 * float(scales[0]) == pytest.approx(5.0, rel=1e-5)
+
+
+def test_a_bias_is_rounded_to_the_nearest_and_a_half_to_even() -> None:
+    bias = np.array([-2.5, -1.75, -1.5, -1.25, -0.5, 0.5, 1.25, 1.5, 1.75, 2.5]) / 8
+    q = quantize_bias(bias, np.float32(0.25), np.full(10, 0.5, np.float32))  # one step is 1/8
+    assert q.tolist() == [-2, -2, -2, -1, 0, 0, 1, 2, 2, 2]
 
 
 def test_a_channel_of_zeros_has_a_scale() -> None:
