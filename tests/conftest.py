@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import (
@@ -39,6 +40,10 @@ CHANNELS, LENGTH, CLASSES = 3, 20, 4
 
 def pytest_configure() -> None:
     hear_ctrl_c()
+    settings.register_profile(
+        "any speed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any speed")
 
 
 def hear_ctrl_c() -> None:

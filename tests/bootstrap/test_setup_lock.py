@@ -36,7 +36,7 @@ def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
     return holder
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], limit_s: float = 300.0) -> None:
     """Return when ``condition()`` holds; fail after ``limit_s``."""
     end = time.monotonic() + limit_s
     while not condition():
@@ -46,10 +46,19 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
 
 def test_the_second_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lock"
-    with hold(path, 0.6) as first, Lock(str(path), beat_s=0.1, gone_s=0.2, silent_s=0.3):
-        assert first.wait(5) == 0  # it had let go by itself, not been robbed
-    assert "waiting for it" in capsys.readouterr().err
+    with hold(path, 0.6) as first, Lock(str(path), beat_s=0.1, gone_s=0.2):
+        assert first.wait(300) == 0
+    said = capsys.readouterr().err
+    assert "waiting for it" in said
+    assert "taking over" not in said  # the first had let go by itself, not been robbed
     assert not path.exists()
+
+
+def test_an_owner_shows_that_it_is_alive(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with Lock(str(path), beat_s=0.1):
+        taken = path.stat().st_mtime_ns
+        wait_for(lambda: path.stat().st_mtime_ns > taken)
 
 
 def test_a_killed_owner_is_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ from tinyml_nas.graph.placement import Span, longest_chain, most_live
 pytestmark = pytest.mark.fast
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 32), nodes=st.integers(1, 14))
 def test_no_kernel_reads_a_byte_that_was_overwritten(seed: int, nodes: int) -> None:
     net = random_int_network(seed, nodes, bits=(8, 4, 2) if seed % 2 else (8,))
@@ -89,7 +89,7 @@ def test_an_output_can_begin_so_high_and_no_word_higher(
     assert read_too_late(4) == ["layer"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 32), nodes=st.integers(1, 14))
 def test_every_tensor_lies_in_the_arena(seed: int, nodes: int) -> None:
     network = random_int_network(seed, nodes).network

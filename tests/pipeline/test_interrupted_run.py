@@ -29,7 +29,8 @@ SHORT = {
     "data_processing_feature_extraction.stride_size": 1.0,
 }
 ARCHIVE = "search/archive.jsonl"
-TIMEOUT_S = 300
+TIMEOUT_S = 1200
+"""Longer than a run takes on a loaded machine."""
 
 
 def _command(output: Path, *extra: str) -> list[str]:

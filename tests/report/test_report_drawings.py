@@ -33,7 +33,7 @@ def cells_of(record: dict[str, Any]) -> Cells:
 FINITE = st.floats(-1e12, 1e12, allow_nan=False).map(lambda v: round(v, 6))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(FINITE, min_size=1, max_size=20))
 def test_ticks_enclose_the_values(values: list[float]) -> None:
     ticks = nice_ticks(values)
@@ -44,7 +44,7 @@ def test_ticks_enclose_the_values(values: list[float]) -> None:
     assert all(a < b for a, b in pairwise(ticks))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 3), st.integers(1, 500))
 def test_epoch_ticks_are_few_and_reach_both_ends(first: int, length: int) -> None:
     epochs = range(first, first + length)

@@ -155,7 +155,7 @@ def test_a_search_without_points_has_no_picture() -> None:
     assert front_charts(checked({"strategy": "darts"}), ACCURACY) == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 200)), min_size=1, max_size=40))
 def test_labels_never_cover_each_other_or_a_dot(spots: list[tuple[float, float]]) -> None:
     discs = [Disc(x, y, 4.0) for x, y in spots]
@@ -186,7 +186,7 @@ def test_a_lonely_dot_has_its_label_off_the_lines() -> None:
     assert not extent(shy[0]).meets(line)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(1e-6, 1e9), st.floats(1.0, 1e6))
 def test_log_ticks_enclose_the_values(low: float, ratio: float) -> None:
     ticks = log_ticks(low, low * ratio)

@@ -96,7 +96,7 @@ def test_a_lucky_short_trial_is_neither_on_the_front_nor_chosen():
     assert pareto.select(found, "best", "Memory").id == "c1"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(*[st.integers(0, 4)] * 4),

@@ -11,7 +11,7 @@ from test_darts import Stop, StoppingConsole
 
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.report.search_schema import Cells
-from tinyml_nas.search import Genotype, derive
+from tinyml_nas.search import Genotype, derive, stage
 from tinyml_nas.search.darts.propose import RULE
 from tinyml_nas.search.spaces.cells import CellSpace
 
@@ -86,7 +86,8 @@ def test_a_budget_that_nothing_keeps_is_refused(tmp_path):
         run(tmp_path, nas_budget="{macs: 100}")
 
 
-def test_time_limits_epochs_and_pays_for_restarts(tmp_path, capsys):
+def test_time_limits_epochs_and_pays_for_restarts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stage, "measured_speed", lambda _: 1.0)  # a busy machine affords fewer
     timed = {"nas_trials": None, "nas_workers": 1, "nas_epochs": 2}
     short = run(tmp_path / "short", **timed | {"nas_epochs": 200}, nas_search_seconds="1 s")
     assert 1 <= short.record["cells"]["epochs"] < 200

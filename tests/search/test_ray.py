@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +21,24 @@ from tinyml_nas.search.workers import open_workers
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[2]
 STORE_BYTES = 80 * 2**20
+LONGEST_S = 300
 
 
-def where(payload: int) -> tuple[int, str]:
-    import time
+class Where:
+    """Twice the payload and the node; nobody answers before both nodes have been asked."""
 
-    import ray
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    time.sleep(0.5)  # long enough for both nodes to get some
-    return 2 * payload, ray.get_runtime_context().get_node_id()
+    def __call__(self, payload: int) -> tuple[int, str]:
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
+        (self.folder / node).touch()
+        deadline = time.monotonic() + LONGEST_S
+        while len(list(self.folder.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return 2 * payload, node
 
 
 def refuse(payload: int) -> int:
@@ -77,8 +87,8 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_both_nodes_work_and_every_payload_is_answered_once():
-    with open_workers(where, "ray") as workers:
+def test_both_nodes_work_and_every_payload_is_answered_once(tmp_path):
+    with open_workers(Where(tmp_path), "ray") as workers:
         assert workers.count == 2
         answers = dict(workers.map(range(8)))
     assert {index: value for index, (value, _) in answers.items()} == {i: 2 * i for i in range(8)}
