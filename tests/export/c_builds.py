@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tinyml_nas.errors import ToolError
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.emulate import BareMetalBuild
+from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.export.toolchain import (
     LINKER_SCRIPT,
     Compiler,
@@ -47,19 +49,32 @@ def words_of(folder: Path) -> tuple[str, ...]:
     return ("-include", str(file))
 
 
-def missing_for(core: str) -> list[str]:
-    """What a proof on ``core`` needs and this machine does not have."""
-    if core == qemu.CORE:
+def missing_for(carrier: str) -> list[str]:
+    """What the proof on a core needs and this machine does not have; other carriers need pip's."""
+    if carrier == qemu.CORE:
         return qemu.missing_tools()
+    if carrier not in EMULATED_CORES:
+        return []
     zig = any(compiler.name == "zig cc" for compiler in host_compilers())
     unicorn = importlib.util.find_spec("unicorn")
     return [name for name, found in (("zig", zig), ("unicorn", unicorn)) if not found]
 
 
+def unproven(carriers: Iterable[str]) -> list[str]:
+    """Of ``carriers``, those that lack a tool: ``cortex-m55 (no qemu-system-arm)``."""
+    return [f"{c} (no {' and '.join(missing)})" for c in carriers if (missing := missing_for(c))]
+
+
+def require_proven(carriers: Iterable[Mapping[str, Any]]) -> None:
+    """Fails unless a run's record calls every carrier proven, or not proven for lack of a tool."""
+    status = {carrier["name"]: carrier["status"] for carrier in carriers}
+    assert status == {name: "not proven" if missing_for(name) else "proven" for name in status}
+
+
 def core_or_skip(core: str) -> str:
     """``core``; the test is skipped where compiler or emulator of that core are not installed."""
-    if missing := missing_for(core):
-        pytest.skip(f"{core} IS UNTESTED: no {' and '.join(missing)}")
+    if missing := unproven([core]):
+        pytest.skip(f"NOT PROVEN: {missing[0]}")
     return core
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from c_builds import core_or_skip
+from c_builds import core_or_skip, missing_for, unproven
 from measured_networks import (
     Measured,
     cores_of,
@@ -71,12 +71,15 @@ def test_costs_of_code_made_for_speed_or_size(network: Network, optimize: Optimi
     for backend in CODE_BYTES:
         cost, data = network_cost(network, backend, optimize), data_bytes(network, backend)
         assert cost.table_bytes == measured.tables[backend]
-        linked = measured.worst_flash(backend)
-        assert cost.flash_bytes - data == pytest.approx(linked - data, rel=0.1)
-    for core in INSTRUCTIONS:
+        if not all(map(missing_for, cores_of(backend))):
+            linked = measured.worst_flash(backend)
+            assert cost.flash_bytes - data == pytest.approx(linked - data, rel=0.1)
+    for core, counted in measured.instructions.items():
         promised = network_instructions(network, core, optimize)
-        assert promised == pytest.approx(measured.instructions[core], rel=0.05)
-        assert HEADROOM * promised > measured.instructions[core]
+        assert promised == pytest.approx(counted, rel=0.05)
+        assert HEADROOM * promised > counted
+    if lacking := unproven(INSTRUCTIONS):
+        pytest.skip(f"NOT PROVEN: {', '.join(lacking)}; the costs on all others are right")
 
 
 def test_every_emulated_core_has_its_counts() -> None:

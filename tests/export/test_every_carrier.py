@@ -10,12 +10,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from c_builds import SANITIZE, Emit, host_compiler, missing_for
+from c_builds import SANITIZE, Emit, host_compiler, missing_for, unproven
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.export import qemu
-from tinyml_nas.export.c import CExport
 from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import prove
@@ -47,32 +46,20 @@ def test_all_carriers_give_the_bits_of_the_reference(emit: Emit, tmp_path: Path,
     file.write_bytes(integer_model(net).SerializeToString())
     export = emit(net, optimize=STYLES[seed % len(STYLES)])
     carriers: list[Carrier] = [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
-    c_carriers, unproven = carriers_here(net, export)
-    carriers += c_carriers
+    lacking = unproven((*EMULATED_CORES, qemu.CORE))
+    if compiler := host_compiler(*SANITIZE):
+        carriers.append(HostC(net, export, compiler, SANITIZE))
+    else:
+        lacking.append("host C (no clang or gcc with sanitizers)")
+    carriers += (EmulatedC(net, export, core) for core in EMULATED_CORES if not missing_for(core))
+    if not missing_for(qemu.CORE):
+        carriers.append(BoardC(net, export))
     report = prove(net, random_samples(net, 2), carriers)
     assert {(r.status, r.mismatches) for r in report.carriers} == {("proven", 0)}, report
     everything = f"{len(net.layers) + 1} of {len(net.layers) + 1} tensors compared"
     assert {r.detail for r in report.carriers} == {everything}
-    if unproven:
-        pytest.skip(f"NOT PROVEN: {', '.join(unproven)}; the others give the same bits")
-
-
-def carriers_here(net: IntNetwork, export: CExport) -> tuple[list[Carrier], list[str]]:
-    """The C on this machine and on every core; and which of them lack a tool, and what tool."""
-    carriers: list[Carrier] = []
-    unproven = []
-    compiler = host_compiler(*SANITIZE)
-    if compiler:
-        carriers.append(HostC(net, export, compiler, SANITIZE))
-    else:
-        unproven.append("host C (no clang or gcc with sanitizers)")
-    for core in (*EMULATED_CORES, qemu.CORE):
-        if missing := missing_for(core):
-            unproven.append(f"{core} (no {' and '.join(missing)})")
-        else:
-            board = core == qemu.CORE
-            carriers.append(BoardC(net, export) if board else EmulatedC(net, export, core))
-    return carriers, unproven
+    if lacking:
+        pytest.skip(f"NOT PROVEN: {', '.join(lacking)}; all others give the same bits")
 
 
 @pytest.mark.fast
