@@ -87,7 +87,7 @@ def compiler_or_skip(name: str, *flags: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     if flags and not _programs_run(path, flags):
-        pytest.skip(f"{name} has no {' '.join(flags)} here")
+        pytest.skip(f"{name} builds no programs with {' '.join(flags)} here")
     return path
 
 
@@ -104,7 +104,7 @@ def host_compiler_or_skip(*flags: str) -> Compiler:
     """:func:`host_compiler`; the test is skipped where there is none."""
     compiler = host_compiler(*flags)
     if compiler is None:
-        pytest.skip(f"neither clang nor gcc builds programs {' '.join(flags)} here")
+        pytest.skip(" ".join(("neither clang nor gcc builds programs here", *flags)))
     return compiler
 
 
