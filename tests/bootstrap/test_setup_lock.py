@@ -18,19 +18,21 @@ pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
-import sys, time
+import sys
 from tinyml_nas._bootstrap import Lock
 with Lock(sys.argv[1], beat_s=0.1):
     print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.read()
 """
 
 
-def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
-    """Another process that holds the lock already."""
-    command = [sys.executable, "-c", HOLD, str(path), str(seconds)]
+def hold(path: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock already, until its standard input is closed."""
+    command = [sys.executable, "-c", HOLD, str(path)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    holder = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     return holder
@@ -44,13 +46,19 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 300.0) -> None:
         time.sleep(0.02)
 
 
-def test_the_second_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "lock"
-    with hold(path, 0.6) as first, Lock(str(path), beat_s=0.1, gone_s=0.2):
+def test_the_second_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, said = tmp_path / "lock", []
+
+    def let_go(text: str) -> None:
+        said.append(text)
+        assert first.stdin is not None
+        first.stdin.close()
+
+    monkeypatch.setattr(bootstrap, "say", let_go)
+    with hold(path) as first, Lock(str(path), beat_s=0.1, gone_s=0.2):
         assert first.wait(300) == 0
-    said = capsys.readouterr().err
-    assert "waiting for it" in said
-    assert "taking over" not in said  # the first had let go by itself, not been robbed
+    (waiting,) = said  # and nothing of taking over
+    assert "waiting for it" in waiting
     assert not path.exists()
 
 
@@ -63,7 +71,7 @@ def test_an_owner_shows_that_it_is_alive(tmp_path: Path) -> None:
 
 def test_a_killed_owner_is_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lock"
-    with hold(path, 60) as first:
+    with hold(path) as first:
         first.kill()
     assert path.exists()
     with Lock(str(path), gone_s=0.2):
