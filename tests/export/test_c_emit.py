@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from random_networks import random_int_network, random_samples
 
+from tinyml_nas.export import c
 from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.export.c.emit import HIDDEN_STACK_BYTES
 from tinyml_nas.export.c.layers import resolve
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape, plan_memory
 from tinyml_nas.quantize.integer import (
@@ -156,3 +158,28 @@ def test_which_convolutions_run_in_assembly(
         words, pairs = layer.dsp.tables
         assert words.values.size == 2 * 2 * -(-channels // 2)
         assert pairs.values.size == 5 * -(-channels // 2)
+
+
+def test_the_stack_of_assembly_is_what_it_pushes() -> None:
+    folder = Path(c.__file__).parent / "templates" / "kernels"
+    deepest = {}
+    for file in folder.glob("*.j2"):
+        code = file.read_text().replace("{{ frame }}", "48")
+        frames = [sum(map(stack_bytes, body.split("\\n"))) for body in code.split("volatile(")[1:]]
+        deepest[file.stem] = max(frames, default=0)
+    dsp = max(deepest["conv_dsp"], deepest["depthwise_dsp"])
+    hidden = {"dsp": dsp, "mve": deepest["conv_mve"], "two_rows": deepest["conv"], "one_row": 0}
+    assert hidden == HIDDEN_STACK_BYTES
+
+
+def stack_bytes(instruction: str) -> int:
+    """Bytes of stack that a line of assembly takes."""
+    if match := re.search(r"\bsub +sp, #(\d+)", instruction):
+        return int(match[1])
+    if match := re.search(r"\b(v?)push +\{(.*)\}", instruction):
+        registers = 0
+        for part in match[2].split(", "):
+            first, _, last = part.partition("-")
+            registers += 1 + (int(last[1:]) - int(first[1:]) if last else 0)
+        return registers * (8 if match[1] else 4)
+    return 0

@@ -61,9 +61,30 @@ VENDOR = "tinyml-nas"  # CMSIS-Pack allows no underscore
 
 CORES: Mapping[Backend, str] = {
     "one_row": "Cortex-M0, M0+",
-    "dsp": "Cortex-M4, M7, M33, M55",
+    "dsp": "Cortex-M4, M7, M33",
+    "mve": "Cortex-M55 and M85 with Helium",
     "two_rows": "other cores",
 }
+STACK_BYTES: Mapping[Backend, int] = {
+    "one_row": 208,
+    "dsp": 304,
+    "mve": 304,
+    "two_rows": 304,
+}
+"""More than any network was seen to need below ``<prefix>_run``, at -Os, -O2 and -O3."""
+HIDDEN_STACK_BYTES: Mapping[Backend, int] = {"one_row": 0, "dsp": 84, "mve": 160, "two_rows": 52}
+"""Of these at most: the frames of functions in assembly, of which compilers know nothing."""
+
+
+@dataclass(frozen=True)
+class CoreMemory:
+    """What a network needs on some cores: bytes of tables, of tables with code, and of stack."""
+
+    cores: str
+    table_bytes: int
+    flash_bytes: int
+    stack_bytes: int
+    hidden_bytes: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +136,7 @@ def emit_c(
     model = resolve(net, prefix, optimize)
     environment = _environment()
     context = _context(net, prefix, model, vectors)
-    context |= {"unroll": UNROLL[optimize], "flash": _flash(net, model, optimize)}
+    context |= {"unroll": UNROLL[optimize], "memory": _memory(net, model, optimize)}
     context["stream"] = stream
     computed = stream is not None and stream.frontend.chain.operations
     context["values"] = "features" if computed else "samples"
@@ -211,13 +232,15 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
     }
 
 
-def _flash(net: IntNetwork, model: CModel, optimize: Optimize) -> list[tuple[str, int, int]]:
-    """Cores, bytes of tables and of tables with code, for each way to run convolutions."""
+def _memory(net: IntNetwork, model: CModel, optimize: Optimize) -> list[CoreMemory]:
+    """One for each way to run convolutions."""
     return [
-        (
+        CoreMemory(
             cores,
             model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
             network_cost(net.network, backend, optimize).flash_bytes,
+            STACK_BYTES[backend],
+            HIDDEN_STACK_BYTES[backend],
         )
         for backend, cores in CORES.items()
     ]

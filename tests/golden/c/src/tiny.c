@@ -10,10 +10,12 @@
  *
  *     y = clamp(zero_point + ((acc * multiplier + 2^(shift - 1)) >> shift), lower, upper)
  *
- * Known departures from MISRA C:2012. Required: signed operands are shifted and cast (10.1, 10.8),
- * int stands beside size_t (10.4), offsets may be "+ 0" (2.2). Advisory: the arena is a void
- * pointer (11.5), pointers walk (13.3, 17.8, 18.4), errors return early (15.5), what only users
- * need is unused here (2.5), GCC's extensions are used where they are known (1.2).
+ * Known departures from MISRA C:2012. Required: signed operands are shifted and cast (10.1, 10.3,
+ * 10.6, 10.8), int stands beside size_t (10.4), a loop's last pass may step back to share a channel
+ * (14.2), offsets may be "+ 0" (2.2), a macro of the compiler may be undefined (20.9). Advisory: the
+ * arena is a void pointer (11.5), pointers walk (13.3, 17.8, 18.4), errors return early (15.5), what
+ * only users need is unused here (2.5), the stream's memory is a union (19.2), GCC's extensions are
+ * used where they are known (1.2).
  */
 #include "tiny.h"
 
