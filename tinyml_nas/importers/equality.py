@@ -16,6 +16,8 @@ from tinyml_nas.features import Normalization
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import predict
 
+onnxruntime.disable_telemetry_events()  # of Windows, which reads no variable
+
 TOLERANCE = 1e-4
 """Largest difference of a score, in parts of the largest score: float32 sums in another order."""
 COMPARED_WINDOWS = 256

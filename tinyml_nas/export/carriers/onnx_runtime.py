@@ -18,6 +18,8 @@ from tinyml_nas.export.onnx.integer_model import SCORES
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 
+onnxruntime.disable_telemetry_events()  # of Windows, which reads no variable
+
 
 @dataclass(frozen=True)
 class OnnxRuntime:
