@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import torch
 
-from tinyml_nas.errors import ParityError, ToolError
+from tinyml_nas.errors import ConfigError, ParityError, ToolError
 from tinyml_nas.features import Normalization
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import predict
@@ -82,10 +82,20 @@ def our_scores(module: NetworkModule, normalization: Normalization) -> Scores:
 
 
 def require_equal(ours: Scores, source: Scores, x: Values, file: str) -> Equality:
-    """Compare on windows ``x`` (N, C, L) spread over the split; raises ``ParityError``."""
+    """Compare on windows ``x`` (N, C, L) spread over the split.
+
+    Raises ``ParityError`` where they differ, ``ConfigError`` where the source gives no numbers.
+    """
     count = min(len(x), COMPARED_WINDOWS)
     spread = x[np.unique(np.linspace(0, len(x) - 1, count).astype(int))]
-    wanted, got = source(spread), ours(spread)
+    wanted = source(spread)
+    lost = int((~np.isfinite(wanted)).any(axis=1).sum())
+    if lost:
+        raise ConfigError(
+            f"{file} gives NaN or infinity for {lost} of {len(spread)} windows of the data.",
+            hint="its weights, or the samples of the data set, are too large: check both",
+        )
+    got = ours(spread)
     largest = float(np.abs(wanted).max())
     difference = float(np.abs(wanted - got).max() / max(largest, np.finfo(np.float32).tiny))
     if not difference <= TOLERANCE:

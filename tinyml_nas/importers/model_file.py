@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.inliner
 import onnx.version_converter
 from google.protobuf.message import DecodeError
 
-from tinyml_nas.errors import ToolError
+from tinyml_nas.errors import ConfigError, ToolError
 
 OLDEST_OPSET = 9
 READ_OPSET = 13
 """Older models are brought up to this one, from which on axes are inputs everywhere."""
+FLOATS = (
+    *(onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE),
+    *(onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16),
+)
 EXPORT = "export it anew, such as with torch.onnx.export(model.eval(), example, 'model.onnx')"
 
 
@@ -35,7 +41,10 @@ def read_model(path: Path) -> onnx.ModelProto:
 
 
 def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """``model``, valid, not too old and with functions inlined; ``name`` is for messages."""
+    """``model``, valid, not too old and with functions inlined; ``name`` is for messages.
+
+    Raises ``ConfigError`` for weights that are NaN or infinite, ``ToolError`` for all else.
+    """
     try:
         onnx.checker.check_model(model)
         model = onnx.inliner.inline_local_functions(model)
@@ -57,12 +66,39 @@ def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
                 f"{name} is of opset {opset} and cannot be converted to {READ_OPSET}: {reason}",
                 hint=f"export it with opset_version={READ_OPSET} or later",
             ) from error
+    _check_finite(model, name)
     return model
 
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Version of the standard operations."""
     return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+
+
+def _check_finite(model: onnx.ModelProto, name: str) -> None:
+    """Raise where weights are NaN or infinite; a single number may be an infinite bound."""
+    for tensor in _stored(model):
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float64)
+        wrong = np.isnan(values) | (np.isinf(values) & (values.size > 1))
+        if wrong.any():
+            raise ConfigError(
+                f"{name}: {int(wrong.sum())} of the {values.size} weights {tensor.name!r} are NaN "
+                "or infinite.",
+                hint="train again with a lower learning rate, or export an earlier checkpoint",
+            )
+
+
+def _stored(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """The floating-point tensors in the file, a constant under the name of its value."""
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                constant = onnx.TensorProto()
+                constant.CopyFrom(attribute.t)
+                constant.name = node.output[0]
+                tensors.append(constant)
+    yield from (tensor for tensor in tensors if tensor.data_type in FLOATS)
 
 
 def _check_external(model: onnx.ModelProto, path: Path) -> None:

@@ -25,7 +25,11 @@ def batch_norm(reader: Reader, node: onnx.NodeProto) -> None:
         name: _by_channel(reader, node, value, reader.constant(node, 1 + i).reshape(axes))
         for i, name in enumerate(names)
     }
-    _keep_view(reader, node, value, Norm(**parts, epsilon=float(attributes.get("epsilon", 1e-5))))
+    norm = Norm(**parts, epsilon=float(attributes.get("epsilon", 1e-5)))
+    if (norm.variance + norm.epsilon <= 0).any():
+        mend = "export a checkpoint whose running_var is above zero"
+        raise refuse(reader.file, node, "the root of its variance is no number", mend)
+    _keep_view(reader, node, value, norm)
 
 
 def arithmetic(reader: Reader, node: onnx.NodeProto) -> None:
@@ -38,6 +42,8 @@ def arithmetic(reader: Reader, node: onnx.NodeProto) -> None:
     constant = np.asarray(reader.constant(node, 1 - computed[0]), dtype=np.float64)
     if node.op_type == "Div" and computed[0] == 1:
         raise refuse(reader.file, node, "it divides by the signal", "divide by a constant")
+    if node.op_type == "Div" and not constant.all():
+        raise refuse(reader.file, node, "it divides by zero", "divide by another constant")
     one, zero = np.ones(1), np.zeros(1)
     gain, shift = {
         "Add": (one, constant),
