@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.frontend import Int16
 from tinyml_nas.quantize import Quantized, quantize_input, run_reference
 from tinyml_nas.quantize.fold import fold_batch_norm
+from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.qat import folded_parameters
 from tinyml_nas.quantize.scheme import dequantize
@@ -60,20 +62,22 @@ def export_model(
     windows: Float32,
     stream: ProvenStream | None,
     config: Config,
+    run: str,
     folder: Path,
     console: Console,
 ) -> dict[str, Any]:
     """Write every artefact of a model into ``folder`` and prove that they agree on ``windows``.
 
-    Where there is a ``stream``, its C stands around that of the network.  Returns the ``parity``,
-    ``stream``, ``files`` and measured costs of its results record.
+    Where there is a ``stream``, its C stands around that of the network, and bears the name of the
+    ``run``.  Returns the ``parity``, ``stream``, ``files`` with their ``sha256`` and measured costs
+    of its results record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folded = fold_batch_norm(trained)
     model = float_model(folded.network, folded_parameters(folded), features.normalization)
     files = {"float ONNX": _save(model, folder / "model_float.onnx")}
     if quantized is None:
-        return {"parity": ParityReport(0, ()).to_json(), "files": _names(files, folder)}
+        return {"parity": ParityReport(0, ()).to_json(), **_files_record(files, (), folder)}
     net = quantized.integer
     files["int8 ONNX"] = _save(integer_model(net), folder / "model_int8.onnx")
     parameters = quantized.module.parameters_by_node()
@@ -86,13 +90,15 @@ def export_model(
     ]
     agreement = _qdq_agreement(net, files["QDQ ONNX"], features.validation.x)
     console.info(f"QDQ file: {agreement:.1%} of its answers to validation windows are the same")
-    record: dict[str, Any] = {"qdq_agreement": agreement}
+    record: dict[str, Any] = {"model_hash": model_hash(net), "qdq_agreement": agreement}
+    package: Sequence[Path] = ()
     if config.compilation.enable:
         compilation = config.compilation
         around = None if stream is None else stream.stream
         export = emit_c(
-            net, compilation.c_prefix, folder / "c", windows, compilation.optimize, around
+            net, compilation.c_prefix, folder / "c", windows, compilation.optimize, around, run
         )
+        package = tuple(export.package.values())
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
         files["C package"] = export.package["readme"]
         carriers += c_carriers(net, export)
@@ -104,7 +110,7 @@ def export_model(
         report = replace(report, carriers=(*report.carriers, *results))
         record["stream"] = _stream_record(stream, export, console)
     _say_briefly(report.carriers, console)
-    return record | {"parity": report.to_json(), "files": _names(files, folder)}
+    return record | {"parity": report.to_json(), **_files_record(files, package, folder)}
 
 
 def _save(model: onnx.ModelProto, path: Path) -> Path:
@@ -112,8 +118,20 @@ def _save(model: onnx.ModelProto, path: Path) -> Path:
     return path
 
 
-def _names(files: dict[str, Path], folder: Path) -> dict[str, str]:
-    return {label: path.relative_to(folder).as_posix() for label, path in files.items()}
+def _files_record(
+    files: Mapping[str, Path], package: Sequence[Path], folder: Path
+) -> dict[str, dict[str, str]]:
+    """Names below ``folder`` of ``files``, and the SHA-256 of these and the rest of the package."""
+    names = {path: path.relative_to(folder).as_posix() for path in (*files.values(), *package)}
+    return {
+        "files": {label: names[path] for label, path in files.items()},
+        "sha256": {name: sha256_of(path) for path, name in sorted(names.items())},
+    }
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a whole file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def golden_windows(features: FeatureSet, count: int) -> Float32:

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
         const int32_t label = @p@_push(stream, samples, read);
         if (label != @P@_PENDING) {
             fwrite(&label, sizeof label, 1, stdout);
-            fwrite(@p@_stream_scores(stream), 1, @P@_OUTPUTS, stdout);
+            fwrite(@p@_stream_scores(stream), 1, @outputs@, stdout);
         }
     }
     free(samples);
@@ -125,6 +125,7 @@ class HostStream:
             folder = Path(name)
             harness = folder / "harness.c"
             text = HARNESS.replace("@p@", prefix).replace("@P@", prefix.upper())
+            text = text.replace("@outputs@", str(self.export.outputs))
             harness.write_text(text.replace("@prototype@", PROTOTYPE), encoding="ascii")
             include = ("-include", str(_trace_header(prefix, folder)))
             flags = [*self.flags, *include, "-I", str(self.export.folder)]

@@ -17,11 +17,12 @@ from tinyml_nas.pipeline.timing import timed_stage
 
 @dataclass(frozen=True)
 class Context:
-    """One run; ``data`` and ``features`` have all three sides.
+    """One run of that ``name``; ``data`` and ``features`` have all three sides.
 
     Only the closing test reads the third.  ``seconds`` collects the time of each stage.
     """
 
+    name: str
     config: Config
     device: Device
     data: DataSplits

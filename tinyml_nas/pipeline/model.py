@@ -76,10 +76,12 @@ def finish_model(
             golden,
             stream,
             config,
+            context.name,
             folder.path / where,
             context.console,
         )
         record["files"] = {label: f"{where}/{name}" for label, name in record["files"].items()}
+        record["sha256"] = {f"{where}/{name}": digest for name, digest in record["sha256"].items()}
     record["memory"] = _memory_record(plan_memory(network))
     return record
 

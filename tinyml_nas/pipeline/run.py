@@ -104,7 +104,7 @@ def run(
     files = (device.model_dump(mode="json"), imported and imported.digest)
     identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
     folder = RunFolder.open(root, name, identity, resume=resume, console=console)
-    context = Context(config, device, data, features, folder, seconds, console)
+    context = Context(name, config, device, data, features, folder, seconds, console)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", loaded.resolved_yaml())

@@ -65,7 +65,7 @@ def load_integer(path: Path) -> tuple[IntNetwork, Float32]:
         ),
         class_names=tuple(state["class_names"]),
         channel_names=tuple(state["channel_names"]),
-        answer=_answer(state["answer"]),
+        answer=_answer(state.get("answer")),
     )
     return net, state["windows"]
 

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinyml_nas.report.record import Count, Fraction, Record
+from tinyml_nas.report.record import Count, Digest, Fraction, Record
+
+
+class Exported(Record):
+    """A model and its files in the run folder: by what they are, and the SHA-256 of each.
+
+    ``model_hash`` is that of the integer model, as the C's ``MODEL_HASH`` says it.
+    """
+
+    role: str
+    name: str
+    files: dict[str, str] = {}
+    sha256: dict[str, Digest] = {}
+    model_hash: str | None = None
 
 
 class Buffer(Record):

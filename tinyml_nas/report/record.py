@@ -11,6 +11,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(le=1)]
 Spread = Annotated[float, Field(ge=0)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Matrix = list[list[Count]]
 
 

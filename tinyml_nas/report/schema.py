@@ -8,14 +8,16 @@ meaning without a new version.  A number that does not exist (a loss that diverg
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report.export_schema import (
     Buffer,
+    Exported,
     FlashSymbol,
     Linked,
     Npu,
@@ -28,6 +30,11 @@ from tinyml_nas.report.search_schema import Comparison, Search
 from tinyml_nas.report.task_schema import ClassificationTest, Tests
 
 SCHEMA_VERSION = 3
+PROVABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
+"""Versions in which a model's role, name and files stand where they do now."""
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Product(Record):
@@ -219,14 +226,13 @@ class Source(Record):
     validation_score: float | None = None
 
 
-class Model(Record):
+class Model(Exported):
     """One trained, quantized and exported network.
 
     ``score``, ``test`` and all that follows are the shipped seed's.
     """
 
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
-    name: str
     network: dict[str, Any] = {}
     source: Source | None = None
     cost: Cost
@@ -247,7 +253,6 @@ class Model(Record):
     parity: Parity | None = None
     qdq_agreement: Fraction | None = None
     stream: Stream | None = None
-    files: dict[str, str] = {}
 
 
 class Results(Record):
@@ -281,30 +286,49 @@ class Results(Record):
         return self
 
 
+class Provable(Record):
+    """What ``prove`` reads of a run, whichever of ``PROVABLE_VERSIONS`` it has."""
+
+    schema_version: int
+    models: list[Exported]
+
+
 def load_results(path: Path) -> Results:
     """The record in ``path``; raises ``ToolError`` where it is missing, damaged or not ours."""
+    return parse_results(_decoded(path), path)
+
+
+def load_provable(path: Path) -> Provable:
+    """The models in ``path``, of older versions too; raises ``ToolError`` as `load_results`."""
+    return _checked(Provable, _decoded(path), path, PROVABLE_VERSIONS)
+
+
+def parse_results(record: object, path: Path = Path("results.json")) -> Results:
+    """The checked form of a decoded file; ``path`` is for messages only."""
+    return _checked(Results, record, path, (SCHEMA_VERSION,))
+
+
+def _decoded(path: Path) -> object:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except OSError as error:
         raise ToolError(
             f"{path} cannot be read: {error.strerror}", hint="Run the pipeline first."
         ) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
-    return parse_results(record, path)
 
 
-def parse_results(record: object, path: Path = Path("results.json")) -> Results:
-    """The checked form of a decoded file; ``path`` is for messages only."""
+def _checked(kind: type[R], record: object, path: Path, versions: Collection[int]) -> R:
     version = record.get("schema_version") if isinstance(record, dict) else None
-    if isinstance(version, int) and version != SCHEMA_VERSION:
+    if isinstance(version, int) and version not in versions:
         age = "newer" if version > SCHEMA_VERSION else "older"
         raise ToolError(
             f"{path} has schema version {version}; this program reads version {SCHEMA_VERSION}.",
             hint=f"Read it with the {age} program that wrote it, or run the pipeline again.",
         )
     try:
-        return Results.model_validate(record)
+        return kind.model_validate(record)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

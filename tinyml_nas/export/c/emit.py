@@ -21,6 +21,7 @@ from tinyml_nas.export.c.namespace import prefixed
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT, network_cost
 from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
+from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.stream import IntStream
@@ -127,17 +128,18 @@ def emit_c(
     vectors: Float32,
     optimize: Optimize = "balanced",
     stream: IntStream | None = None,
+    run: str = "",
 ) -> CExport:
     """Write ``net`` as a package of C into ``folder``; ``vectors`` are golden windows (N, C, L).
 
     ``prefix`` and ``optimize`` are as ``compilation`` takes them; ``stream`` is the way from
-    samples to labels around ``net``.
+    samples to labels around ``net``.  The C bears the name of the ``run``.
     """
     model = resolve(net, prefix, optimize)
     environment = _environment()
     context = _context(net, prefix, model, vectors)
     context |= {"unroll": UNROLL[optimize], "memory": _memory(net, model, optimize)}
-    context["stream"] = stream
+    context |= {"stream": stream, "run": c_comment(run), "run_string": c_string(run)}
     computed = stream is not None and stream.frontend.chain.operations
     context["values"] = "features" if computed else "samples"
     if stream is not None:
@@ -203,6 +205,7 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "vendor": VENDOR,
         "library": [TEMPLATES[kind].format(prefix=prefix) for kind in LIBRARY],
         "selftest": [TEMPLATES[kind].format(prefix=prefix) for kind in SELFTEST],
+        "model_hash": model_hash(net),
         "network": c_comment(net.network.name),
         "cost": network_cost(net.network),
         "model": model,
