@@ -77,7 +77,9 @@ def test_every_byte_of_flash_has_a_place(emit: Emit, everything: IntNetwork, cor
     assert bytes_of["compiler library"] == result.linked.library_bytes
     assert bytes_of["filling"] < 64
     names = {symbol.name for symbol in result.flash if symbol.group == "layers"}
-    assert {name.split(".")[0] for name in names} == {f"layer_{s}" for s in export.symbols}
+    assert {name.split(".")[0] for name in names} == {
+        function.removeprefix("model_") for function in export.layer_functions
+    }
     kernel = "conv_dsp" if CORES[core].backend == "dsp" else "conv"
     assert [s.group for s in result.flash if s.name == kernel] == ["kernels"]
 

@@ -208,7 +208,8 @@ def test_a_flipped_weight_in_the_c_names_its_layer(
     tensors = run_reference(everything, worst_inputs(everything))
     convs = [layer for layer in everything.layers if isinstance(layer.op, IntConv)]
     layer = max(convs, key=lambda layer: len(np.unique(tensors[layer.name])))
-    symbol = export.symbols[everything.layers.index(layer)]
+    function = export.layer_functions[everything.layers.index(layer)]
+    symbol = function.removeprefix("model_layer_")
     path = export.files["weights"]
     head, body, tail = re.split(rf"(?<=_{symbol}_{table}\[)(\d+\] = {{\n +-?\d+)", path.read_text())
     start, weight = re.fullmatch(r"(.* )(-?\d+)", body, re.DOTALL).groups()

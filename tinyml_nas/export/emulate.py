@@ -103,8 +103,8 @@ def emulate(
             core=core,
             instructions=max(sum(count.values()) for count in counts),
             layer_instructions={
-                layer.name: layers[symbol]
-                for layer, symbol in zip(net.layers, export.symbols, strict=True)
+                layer.name: layers[function]
+                for layer, function in zip(net.layers, export.layer_functions, strict=True)
             },
             stack_bytes=stack_bytes,
             stack_frames=stack_frames,

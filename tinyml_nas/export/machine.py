@@ -166,15 +166,14 @@ class Machine:
     def instructions_by_layer(self) -> Counter[str]:
         """Executed instructions of the last run: per layer with all it calls, "" for the rest."""
         counts = Counter({"": self._instructions(self._blocks)})
-        for name in self._export.symbols:
-            function = self._export.layer_function(name)
-            if blocks := self._by_start.get(self.symbols.get(function, -1)):
+        for name in self._export.layer_functions:
+            if blocks := self._by_start.get(self.symbols.get(name, -1)):
                 counts[name] = self._instructions(blocks)
         return counts
 
     def _count_blocks(self, run: Function) -> None:
         """Count executed blocks, each for the layer that was entered last."""
-        functions = map(self._export.layer_function, self._export.symbols)
+        functions = self._export.layer_functions
         self._by_start = {
             self.symbols[name]: Counter() for name in functions if name in self.symbols
         }

@@ -96,7 +96,7 @@ def count(
     (stack,) = struct.unpack("<I", data[-4:])
     laps = np.frombuffer(data[:-4], "<u4").reshape(len(inputs), -1).astype(float)
     instructions = np.rint((laps[:, 1:] - laps[:, :1]) / TICKS_PER_INSTRUCTION).astype(int)
-    names = (*export.symbols, "")
+    names = (*export.layer_functions, "")
     return [Counter(dict(zip(names, row, strict=True))) for row in instructions.tolist()], stack
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from tinyml_nas.report.export_schema import Exported
 HEADER = "C header"
 SOURCE = "C source"
 STREAM = "C stream"
+LAYER = r"^ +(\w+)\(base\);\n.*_TRACE\(\d+, base \+ (\d+), (\d+), (\d+)\);"
+"""Two lines of the C for each layer: its function, and the offset in the arena, rows and bytes per
+row of its output."""
 
 
 def differences(run: Path, model: Exported) -> Iterator[str]:
@@ -49,14 +53,22 @@ def confused_models(run: Path, model: Exported, stored: Path, net: IntNetwork) -
 
 
 def shipped_c(run: Path, model: Exported, net: IntNetwork) -> CExport:
-    """The C of ``model`` as it lies there, with the arena that its own header asks for.
+    """The C of ``model`` as it lies there, with the arena that it says itself.
 
     An older release may have planned another one than this one does.
     """
     source = run / model.files[SOURCE]
     export = describe(net, source.stem, source.parent, stream=STREAM in model.files)
-    arena = defined(source.stem, _read(export.files["header"]), "ARENA_BYTES") or ""
-    return replace(export, arena_bytes=int(arena)) if arena.isdecimal() else export
+    size = defined(source.stem, _read(export.files["header"]), "ARENA_BYTES") or ""
+    layers = re.findall(LAYER, _read(source), re.MULTILINE)
+    if not size.isdecimal() or len(layers) != len(export.layer_outputs):
+        return export
+    return replace(
+        export,
+        arena_bytes=int(size),
+        layer_functions=tuple(function for function, *_ in layers),
+        layer_outputs=tuple((int(at), int(rows) * int(width)) for _, at, rows, width in layers),
+    )
 
 
 def faults(run: Path, model: Exported) -> tuple[str, ...]:

@@ -103,12 +103,10 @@ class CExport:
     outputs: int
     table_bytes: Mapping[Backend, int]
     """Flash of the tables, by how convolutions run on a core."""
-    symbols: tuple[str, ...]
-    """C name of each layer, in order."""
-
-    def layer_function(self, symbol: str) -> str:
-        """Name of the function that computes a layer."""
-        return f"{self.prefix}_layer_{symbol}"
+    layer_functions: tuple[str, ...]
+    """The function that computes each layer, in order."""
+    layer_outputs: tuple[tuple[int, int], ...]
+    """Where in the arena each layer leaves its output, and its bytes."""
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -176,7 +174,8 @@ def describe(net: IntNetwork, prefix: str, folder: Path, *, stream: bool) -> CEx
             "dsp": model.dsp_table_bytes,
             "mve": model.table_bytes,
         },
-        symbols=tuple(layer.symbol for layer in model.layers),
+        layer_functions=tuple(f"{prefix}_layer_{layer.symbol}" for layer in model.layers),
+        layer_outputs=tuple((la.data_offset, la.rows * la.row_bytes) for la in model.layers),
     )
 
 

@@ -17,7 +17,6 @@ from tinyml_nas.export.carriers.protocol import NotAvailable
 from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.export.trace import split_trace
-from tinyml_nas.graph import plan_memory
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 
 
@@ -40,22 +39,21 @@ class EmulatedC:
     def run(self, inputs: Int8) -> Mapping[str, Int8]:
         """Every layer, read from the arena when the next one is entered."""
         trace = bytearray()
-        buffers = plan_memory(self.net.network).buffers
         with self._machine() as machine:
 
-            def record(layers: Iterable[str]) -> None:
-                for b in map(buffers.__getitem__, layers):
-                    trace.extend(machine.read(machine.arena + b.data_offset, b.rows * b.row_bytes))
+            def record(outputs: Iterable[tuple[int, int]]) -> None:
+                for offset, size in outputs:
+                    trace.extend(machine.read(machine.arena + offset, size))
 
-            done: list[str] = []
-            for layer, following in zip(self.net.layers, self.export.symbols[1:], strict=False):
-                done.append(layer.name)
+            done: list[tuple[int, int]] = []
+            *outputs, last = self.export.layer_outputs
+            for output, following in zip(outputs, self.export.layer_functions[1:], strict=True):
+                done.append(output)
                 # a layer that leaves everything where it is may have no code at all
-                function = self.export.layer_function(following)
-                if function in machine.symbols:
-                    machine.on_call(function, lambda *_, done=done: record(done))
+                if following in machine.symbols:
+                    machine.on_call(following, lambda *_, done=done: record(done))
                     done = []
-            done.append(self.net.layers[-1].name)
+            done.append(last)
             for window in time_major(inputs):
                 machine.infer(window)
                 record(done)
