@@ -48,6 +48,10 @@ extern "C" {
 
 #define TINY_ABI_VERSION 1
 
+/* Which model this is: its weights, scales and structure, and the run that made it. */
+#define TINY_MODEL_HASH "2615dce978bc3965"
+#define TINY_RUN_NAME "first try"
+
 #define TINY_INPUT_CHANNELS 2
 #define TINY_INPUT_LENGTH 6
 #define TINY_INPUT_BYTES 12
