@@ -91,6 +91,17 @@ def test_the_text_is_the_golden_one(tmp_path: Path) -> None:
     assert written == {path.relative_to(GOLDEN).as_posix(): path.read_text() for path in golden}
 
 
+def test_the_name_of_a_run_ends_neither_string_nor_comment_nor_table(tmp_path: Path) -> None:
+    name = 'a "1" \\ */ | \n#error Prüfung ??/'
+    export = emit_c(tiny_network(), "tiny", tmp_path, np.zeros((1, 2, 6), np.float32), run=name)
+    (line,) = re.findall(r"#define TINY_RUN_NAME .*", export.files["header"].read_text("ascii"))
+    assert line == (
+        r'#define TINY_RUN_NAME "a \0421\042 \134 */ | \012#error Pr\303\274fung \077\077/"'
+    )
+    (row,) = re.findall(r"\| model .*", export.package["readme"].read_text("ascii"))
+    assert row.count("|") - row.count(r"\|") == 3
+
+
 def test_the_same_network_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
     net = random_int_network(5)
     x = random_samples(net, 2)

@@ -12,7 +12,7 @@ import pytest
 from sample_results import sample_cell_results, sample_results
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.report import load_results, results_schema, write_schema
+from tinyml_nas.report import load_provable, load_results, results_schema, write_schema
 
 pytestmark = pytest.mark.fast
 
@@ -140,3 +140,19 @@ def stored(folder: Path, record: dict[str, Any]) -> Path:
     path = folder / "results.json"
     path.write_text(json.dumps(record), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_prove_reads_older_versions_too(tmp_path: Path, version: int) -> None:
+    """Of which it needs no more than this, whatever else they call otherwise."""
+    model = {"role": "zoo", "name": "CLS_1k", "files": {"int8 ONNX": "export/model_int8.onnx"}}
+    record = {"schema_version": version, "accuracy": {}, "models": [model]}
+    (loaded,) = load_provable(stored(tmp_path, record)).models
+    assert loaded.files == model["files"]
+    assert (loaded.sha256, loaded.model_hash) == ({}, None)
+
+
+@pytest.mark.parametrize("version", [0, 4])
+def test_prove_reads_no_version_that_never_was(tmp_path: Path, version: int) -> None:
+    with pytest.raises(ToolError, match=f"has schema version {version}; this program reads"):
+        load_provable(stored(tmp_path, {"schema_version": version, "models": []}))
