@@ -16,20 +16,6 @@ from tinyml_nas.export.targets import EMULATED_CORES
 
 pytestmark = pytest.mark.e2e
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "hello_arc_fault" / "config.yaml"
-SHORT = ("training.training_epochs=2", "training.qat_epochs=1", "testing.parity_vectors=2")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("prove")
-    sets = [part for item in SHORT for part in ("--set", item)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(output)  # a relative folder, as most users name it
-        assert main(["run", str(EXAMPLE), *sets, "--output", ".", "--quiet"]) == 0
-    (final,) = output.glob("hello_arc_fault/2*")
-    return final
-
 
 def test_a_relative_folder_leaves_nothing_unproven(run: Path) -> None:
     (model,) = json.loads((run / "results.json").read_text())["models"]
@@ -54,14 +40,14 @@ def test_another_rounding_of_one_step_is_found_and_named(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = run / "export" / "c" / "src" / "arc_stream.c"
-    whole = source.read_text()
-    broken = whole.replace("& 0x7FFFu) + 16384)", "& 0x7FFFu) + 16383)")  # half down
+    whole = source.read_bytes()
+    broken = whole.replace(b"& 0x7FFFu) + 16384)", b"& 0x7FFFu) + 16383)")  # half down
     assert broken != whole
-    source.write_text(broken)
+    source.write_bytes(broken)
     try:
         assert main(["prove", str(run)]) == 4
     finally:
-        source.write_text(whole)
+        source.write_bytes(whole)
     shown = capsys.readouterr()
     assert "host C: proven" in shown.out
     for carrier in ("host C", *EMULATED_CORES):
@@ -86,18 +72,18 @@ def test_a_core_whose_tools_are_missing_is_a_warning(
 
 def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = run / "export" / "c" / "src" / "arc_weights.c"
-    whole = weights.read_text()
+    whole = weights.read_bytes()
 
-    def flip(match: re.Match[str]) -> str:
-        return f"{match[1]}{-int(match[2]) or 1}"
+    def flip(match: re.Match[bytes]) -> bytes:
+        return match[1] + str(-int(match[2]) or 1).encode()
 
-    broken, count = re.subn(r"(arc_conv3_weight\[\d+\] = \{\s*)(-?\d+)", flip, whole)
+    broken, count = re.subn(rb"(arc_conv3_weight\[\d+\] = \{\s*)(-?\d+)", flip, whole)
     assert count == 1
-    weights.write_text(broken)
+    weights.write_bytes(broken)
     try:
         assert main(["prove", str(run)]) == 4
     finally:
-        weights.write_text(whole)
+        weights.write_bytes(whole)
     shown = capsys.readouterr()
     assert "ONNX Runtime: proven" in shown.out
     for carrier in ("host C", "cortex-m0", "cortex-m3", "riscv32imc"):

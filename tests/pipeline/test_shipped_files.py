@@ -22,31 +22,14 @@ from tinyml_nas.report.export_schema import Exported
 
 pytestmark = pytest.mark.e2e
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "hello_arc_fault" / "config.yaml"
-SHORT = (
-    "common.run_name=first try",
-    "training.training_epochs=1",
-    "training.qat_epochs=1",
-    "testing.parity_vectors=1",
-    "data_processing_feature_extraction.feature_size_per_frame=64",
-)
 HEADER, SOURCE = Path("export/c/src/arc.h"), Path("export/c/src/arc.c")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with C.  It is only read."""
-    output = tmp_path_factory.mktemp("whole")
-    sets = [part for item in SHORT for part in ("--set", item)]
-    assert main(["run", str(EXAMPLE), *sets, "--output", str(output), "--quiet"]) == 0
-    return (output / "first_try" / "latest").resolve()
-
-
 @pytest.fixture
-def quick(whole: Path, tmp_path: Path) -> Path:
+def quick(run: Path, tmp_path: Path) -> Path:
     """A copy of it without its C, so that it is proven in a second; tests may spoil it."""
     copy = tmp_path / "run"
-    shutil.copytree(whole, copy)
+    shutil.copytree(run, copy)
     shutil.rmtree(copy / "export" / "c")
 
     def forget_c(model: dict[str, Any]) -> None:
@@ -71,9 +54,9 @@ def _model(run: Path) -> Exported:
     return model
 
 
-def test_every_exported_file_has_its_hash_and_is_missed(whole: Path, tmp_path: Path) -> None:
+def test_every_exported_file_has_its_hash_and_is_missed(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(whole, copy)
+    shutil.copytree(run, copy)
     model = _model(copy)
     files = [path for path in (copy / "export").rglob("*") if path.is_file()]
     assert {path.relative_to(copy).as_posix() for path in files} == set(model.sha256)
@@ -90,13 +73,13 @@ def test_every_exported_file_has_its_hash_and_is_missed(whole: Path, tmp_path: P
         file.write_bytes(content)
 
 
-def test_header_record_and_stored_model_are_one(whole: Path) -> None:
-    net, _ = load_integer(whole / "quantize" / "chosen" / "integer.npz")
-    header = (whole / HEADER).read_text(encoding="ascii")
-    said = (defined("arc", header, "MODEL_HASH"), _model(whole).model_hash)
+def test_header_record_and_stored_model_are_one(run: Path) -> None:
+    net, _ = load_integer(run / "quantize" / "chosen" / "integer.npz")
+    header = (run / HEADER).read_text(encoding="ascii")
+    said = (defined("arc", header, "MODEL_HASH"), _model(run).model_hash)
     assert said == (model_hash(net), model_hash(net))
-    assert defined("arc", header, "RUN_NAME") == "first try"
-    assert model_hash(net) in (whole / "export" / "c" / "README.md").read_text(encoding="ascii")
+    assert defined("arc", header, "RUN_NAME") == "hello_arc_fault"
+    assert model_hash(net) in (run / "export" / "c" / "README.md").read_text(encoding="ascii")
 
 
 def test_an_untouched_copy_is_proven(quick: Path) -> None:
@@ -174,11 +157,11 @@ def test_a_run_of_an_older_release(
     assert "model_qdq.onnx is missing" in capsys.readouterr().err
 
 
-def test_the_faults_of_old_c_are_told(whole: Path, tmp_path: Path) -> None:
+def test_the_faults_of_old_c_are_told(run: Path) -> None:
     """Old C is today's without the lines that came since."""
-    model = _model(whole)
-    assert faults(whole, model) == ()
-    header, source = ((whole / name).read_text(encoding="ascii") for name in (HEADER, SOURCE))
+    model = _model(run)
+    assert faults(run, model) == ()
+    header, source = ((run / name).read_text(encoding="ascii") for name in (HEADER, SOURCE))
     aged = re.sub(r"#define ARC_(MODEL_HASH|RUN_NAME) .*\n", "", header)
     assert aged != header
     source += "#define CONV_TAP\n"  # as the first release called it
@@ -187,21 +170,21 @@ def test_the_faults_of_old_c_are_told(whole: Path, tmp_path: Path) -> None:
     assert known_faults("arc", "#define ARC_ABI_VERSION 1\n", "int x;\n") == ()
 
 
-def test_the_arena_is_the_one_that_the_c_says(whole: Path, tmp_path: Path) -> None:
+def test_the_arena_is_the_one_that_the_c_says(run: Path, tmp_path: Path) -> None:
     """A release that plans otherwise must not read the layers of older C at places of its own."""
-    model = _model(whole)
-    net, _ = load_integer(whole / "quantize" / "chosen" / "integer.npz")
-    now = shipped_c(whole, model, net)
-    assert now == describe(net, "arc", (whole / SOURCE).parent, stream=True)
+    model = _model(run)
+    net, _ = load_integer(run / "quantize" / "chosen" / "integer.npz")
+    now = shipped_c(run, model, net)
+    assert now == describe(net, "arc", (run / SOURCE).parent, stream=True)
     copy = tmp_path / "copy"
-    shutil.copytree(whole, copy)
+    shutil.copytree(run, copy)
     for name, pattern in (
         (HEADER, r"(_ARENA_BYTES )(\d+)"),
         (SOURCE, r"(_TRACE\(\d+, base \+ )(\d+)"),
     ):
         text = (copy / name).read_text(encoding="ascii")
         text = re.sub(pattern, lambda found: f"{found[1]}{int(found[2]) + 8}", text)
-        (copy / name).write_text(text, encoding="ascii")
+        (copy / name).write_text(text, encoding="ascii", newline="\n")
     moved = shipped_c(copy, model, net)
     assert moved.arena_bytes == now.arena_bytes + 8
     assert moved.layer_outputs == tuple((at + 8, size) for at, size in now.layer_outputs)
