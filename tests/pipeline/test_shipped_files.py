@@ -14,7 +14,7 @@ import pytest
 from tinyml_nas.cli import main
 from tinyml_nas.export.c import describe
 from tinyml_nas.export.c.known_faults import KNOWN_FAULTS, defined, known_faults
-from tinyml_nas.pipeline.shipped import differences, faults, shipped_c
+from tinyml_nas.pipeline.shipped import confused_models, differences, faults, shipped_c
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.report import load_provable
@@ -139,6 +139,20 @@ def test_a_record_of_another_model_is_named(
     assert (
         f"results.json says 0123456789abcdef, but quantize/chosen/integer.npz holds {true}" in shown
     )
+
+
+def test_a_header_of_another_model_is_named(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    model, stored = _model(copy), copy / "quantize" / "chosen" / "integer.npz"
+    net, _ = load_integer(stored)
+    assert list(confused_models(copy, model, stored, net)) == []
+    text = (copy / HEADER).read_text(encoding="ascii")
+    for line, said in (('#define ARC_MODEL_HASH "00"\n', "00"), ("", "no model")):
+        other = re.sub(r"#define ARC_MODEL_HASH .*\n", line, text)
+        (copy / HEADER).write_text(other, encoding="ascii")
+        (clause,) = confused_models(copy, model, stored, net)
+        assert clause.startswith(f"export/c/src/arc.h says {said}, but quantize/chosen/integer.npz")
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

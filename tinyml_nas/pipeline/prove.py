@@ -93,13 +93,12 @@ def _prove_carriers(
     carriers: list[Carrier] = []
     if file.is_file():
         carriers += [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
-    if SOURCE in model.files:
-        export = shipped_c(run, model, net)
-        carriers += c_carriers(net, export)
-    report = prove_carriers(net, windows, carriers, console)
+    if SOURCE not in model.files:
+        return prove_carriers(net, windows, carriers, console)
+    export = shipped_c(run, model, net)
+    report = prove_carriers(net, windows, [*carriers, *c_carriers(net, export)], console)
     if STREAM in model.files:
-        file = run / "quantize" / model.role / STREAM_FILE
-        stream, samples = load_stream(file, net)
+        stream, samples = load_stream(run / "quantize" / model.role / STREAM_FILE, net)
         results = prove_streams(stream, samples, export, console)
         report = replace(report, carriers=(*report.carriers, *results))
     return report

@@ -51,5 +51,5 @@ def known_faults(prefix: str, header: str, source: str) -> tuple[str, ...]:
 
 def defined(prefix: str, header: str, macro: str) -> str | None:
     """What ``header`` defines the ``macro`` of that ``prefix`` as, quotes left out."""
-    found = re.search(rf'^#define {prefix.upper()}_{macro} "?([^"\n]*)', header, re.M)
+    found = re.search(rf'^#define {re.escape(prefix.upper())}_{macro} "?([^"\n]*)', header, re.M)
     return None if found is None else found[1]
