@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.files import unusual_kind
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report.charts import Frame, Line, Tick, nice_ticks
 from tinyml_nas.report.exploration import ChannelView, Exploration, View
@@ -44,12 +45,14 @@ def write_data_page(exploration: Exploration, out: Path) -> Path:
 
 
 def check_own_page(out: Path) -> None:
-    """Raise ``ConfigError`` where ``out`` is a file that this module has not written."""
-    if out.is_dir() or (out.is_file() and MARK not in out.read_bytes()):
-        raise ConfigError(
-            f"{out} is no page of an earlier look and is not overwritten.",
-            hint="name another file with -o PAGE.html",
-        )
+    """Raise ``ConfigError`` where ``out`` is anything that this module has not written."""
+    kind = unusual_kind(out)
+    if kind is None and (not out.exists() or MARK in out.read_bytes()):
+        return
+    raise ConfigError(
+        f"{out} is {kind or 'no page of an earlier look'} and is not overwritten.",
+        hint="Name another file with -o PAGE.html.",
+    )
 
 
 def render_data_page(exploration: Exploration) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tinyml_nas.errors import ToolError
+from tinyml_nas.files import write_whole
 from tinyml_nas.report import format as fmt
 from tinyml_nas.report import summary
 from tinyml_nas.report.charts import Chart, Series, line_chart
@@ -34,17 +35,13 @@ def write_report(results_file: Path, out: Path) -> Path:
 
 def write_page(html: str, out: Path) -> Path:
     """``out``, now with ``html``, all of it or nothing; raises ``ToolError``."""
-    partial = out.with_name(out.name + ".partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(html, encoding="utf-8", newline="\n")
-        partial.replace(out)
+        return write_whole(out, html)
     except OSError as error:
         raise ToolError(
-            f"{out} cannot be written: {error.strerror}",
+            f"{out} cannot be written: {error.strerror}.",
             hint="Free some disk space, or close the program that holds the file.",
         ) from error
-    return out
 
 
 def render(results: Results, run_folder: str | None) -> str:
