@@ -23,9 +23,16 @@ from tinyml_nas import __version__, interrupts
 from tinyml_nas.arguments import parse
 from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config
 from tinyml_nas.console import Console
-from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError
+from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError, missing_package
 from tinyml_nas.info import TOPICS, ModelQuery, models
 
+FULL = "make room, then --resume goes on"
+CLOSED = "check the permissions of the folder"
+IN_THE_WAY = "move away what is there, or name another place with --output"
+TOO_LONG = "shorten common.run_name, or name a place near the root with --output"
+NO_MEMORY = "close other programs, or give it less data at once: shorter windows, fewer files"
+MOST_SHOWN = 160
+OF_THE_SYSTEM = "see what the system says about this disk and its limits, then --resume goes on"
 LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "seconds"}
 """Options of ``info models`` that leave models out, and the figure that each limits."""
 MODEL_OPTIONS = {
@@ -37,7 +44,26 @@ MODEL_OPTIONS = {
     **LIMITS,
 }
 """Options of ``info models`` and what they set in its query."""
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+WAYS_OUT = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: CLOSED,
+    errno.EACCES: CLOSED,
+    errno.EPERM: CLOSED,
+    errno.EEXIST: IN_THE_WAY,
+    errno.EISDIR: IN_THE_WAY,
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.ENOTEMPTY: IN_THE_WAY,
+    errno.EBUSY: IN_THE_WAY,
+    errno.ENAMETOOLONG: TOO_LONG,
+    errno.ELOOP: TOO_LONG,
+    errno.EIO: OF_THE_SYSTEM,
+    errno.EFBIG: OF_THE_SYSTEM,
+    errno.EMFILE: OF_THE_SYSTEM,
+    errno.ENFILE: OF_THE_SYSTEM,
+    errno.ENOMEM: OF_THE_SYSTEM,
+}
+"""Errors of a disk or a machine, and what helps; any other error of the system is a bug of ours."""
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
@@ -170,6 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _os_error(error, console)
+    except MemoryError as error:
+        console.error(f"The memory of this machine does not suffice{_asked(error)}.", NO_MEMORY)
+        return ToolError.exit_code
+    except ModuleNotFoundError as error:
+        if (missing := missing_package(error)) is None:
+            return _bug(console)
+        console.error(missing.message, missing.hint)
+        return missing.exit_code
     except Exception:
         return _stopped(console) if interrupts.was_asked() else _bug(console)
     return 0
@@ -182,15 +216,24 @@ def _stopped(console: Console) -> int:
 
 def _os_error(error: OSError, console: Console) -> int:
     """Exit code of an error of the file system: the disk's, or ours if it is none of those."""
-    if error.errno not in DISK_ERRORS:
+    way_out = WAYS_OUT.get(error.errno or 0)
+    if way_out is None:
         return _bug(console)
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    where = f" at {error.filename}" if error.filename else ""
-    console.error(
-        f"The disk is full{where}." if full else f"Cannot write or read{where}: {error.strerror}.",
-        "make room, then --resume goes on" if full else "check the permissions of the folder",
-    )
+    where = f" at {_shown(error.filename)}" if error.filename else ""
+    what = "The disk is full" if way_out is FULL else "Cannot write or read"
+    console.error(f"{what}{where}{'' if way_out is FULL else f': {error.strerror}'}.", way_out)
     return ToolError.exit_code
+
+
+def _asked(error: MemoryError) -> str:
+    """What was asked for, where NumPy says it."""
+    return f": {str(error)[:MOST_SHOWN]}" if str(error) else ""
+
+
+def _shown(name: object) -> str:
+    """The name of a file, its end where it is too long to be one."""
+    text = os.fsdecode(name) if isinstance(name, bytes) else str(name)
+    return text if len(text) <= MOST_SHOWN else f"...{text[-MOST_SHOWN:]}"
 
 
 def _bug(console: Console) -> int:

@@ -13,6 +13,20 @@ A message is one sentence that names the value and the place, and a hint that sa
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+
+MOST_QUOTED, MOST_LISTED = 80, 10
+PACKAGES = {"yaml": "pyyaml", "elftools": "pyelftools"} | {
+    name: name
+    for name in (
+        *("numpy", "pydantic", "rich", "jinja2"),
+        *("torch", "onnx", "onnxruntime", "unicorn", "ziglang"),
+    )
+}
+"""What a run imports, and the package that it comes with."""
+
 
 class TinymlError(Exception):
     """An error with an exit code, a message and, where there is one, the way to mend it."""
@@ -59,3 +73,29 @@ class Interrupted(TinymlError):
     """The user stopped the run; finished work is kept."""
 
     exit_code = 130
+
+
+def quoted(text: str) -> str:
+    """``text`` as a message shows it: in quotes, a long one by its beginning and its length."""
+    if len(text) <= MOST_QUOTED:
+        return repr(text)
+    return f"{text[:MOST_QUOTED]!r}... ({len(text):,} characters)"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first of ``names`` as a message lists them, and the number of the others."""
+    shown = [name if len(name) <= MOST_QUOTED else quoted(name) for name in names]
+    more = len(shown) - MOST_LISTED
+    return ", ".join(shown[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def missing_package(error: ModuleNotFoundError) -> ToolError | None:
+    """What is said where ``error`` is about a package that is not installed; else None."""
+    if (error.name or "").partition(".")[0] not in PACKAGES:
+        return None
+    missing = sorted(package for name, package in PACKAGES.items() if find_spec(name) is None)
+    return ToolError(
+        f"This Python ({sys.executable}) lacks {', '.join(missing)}.",
+        hint=f"Install them: {sys.executable} -m pip install {' '.join(missing)}; or start the "
+        "launcher without TINYML_NO_BOOTSTRAP, which does it by itself.",
+    )

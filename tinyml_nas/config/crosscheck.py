@@ -22,10 +22,11 @@ from tinyml_nas.config.processing import (
     DataProcessing,
 )
 from tinyml_nas.config.search_checks import check_search, nearest_file
-from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
+from tinyml_nas.config.sources import existing, fault_of, file_name, is_address, where_to_put
 from tinyml_nas.config.suggest import did_you_mean, nearest_relative
 from tinyml_nas.config.task_checks import check_task
 from tinyml_nas.config.training import Training
+from tinyml_nas.errors import quoted
 
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
 SPLIT_NAMES = ("train", "validation", "test")
@@ -91,12 +92,19 @@ def _check_source(draft: Draft, folder: Path) -> None:
 
 def _check_path(draft: Draft, text: str, folder: Path) -> None:
     path, data = "dataset.input_data_path", draft.get("dataset", Dataset)
+    if is_address(text) and (fault := fault_of(text)):
+        draft.error(
+            path,
+            f"{path}: {quoted(text)} is no address: {fault}.",
+            hint="an address looks like https://host/folder/set.zip",
+        )
+        return
     if existing(text, folder) is not None:
         return
     if not is_address(text):
         draft.missing(f"{path}: there is no {text!r} beside the YAML yet", path)
     elif not file_name(text):
-        draft.error(path, f"{path}: the address {text} ends in no name of a file.")
+        draft.error(path, f"{path}: the address {quoted(text)} ends in no name of a file.")
     elif data.sha256 is None:
         draft.missing(
             f"{path}: {text} is not here yet; put it {where_to_put(folder)}, or write its "

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 STORE = "datasets"
 STORE_VARIABLE = "TINYML_DATASETS"
 """Environment variable with the folder that serves all YAMLs as ``datasets/`` beside each."""
+
+RESERVED = "/%:@!$&'()*+,;=?~"
+"""Marks that mean something in an address (RFC 3986), and the one of what is quoted already."""
 
 TI_SERVER = "software-dl.ti.com"
 
@@ -19,6 +22,30 @@ TI_SERVER = "software-dl.ti.com"
 def is_address(text: str) -> bool:
     """Whether ``input_data_path`` is an address of the network."""
     return "://" in text
+
+
+def fault_of(address: str) -> str | None:
+    """Why ``address`` cannot be an address of anything, as the end of a sentence; None if it can.
+
+    A scheme that is not fetched is no fault: its file may be here.
+    """
+    try:
+        host, _ = urlsplit(address).hostname or "", urlsplit(address).port
+        if any(letter <= " " for letter in host):
+            return "its host has a blank in it"
+        host.encode("idna")
+    except UnicodeError:
+        return "its host is no name of a machine"
+    except ValueError as error:  # of brackets and ports
+        return str(error).lower()
+    return None if host or urlsplit(address).scheme == "file" else "it names no host"
+
+
+def to_ask(address: str) -> str:
+    """``address`` as a server is asked for it: ASCII, with %20 for a blank."""
+    parts: SplitResult = urlsplit(address)
+    path, query = (quote(text, safe=RESERVED) for text in (parts.path, parts.query))
+    return parts._replace(path=path, query=query, fragment="").geturl()
 
 
 def file_name(address: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tinyml_nas.config import Config
 from tinyml_nas.data.records import RecordingSet
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 
 def normal_first(data: RecordingSet, config: Config) -> RecordingSet:
@@ -21,7 +21,7 @@ def normal_first(data: RecordingSet, config: Config) -> RecordingSet:
         near = difflib.get_close_matches(wanted, data.class_names, n=1)
         raise DataError(
             f"There is no class {wanted!r} to learn what is normal from; the classes are "
-            f"{', '.join(data.class_names)}.",
+            f"{listed(data.class_names)}.",
             hint=f"Set dataset.normal_class{f' to {near[0]!r}' if near else ''}, or rename one.",
         )
     others = tuple(name for name in data.class_names if name != normal)

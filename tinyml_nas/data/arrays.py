@@ -16,7 +16,6 @@ It holds, besides any further array with one value per recording (``subject`` an
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
+from tinyml_nas.data.reading import check_name, readable
 from tinyml_nas.data.tables import load_npy
 from tinyml_nas.data.tree import LARGEST_UNPACKED_BYTES
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 Array = NDArray[Any]
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an .npz by name; nothing of it can run code."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED_BYTES:
-                raise DataError(f"{path.name} is too large unpacked.", hint="Split the data set.")
-            return {
-                name.removesuffix(".npy"): load_npy(archive.read(name), f"{name} in {path.name}")
-                for name in archive.namelist()
-            }
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise DataError(
-            f"{path} cannot be opened as .npz: {error}.", hint="Copy or write the file again."
-        ) from None
+    with (
+        readable(f"{path} cannot be opened as .npz", "Copy or write the file again."),
+        zipfile.ZipFile(path) as archive,
+    ):
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED_BYTES:
+            raise DataError(f"{path.name} is too large unpacked.", hint="Split the data set.")
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return {
+        name.removesuffix(".npy"): _load(data, f"{name} in {path.name}")
+        for name, data in members.items()
+    }
+
+
+def _load(data: bytes, name: str) -> Array:
+    """One array; of text the longest is checked, since it becomes a name."""
+    check_name(name, "The archive")
+    array = load_npy(data, name)
+    if array.dtype.kind in "US":
+        check_name(str(max(array.ravel().tolist(), key=len, default="")), name)
+    return array
 
 
 def blocks_of(arrays: dict[str, Array], where: str) -> list[Array]:
@@ -61,11 +69,11 @@ def blocks_of(arrays: dict[str, Array], where: str) -> list[Array]:
     if "lengths" not in arrays:
         return list(x[:, :, None])
     lengths = arrays["lengths"]
-    if lengths.dtype.kind not in "iu" or (lengths < 1).any() or int(lengths.sum()) != len(x):
-        raise DataError(
-            f"lengths in {where} add up to {lengths.sum()}, X has {len(x)} samples.",
-            hint="lengths holds the number of samples of each recording, in order.",
-        )
+    hint = "lengths holds the number of samples of each recording, in order."
+    if lengths.dtype.kind not in "iu" or lengths.ndim != 1 or (lengths < 1).any():
+        raise DataError(f"lengths in {where} is no row of whole numbers above 0.", hint=hint)
+    if (total := sum(lengths.tolist())) != len(x):
+        raise DataError(f"lengths in {where} add up to {total}, X has {len(x)} samples.", hint=hint)
     return np.split(x, np.cumsum(lengths)[:-1])
 
 
@@ -73,7 +81,7 @@ def per_recording(arrays: dict[str, Array], name: str, key: str, count: int, whe
     """The array ``name``, which has one value per recording."""
     if name not in arrays:
         raise DataError(
-            f"{where} has no array {name!r}; it has {', '.join(sorted(arrays))}.",
+            f"{where} has no array {name!r}; it has {listed(sorted(arrays))}.",
             hint=f"Set dataset.{key} to the name of an array.",
         )
     if arrays[name].shape != (count,):
@@ -98,9 +106,10 @@ def channels_of(arrays: dict[str, Array], width: int, where: str) -> tuple[str, 
 
 def scale_of(arrays: dict[str, Array], width: int, where: str) -> Array:
     scale = arrays.get("scale", np.ones(width))
-    if scale.shape != (width,):
+    if scale.shape != (width,) or scale.dtype.kind not in "iuf":
         raise DataError(
-            f"scale in {where} has the shape {scale.shape}.", hint=f"It needs {width} factors."
+            f"scale in {where} has the shape {scale.shape} and the type {scale.dtype}.",
+            hint=f"It needs {width} numbers as factors.",
         )
     return scale.astype(np.float64)
 

@@ -10,6 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from tinyml_nas.data.reading import check_name
 from tinyml_nas.errors import DataError
 
 DELIMITERS = ("\t", ";", ",")
@@ -95,6 +96,8 @@ def read_cells(data: bytes, name: str) -> Cells:
         numbered = [(n, COMMA.sub(r"\1.\2", line)) for n, line in numbered]
         cells = split_line(numbered[0][1], delimiter)
     header = tuple(cells) if _looks_like_header(cells) else None
+    for index, text in enumerate(header or (), 1):
+        check_name(text, f"{name}, line {numbered[0][0]}, column {index}")
     body = numbered[0 if header is None else 1 :]
     if not body:
         raise DataError(

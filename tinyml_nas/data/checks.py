@@ -8,7 +8,7 @@ from itertools import pairwise
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.windows import Framing, starts
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 
 def check_no_leak(data: RecordingSet, segments: list[Segment], frame: Framing, kind: str) -> None:
@@ -68,7 +68,7 @@ def _check_anomalies(splits: DataSplits, counts: Mapping[Side, list[int]]) -> li
     _check_filled({side: counts[side][0] for side in SIDES}, f"window of {normal}", "amongst_files")
     if sum(counts["test"][1:]):
         return []
-    what = f"anomalies ({', '.join(others)})" if others else "anomalies"
+    what = f"anomalies ({listed(others)})" if others else "anomalies"
     return [f"There are no {what} to test on: only false alarms can be counted."]
 
 
@@ -82,7 +82,7 @@ def check_classes(
         missing = [name for name, n in zip(class_names, counts[side], strict=True) if not n]
         if not missing:
             continue
-        message = f"No window of {', '.join(missing)} is on the {side} side of the split."
+        message = f"No window of {listed(missing)} is on the {side} side of the split."
         if side == "train" or kind != "by_group" or len(missing) == len(class_names):
             problems.add(message, hint)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.config.suggest import CUTOFF, closest
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 Variables = int | tuple[int | str, ...]
 
@@ -28,7 +28,7 @@ class MissingColumn(DataError):
         guess = f"; did you mean {near!r}?" if near else "."
         self.where = where
         self.column = f"column {wanted!r}"
-        self.rest = f"columns are {', '.join(names)}{guess}"
+        self.rest = f"columns are {listed(names)}{guess}"
         super().__init__(f"{where} has no {self.column}; its {self.rest}", hint=NAMES_HINT)
 
 

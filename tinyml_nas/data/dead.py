@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinyml_nas.data.findings import Finding
 from tinyml_nas.data.records import Recording
+from tinyml_nas.errors import listed
 
 STILL = 1e-3
 """Share of a channel's usual spread below which it hardly moves."""
@@ -68,7 +69,7 @@ def _finding(
     what = f"{name!r} {how} in {where}: a dead sensor?"
     alone = sorted({r.label for r in dead} - {r.label for r in alive})
     if alone:
-        classes = " and ".join(repr(label) for label in alone)
+        classes = listed(repr(label) for label in alone)
         what += (
             f" Among them is all of class {classes}: the network can recognize it by this alone."
         )

@@ -12,7 +12,7 @@ from tinyml_nas.data.findings import Finding, sorted_findings
 from tinyml_nas.data.records import DataSplits, Recording, RecordingSet
 from tinyml_nas.data.twins import twin_findings
 from tinyml_nas.data.windows import Framing
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 HORIZON = {True: ", forecast_horizon", False: ""}
 FEWEST_WINDOWS = 20
@@ -91,8 +91,8 @@ def _imbalance(splits: DataSplits) -> list[Finding]:
     few = {name: count for name, count in pairs if 0 < count < FEWEST_WINDOWS}
     found = []
     if few:
-        listed = ", ".join(f"{name} {count}" for name, count in few.items())
-        what = f"Classes with fewer than {FEWEST_WINDOWS} training windows: {listed}."
+        counted = listed(f"{name} {count}" for name, count in few.items())
+        what = f"Classes with fewer than {FEWEST_WINDOWS} training windows: {counted}."
         mend = "Record more, or lower stride_size."
         found = [Finding("warning", what, next(iter(few)), mend)]
     most, least = int(counts.argmax()), int(counts.argmin())

@@ -24,10 +24,12 @@ from tinyml_nas.config.sources import (
     file_name,
     is_address,
     store,
+    to_ask,
     where_to_put,
 )
 from tinyml_nas.console import Console
-from tinyml_nas.errors import DataError
+from tinyml_nas.data.reading import check_regular
+from tinyml_nas.errors import MOST_QUOTED, DataError, quoted
 
 TRIES = 4
 TIMEOUT_S = 30
@@ -36,6 +38,16 @@ MEGABYTE = 1_000_000
 OFFLINE_VARIABLE = "TINYML_OFFLINE"
 RANGE_NOT_SATISFIABLE = 416
 SERVER_ERRORS = range(500, 600)
+HANDLERS: tuple[type[urllib.request.BaseHandler], ...] = (
+    urllib.request.ProxyHandler,
+    urllib.request.UnknownHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+)
+"""The usual ones without files and FTP, which a redirect could lead to."""
 
 
 class _CutError(Exception):
@@ -53,6 +65,8 @@ def located(config: Config, console: Console) -> Path:
     path = existing(text, folder)
     if path is None and not is_address(text):
         raise _not_there(folder / os.path.expanduser(text))
+    if path is not None:
+        check_regular(path)
     if path is None:
         if dataset.sha256 is None:
             raise _to_be_fetched(text, folder)
@@ -74,10 +88,13 @@ def fetch(address: str, sha256: str, path: Path, console: Console) -> None:
         DataError: the server does not give the file, or its content has another SHA-256.
     """
     if urlsplit(address).scheme not in ("http", "https"):
-        raise DataError(f"{address} is no address of http or https.")
+        raise DataError(
+            f"{quoted(address)} is no address of http or https.",
+            hint="Download the file yourself and name it in dataset.input_data_path.",
+        )
     if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
         raise DataError(
-            f"{OFFLINE_VARIABLE} is set, so {address} is not fetched.",
+            f"{OFFLINE_VARIABLE} is set, so {quoted(address)} is not fetched.",
             hint=f"Put the file at {path}.",
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +120,7 @@ def _download(address: str, part: Path, console: Console) -> None:
         if (reason := _cut_by(address, part, console)) is None:
             return
     raise DataError(
-        f"{address} cannot be fetched: {reason}.",
+        f"{quoted(address)} cannot be fetched: {reason}.",
         hint="Try again later: what has arrived is kept. Or put the file there yourself: "
         f"{part.with_suffix('')}.",
     )
@@ -112,11 +129,8 @@ def _download(address: str, part: Path, console: Console) -> None:
 def _cut_by(address: str, part: Path, console: Console) -> str | None:
     """Ask once for what is missing of ``part``; what cut it short, or None when all is there."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        with _ask(address, have) as answer:
             if not (answer.headers.get("Content-Range") or "").startswith(f"bytes {have}-"):
                 have = 0  # the server sends it all once more
             length = answer.headers.get("Content-Length") or ""
@@ -127,12 +141,41 @@ def _cut_by(address: str, part: Path, console: Console) -> str | None:
             return None  # nothing is missing; the SHA-256 tells whether that is true
         if error.code not in SERVER_ERRORS:
             raise _refused(address, error) from None
-        return f"the server says {error.code} {error.reason}"
-    except urllib.error.URLError as error:
-        return str(error.reason)
+        return _words_of(error)
     except _CutError as error:
         return str(error)
     return None
+
+
+def _ask(address: str, have: int) -> http.client.HTTPResponse:
+    """The server's answer, from byte ``have`` on where it can; redirects lead to http(s) alone.
+
+    Raises ``HTTPError`` where the server refuses, ``_CutError`` where none answers in HTTP.
+    """
+    opener = urllib.request.OpenerDirector()
+    for handler in HANDLERS:
+        opener.add_handler(handler())
+    try:
+        request = urllib.request.Request(to_ask(address), headers={"Accept-Encoding": "identity"})
+        if have:
+            request.add_header("Range", f"bytes={have}-")
+        answer: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT_S)
+    except urllib.error.HTTPError:
+        raise
+    except urllib.error.URLError as error:
+        raise _CutError(_short(str(error.reason))) from None
+    except (http.client.HTTPException, OSError, ValueError) as error:  # also of a redirect
+        raise _CutError(_short(f"no answer in HTTP ({error or type(error).__name__})")) from None
+    return answer
+
+
+def _short(reason: str) -> str:
+    """What a server or a library says, one line of it at most."""
+    return reason if len(reason) <= MOST_QUOTED and reason.isprintable() else quoted(reason)
+
+
+def _words_of(error: urllib.error.HTTPError) -> str:
+    return f"the server says {error.code} {_short(str(error.reason))}"
 
 
 @dataclass(frozen=True)
@@ -166,7 +209,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
     try:
         return answer.read(CHUNK)
     except (http.client.HTTPException, OSError) as error:
-        raise _CutError(str(error) or type(error).__name__) from None
+        raise _CutError(_short(str(error) or type(error).__name__)) from None
 
 
 def _sha256(path: Path) -> str:
@@ -188,7 +231,7 @@ def _check(path: Path, sha256: str, hint: str | None) -> None:
 
 def _refused(address: str, error: urllib.error.HTTPError) -> DataError:
     return DataError(
-        f"{address} cannot be fetched: the server says {error.code} {error.reason}.",
+        f"{quoted(address)} cannot be fetched: {_words_of(error)}.",
         hint="Open the address in a browser: it may have moved, or want a license accepted.",
     )
 

@@ -17,12 +17,13 @@ from tinyml_nas.config import Config
 from tinyml_nas.data.cells import decode
 from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.reading import read_file
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
 from tinyml_nas.data.tables import SUFFIXES, Table, read_table
 from tinyml_nas.data.tree import TOP, Tree, open_tree
 from tinyml_nas.data.wav import SUFFIX as WAV
 from tinyml_nas.data.wav import read_clip
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 PICKLES = (".pkl", ".pickle")
 NORMAL = "Normal"
@@ -57,7 +58,7 @@ def read_layout(path: Path, config: Config) -> RecordingSet:
             recordings.append(Recording(name, label, samples, group, sides.get(name)))
     problems.raise_any()
     if path.is_file():
-        data = path.read_bytes()
+        data = read_file(path)
         sources.insert(0, Source(path.name, sha256(data), len(data)))
     notes = unlisted_note(recordings) if sides else ()
     return RecordingSet(tuple(recordings), names or (), tuple(labels), tuple(sources), notes)
@@ -159,7 +160,7 @@ def check_same_channels(names: tuple[str, ...], found: tuple[str, ...], name: st
     """Raise if a file's channels are not those of the first file."""
     if names != found:
         raise DataError(
-            f"{name} has the columns {', '.join(found)}, the first file {', '.join(names)}.",
+            f"{name} has the columns {listed(found)}, the first file {listed(names)}.",
             hint="Every file needs the same columns in the same order.",
         )
 

@@ -25,10 +25,11 @@ from tinyml_nas.data.arrays import (
 from tinyml_nas.data.columns import Variables, channel_names, pick_columns
 from tinyml_nas.data.layout import check_suffix, find_group, listed_sides, sha256, unlisted_note
 from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.reading import read_file
 from tinyml_nas.data.records import Recording, RecordingSet, Source
 from tinyml_nas.data.tables import Table, check_finite, read_table
 from tinyml_nas.data.tree import TOP, Tree, is_archive, open_tree, whole_tree
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 FILES = "files"
 
@@ -39,7 +40,7 @@ def read_series(path: Path, config: Config) -> RecordingSet:
         return _read_npz(path, config)
     if path.is_dir() or is_archive(path):
         return _read_tree(path, config)
-    data = path.read_bytes()
+    data = read_file(path)
     table = read_table(data, path.name)
     recording, channels, targets = _recording(table, path.name, config)
     source = Source(path.name, sha256(data), len(data))
@@ -78,8 +79,8 @@ def _read_tree(path: Path, config: Config) -> RecordingSet:
             columns = columns or (found[0], found[1])
             if columns != tuple(found):
                 raise DataError(
-                    f"{name} has the columns {', '.join(sum(found, ()))}, the first file "
-                    f"{', '.join(sum(columns, ()))}.",
+                    f"{name} has the columns {listed(sum(found, ()))}, the first file "
+                    f"{listed(sum(columns, ()))}.",
                     hint="Every file needs the same columns in the same order.",
                 )
             recording = Recording(
@@ -172,7 +173,7 @@ def _channels(
 
 
 def _read_npz(path: Path, config: Config) -> RecordingSet:
-    data = path.read_bytes()
+    data = read_file(path)
     arrays = load_arrays(path)
     blocks = blocks_of(arrays, path.name)
     values, names = _npz_targets(arrays, len(blocks), path.name, config)
@@ -211,7 +212,7 @@ def _npz_targets(
         )
     if name not in arrays:
         raise DataError(
-            f"{where} has no array {name!r}; it has {', '.join(sorted(arrays))}.",
+            f"{where} has no array {name!r}; it has {listed(sorted(arrays))}.",
             hint="Set dataset.label_column to the name of the array with the targets.",
         )
     y = arrays[name]

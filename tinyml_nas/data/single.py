@@ -29,6 +29,7 @@ from tinyml_nas.data.cells import Cells, read_cells
 from tinyml_nas.data.columns import channel_names, pick_columns
 from tinyml_nas.data.layout import check_same_channels, find_group, sha256
 from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.reading import check_name, read_file
 from tinyml_nas.data.records import Recording, RecordingSet, Source
 from tinyml_nas.data.tables import (
     TEXT_SUFFIXES,
@@ -37,14 +38,14 @@ from tinyml_nas.data.tables import (
     to_numbers,
 )
 from tinyml_nas.data.tree import TOP, open_tree
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 Array = NDArray[Any]
 
 
 def read_single(path: Path, config: Config) -> RecordingSet:
     """All recordings of one .csv or .npz file."""
-    data = path.read_bytes()
+    data = read_file(path)
     source = Source(path.name, sha256(data), len(data))
     is_npz = path.suffix.lower() == ".npz"
     parts = _read_npz(path, config) if is_npz else _read_csv(path.name, data, config)
@@ -102,8 +103,8 @@ def _read_csv(name: str, data: bytes, config: Config) -> Parts:
     variables = config.data_processing_feature_extraction.variables
     picked = pick_columns(variables, left_names, len(left), name)
     values = to_numbers(cells, name, [left[i] for i in picked]).astype(np.float32)
-    labels = cells.column(label)
-    groups = [owner] * len(labels) if group is None else cells.column(group)
+    labels = _names(cells, label, name)
+    groups = [owner] * len(labels) if group is None else _names(cells, group, name)
     recordings = [
         Recording(f"{name}:{cells.line_numbers[a]}", labels[a], values[a:b], groups[a])
         for a, b in _runs(list(zip(labels, groups, strict=True)))
@@ -114,10 +115,18 @@ def _read_csv(name: str, data: bytes, config: Config) -> Parts:
 def _column(cells: Cells, wanted: str, key: str, where: str) -> int:
     if cells.header is not None and wanted in cells.header:
         return cells.header.index(wanted)
-    has = f"its columns are {', '.join(cells.header)}" if cells.header else "it has no header"
+    has = f"its columns are {listed(cells.header)}" if cells.header else "it has no header"
     raise DataError(
         f"{where} has no column {wanted!r}; {has}.", hint=f"Set dataset.{key} to a column's name."
     )
+
+
+def _names(cells: Cells, column: int, where: str) -> list[str]:
+    """A column of labels or groups; raises where one is too long for a name."""
+    names = cells.column(column)
+    for line, text in zip(cells.line_numbers, names, strict=True):
+        check_name(text, f"{where}, line {line}, column {column + 1}")
+    return names
 
 
 def _runs(keys: list[tuple[str, str | None]]) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from tinyml_nas.config import Config
 from tinyml_nas.data.problems import Problems
 from tinyml_nas.data.records import SIDES, RecordingSet, Segment, Side
 from tinyml_nas.data.windows import Framing, starts
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, listed
 
 CANDIDATES = 256
 """Random divisions of the groups that are compared; the most even one is taken."""
@@ -167,7 +167,7 @@ def _named_groups(config: Config, known: list[str]) -> dict[str, Side]:
             if group not in known:
                 problems.add(
                     f"dataset.split_groups.{side} names {group!r}, which is no group.{guess}",
-                    f"The groups are {', '.join(known[:20])}.",
+                    f"The groups are {listed(known)}.",
                 )
             elif sides.setdefault(group, side) != side:
                 problems.add(

@@ -9,6 +9,7 @@ fault.  What spreadsheets and loggers write around a table is read where it has 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,10 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyml_nas.data.cells import Cells, is_number, read_cells
-from tinyml_nas.errors import DataError
+from tinyml_nas.data.reading import readable
+from tinyml_nas.errors import DataError, quoted
 
 TEXT_SUFFIXES = (".csv", ".txt")
 SUFFIXES = (*TEXT_SUFFIXES, ".npy", ".wav")
+NPY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+"""Readers by version; the third, of names in UTF-8, is only written for records."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,9 @@ def _cell_error(cells: Cells, name: str, columns: list[int]) -> DataError:
             if is_number(text) and fits_float32(float(text)):
                 continue
             title = f" ({cells.header[column]})" if cells.header else ""
-            kind = f"holds {text!r}, which is no finite float32 number" if text else "is empty"
+            kind = (
+                f"holds {quoted(text)}, which is no finite float32 number" if text else "is empty"
+            )
             hint = "Repair that cell, or cut the file in two there; do not splice it."
             if "," in text and is_number(text.replace(".", "").replace(",", ".")):
                 hint = "Write decimals with a point."
@@ -114,15 +123,23 @@ def is_time(header: tuple[str, ...] | None, column: int) -> bool:
 
 
 def load_npy(data: bytes, name: str) -> NDArray[np.generic]:
-    """An array from .npy bytes; arrays of Python objects are refused, for they can run code."""
-    try:
-        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise DataError(
-            f"{name} is no readable NumPy array: {error}.",
-            hint="Save plain numbers with numpy.save(path, array, allow_pickle=False).",
-        ) from None
-    return np.asarray(array)
+    """An array from .npy bytes; arrays of Python objects are refused, for they can run code.
+
+    What the header states is compared with what there is before any memory is taken for it.
+    """
+    hint = "Save plain numbers with numpy.save(path, array, allow_pickle=False)."
+    with readable(f"{name} is no readable NumPy array", hint):
+        header = io.BytesIO(data)
+        read_header = NPY_HEADERS.get(np.lib.format.read_magic(header))
+        if read_header is None:
+            raise ValueError("its header has names that are not Latin-1")
+        shape, _, dtype = read_header(header)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects")
+        stated, there = math.prod(shape) * dtype.itemsize, len(data) - header.tell()
+        if min(shape, default=0) < 0 or stated > there:
+            raise ValueError(f"its header states the shape {shape}, {there:,} bytes follow")
+        return np.asarray(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False))
 
 
 def read_npy(data: bytes, name: str) -> Table:
@@ -130,7 +147,7 @@ def read_npy(data: bytes, name: str) -> Table:
     array = load_npy(data, name)
     if array.ndim not in (1, 2) or array.size == 0 or array.dtype.kind not in "iufb":
         raise DataError(
-            f"{name} holds an array of shape {array.shape} and type {array.dtype}.",
+            f"{name} holds an array of shape {array.shape} and type {quoted(str(array.dtype))}.",
             hint="A recording is an array of numbers [samples, channels].",
         )
     values = array.astype(np.float64).reshape(len(array), -1)

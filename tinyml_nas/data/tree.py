@@ -6,20 +6,23 @@ encrypted members are refused.
 
 from __future__ import annotations
 
+import stat
 import tarfile
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 
-from tinyml_nas.errors import DataError
+from tinyml_nas.data.reading import check_name, check_regular, read_file, readable
+from tinyml_nas.errors import DataError, quoted
 
 TOP = "."
 """``data_dir`` of a data set whose class folders or files lie at its top."""
 LARGEST_UNPACKED_BYTES = 4 * 1024**3
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
-LINK_MODE = 0o120000
 TYPE_MASK = 0o170000
+MOST_PARTS = 100
+"""Folders in one another, and the file."""
+COPY_AGAIN = "Copy or download the archive again."
 
 
 class Tree(ABC):
@@ -59,8 +62,9 @@ class FolderTree(Tree):
         return self._folders
 
     def _walk(self, *, files: bool) -> list[str]:
+        """All files, or all folders; a device or a pipe counts as a file that cannot be read."""
         try:
-            found = [p for p in self.path.rglob("*") if (p.is_file() if files else p.is_dir())]
+            found = [p for p in self.path.rglob("*") if p.exists() and p.is_dir() != files]
         except OSError as error:
             raise DataError(
                 f"{self.path} cannot be walked: {error.filename} has gone or is closed.",
@@ -70,13 +74,7 @@ class FolderTree(Tree):
         return sorted(name for name in names if not _hidden(name))
 
     def read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"{self.path / name} cannot be read: {error.strerror}.",
-                hint="Check the permissions of the file.",
-            ) from None
+        return read_file(self.path / name)
 
 
 class ZipTree(Tree):
@@ -84,46 +82,42 @@ class ZipTree(Tree):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        try:
+        with readable(f"{path} cannot be opened as a zip", COPY_AGAIN):
             self._archive = zipfile.ZipFile(path)  # one open file: members are read one by one
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(
-                f"{path} cannot be opened as a zip: {error}.",
-                hint="Copy or download the archive again.",
-            ) from None
         members = self._archive.infolist()
-        for member in members:
-            self._check(member)
         if sum(member.file_size for member in members) > LARGEST_UNPACKED_BYTES:
             raise _too_large(path)
-        self._files = sorted(
-            m.filename for m in members if not m.is_dir() and not _hidden(m.filename)
-        )
-        self._folders = _find_folders([m.filename for m in members])
+        self._members = Members(path)
+        self._infos: dict[str, zipfile.ZipInfo] = {}
+        for member in members:
+            self._take(member)
 
-    def _check(self, member: zipfile.ZipInfo) -> None:
-        name = member.orig_filename
-        if _leads_out(name) or member.external_attr >> 16 & TYPE_MASK == LINK_MODE:
-            raise _unsafe(self.path, name)
+    def _take(self, member: zipfile.ZipInfo) -> None:
+        mode = member.external_attr >> 16 & TYPE_MASK
+        raw = member.orig_filename.replace("\\", "/")  # as old writers of Windows divide names
+        folder = not member.file_size and (raw.endswith("/") or mode == stat.S_IFDIR)
+        if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _unsafe(self.path, member.orig_filename)
+        if raw.endswith("/") and not folder:
+            raise _clash(self.path, member.orig_filename)
         if member.flag_bits & 1:
             raise DataError(
-                f"{self.path} is encrypted ({name}).", hint="Pack it again without a password."
+                f"{self.path} is encrypted ({quoted(member.orig_filename)}).",
+                hint="Pack it again without a password.",
             )
+        name = self._members.add(raw, folder=folder)
+        if not folder:
+            self._infos[name] = member
 
     def names(self) -> list[str]:
-        return self._files
+        return self._members.files()
 
     def folders(self) -> list[str]:
-        return self._folders
+        return self._members.folders()
 
     def read(self, name: str) -> bytes:
-        try:
-            return self._archive.read(name)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
-            raise DataError(
-                f"{name} in {self.path} is damaged: {error}.",
-                hint="Copy or download the archive again.",
-            ) from None
+        with readable(f"{name} in {self.path} is damaged", COPY_AGAIN):
+            return self._archive.read(self._infos[name])
 
 
 class TarTree(Tree):
@@ -133,23 +127,18 @@ class TarTree(Tree):
         super().__init__(path)
         self._bytes: dict[str, bytes] = {}
         self._size = 0
-        names = []
-        try:
-            with tarfile.open(path) as archive:
-                for member in archive:
-                    name = member.name.removeprefix("./") + "/" * member.isdir()
-                    names.append(name)
-                    self._take(archive, member, name)
-        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{path} cannot be read as a tar archive: {error}.",
-                hint="Copy or download the archive again.",
-            ) from None
-        self._folders = _find_folders([name for name in names if name not in ("./", "/")])
+        self._members = Members(path)
+        with (
+            readable(f"{path} cannot be read as a tar archive", COPY_AGAIN),
+            tarfile.open(path) as archive,
+        ):
+            for member in archive:
+                self._take(archive, member)
 
-    def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
-        if _leads_out(name) or not (member.isfile() or member.isdir()):
+    def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        if not (member.isfile() or member.isdir()):
             raise _unsafe(self.path, member.name)
+        name = self._members.add(member.name, folder=member.isdir())
         self._size += member.size
         if self._size > LARGEST_UNPACKED_BYTES:
             raise _too_large(self.path)
@@ -158,25 +147,62 @@ class TarTree(Tree):
             self._bytes[name] = file.read()
 
     def names(self) -> list[str]:
-        return sorted(self._bytes)
+        return self._members.files()
 
     def folders(self) -> list[str]:
-        return self._folders
+        return self._members.folders()
 
     def read(self, name: str) -> bytes:
         return self._bytes[name]
 
 
-def _leads_out(name: str) -> bool:
-    """Whether a member's name would lie elsewhere than in its archive, on any system."""
-    path = PurePosixPath(name)
-    return path.is_absolute() or ".." in path.parts or bool(set(name) & set("\\:\0"))
+class Members:
+    """The names in an archive, each in its plain form: ``./a//b.csv`` is ``a/b.csv``."""
+
+    def __init__(self, archive: Path) -> None:
+        self._archive = archive
+        self._files: set[str] = set()
+        self._folders: set[str] = {TOP}
+
+    def add(self, raw: str, *, folder: bool) -> str:
+        """The plain form of a member's name; raises for one that leads out or comes twice."""
+        path = PurePosixPath(raw)
+        for part in path.parts:
+            check_name(part, str(self._archive))
+        if path.is_absolute() or ".." in path.parts or set(raw) & set("\\:\0"):
+            raise _unsafe(self._archive, raw)
+        if len(path.parts) > MOST_PARTS:
+            raise DataError(
+                f"{self._archive} holds {quoted(raw)}, in {len(path.parts):,} folders.",
+                hint="Pack the data set again, with names that a file system takes.",
+            )
+        name, parents = str(path), {str(parent) for parent in path.parents}
+        if name in self._files or parents & self._files or (name in self._folders and not folder):
+            raise _clash(self._archive, raw)
+        self._folders |= parents | ({name} if folder else set())
+        self._files |= set() if folder else {name}
+        return name
+
+    def files(self) -> list[str]:
+        """All files, sorted by name, without hidden ones."""
+        return sorted(name for name in self._files if not _hidden(name))
+
+    def folders(self) -> list[str]:
+        """All folders, sorted by name, without hidden ones."""
+        return sorted(name for name in self._folders - {TOP} if not _hidden(name))
 
 
 def _unsafe(path: Path, name: str) -> DataError:
     return DataError(
-        f"{path} holds {name!r}, a link or a name that leads out of the archive.",
+        f"{path} holds {quoted(name)}, a link or a name that leads out of the archive.",
         hint="Pack the data set again, with plain relative names.",
+    )
+
+
+def _clash(path: Path, name: str) -> DataError:
+    return DataError(
+        f"{path} holds {quoted(name)} twice, or both as a file and as a folder.",
+        hint="Pack the data set again, each file once.",
     )
 
 
@@ -185,12 +211,6 @@ def _too_large(path: Path) -> DataError:
         f"{path} unpacks to more than {LARGEST_UNPACKED_BYTES // 1024**3} GiB.",
         hint="Unpack it yourself and name the folder in dataset.input_data_path.",
     )
-
-
-def _find_folders(names: list[str]) -> list[str]:
-    explicit = {name.rstrip("/") for name in names if name.endswith("/")}
-    parents = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-    return sorted(name for name in (explicit | parents) - {"."} if not _hidden(name))
 
 
 def is_archive(path: Path) -> bool:
@@ -247,6 +267,7 @@ def whole_tree(path: Path) -> Tree:
 
 
 def _opened(path: Path) -> Tree:
-    if not path.is_file():
+    if path.is_dir():
         return FolderTree(path)
+    check_regular(path)
     return TarTree(path) if path.name.lower().endswith(TARS) else ZipTree(path)

@@ -13,7 +13,7 @@ from tinyml_nas.config.common import Task
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, WindowSet
 from tinyml_nas.data.windows import stretches
-from tinyml_nas.errors import ConfigError, DataError
+from tinyml_nas.errors import ConfigError, DataError, listed
 from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.fixed import NoTwin
 from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain
@@ -180,7 +180,7 @@ def _fixed_chain(
     if written is not None and len(written) not in (1, channels):
         raise ConfigError(
             f"compilation.sample_lsb has {len(written)} values for {channels} variables.",
-            hint=f"Write one value, or one for each of {', '.join(data.channel_names)}.",
+            hint=f"Write one value, or one for each of {listed(data.channel_names)}.",
         )
     if written is None:
         lsb = choose_lsb(data.train.x, unit)
@@ -262,7 +262,7 @@ def _relative(data: DataSplits, config: Config) -> bool:
     if wanted == "change" and not known:
         raise ConfigError(
             "forecast_as: change needs the targets among the variables: "
-            f"{', '.join(sorted(set(data.target_names) - set(data.channel_names)))} is not read.",
+            f"{listed(sorted(set(data.target_names) - set(data.channel_names)))} is not read.",
             hint="add it to data_processing_feature_extraction.variables, or write forecast_as: "
             "value",
         )
@@ -281,6 +281,6 @@ def _check_examples(examples: Examples, data: DataSplits, side: str) -> None:
         absent = bool(missing) and (side == "train" or len(missing) == len(data.class_names))
     if absent:
         raise DataError(
-            f"No {side} example of {', '.join(missing)} is left after joining frames.",
+            f"No {side} example of {listed(missing)} is left after joining frames.",
             hint="Lower num_frame_concat or frame_skip, or record longer.",
         )

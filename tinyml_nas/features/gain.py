@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyml_nas.config import Config
 from tinyml_nas.data import WindowSet
-from tinyml_nas.errors import ConfigError
+from tinyml_nas.errors import ConfigError, listed, quoted
 
 
 def with_gains(windows: WindowSet, class_names: tuple[str, ...], config: Config) -> WindowSet:
@@ -23,8 +23,8 @@ def with_gains(windows: WindowSet, class_names: tuple[str, ...], config: Config)
     unknown = sorted(set(gains) - set(class_names))
     if unknown:
         raise ConfigError(
-            f"gain_variations names {', '.join(map(repr, unknown))}, which is no class.",
-            hint=f"The classes are {', '.join(class_names) or 'none'}.",
+            f"gain_variations names {listed(map(quoted, unknown))}, which is no class.",
+            hint=f"The classes are {listed(class_names) or 'none'}.",
         )
     draw = np.random.default_rng(config.common.seed).random(len(windows))
     ranges = np.array([gains.get(name, (1.0, 1.0)) for name in class_names])

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from tinyml_nas.data.dead import dead_channels
+from tinyml_nas.data.reading import check_regular, read_file
 from tinyml_nas.data.records import Recording
 from tinyml_nas.data.rhythm import (
     Clock,
@@ -93,6 +94,7 @@ class Survey:
 
 def survey(path: Path) -> Survey:
     """Look at a folder, a zip or one table; raises ``DataError`` where nothing can be read."""
+    check_regular(path)
     if path.is_dir() or path.suffix.lower() == ".zip":
         tree = open_tree(path, TOP)
         names = [name for name in tree.names() if _is_recording(name)]
@@ -105,7 +107,7 @@ def survey(path: Path) -> Survey:
             hint=f"Give a folder, a .zip, or a file that ends in {', '.join(SUFFIXES)}.",
         )
     layout = Layout("nowhere", (path.name,), seen=f"one table, {path.name}")
-    return _look(path, layout, lambda _: path.read_bytes())
+    return _look(path, layout, lambda _: read_file(path))
 
 
 def _other_files(names: list[str]) -> str:
