@@ -100,3 +100,20 @@ def test_equal_merits_and_short_pools_do_no_harm(surrogate, pool):
     surrogate.learn(known, [1.0] * 5)
     assert len(surrogate.pick(known[:3], 6)) == 3
     assert {c.key for c in surrogate.ordered(known)} == {c.key for c in known}
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_reference_of_equal_networks_leaves_expectations_sane(problem, pool, copies):
+    reference = pool[:1] * copies
+    assert np.abs(Prior(reference)(pool)).max() < 10
+    surrogate = Surrogate(problem.space, reference)
+    known, unseen = pool[:60], pool[60:]
+    for merits in ([merit(c) for c in known], [0.5] * len(known)):
+        surrogate.learn(known, merits)
+        assert len({c.key for c in surrogate.pick(unseen, 10)}) == 10
+    surrogate.learn(known, [merit(c) for c in known])
+    order = surrogate.ordered(unseen)
+    assert rank_correlation([merit(c) for c in order], -np.arange(len(order))) > 0.6
+    twins = [known[0]] * 20
+    surrogate.learn(twins, [1.0] * 20)  # equal rows, which only the noise keeps apart
+    assert np.isfinite(surrogate._predicted(surrogate._inputs(pool))).all()

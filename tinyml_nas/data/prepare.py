@@ -24,7 +24,7 @@ from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
 from tinyml_nas.data.tree import is_archive
 from tinyml_nas.data.windows import cut, framing, process, shifted
-from tinyml_nas.errors import ConfigError, DataError, listed
+from tinyml_nas.errors import ConfigError, DataError, listed, quoted
 
 MOST_NAMED = 8
 
@@ -128,9 +128,8 @@ def _left_out(data: RecordingSet, segments: list[Segment]) -> list[str]:
     groups = {str(r.group) for i, r in enumerate(data.recordings) if i not in used and r.group}
     if not groups:
         return []
-    return [
-        f"These groups are in no list of split_groups and were left out: {listed(sorted(groups))}."
-    ]
+    shown = listed(map(quoted, sorted(groups)))
+    return [f"These groups are in no list of split_groups and were left out: [{shown}]."]
 
 
 def _manifest(data: RecordingSet, segments: list[Segment], config: Config) -> dict[str, Any]:

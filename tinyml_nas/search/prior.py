@@ -42,13 +42,20 @@ PAYS: Mapping[str, float] = {
 }
 """Merit, in standard deviations of random networks, for one standard deviation of each trait."""
 
+LEAST_DEVIATION = 0.25
+"""Deviation of a trait that hardly varies in the reference, as among few or equal networks.
+
+Random networks have 0.25 to 2.3 wherever a trait varies at all: logarithms, counts, shares, yes or
+no.  Without a floor a candidate with another value would stand any number of deviations apart.
+"""
+
 
 class Prior:
     """Judges by :data:`PAYS`; ``reference`` are random networks that keep the same budget."""
 
     def __init__(self, reference: Sequence[Candidate]) -> None:
         x = trait_matrix(reference)
-        self._mean, self._deviation = x.mean(0), np.maximum(x.std(0), 1e-9)
+        self._mean, self._deviation = x.mean(0), np.maximum(x.std(0), LEAST_DEVIATION)
 
     def __call__(self, candidates: Sequence[Candidate]) -> Vector:
         """Expected merit of each: 0 is the mean of the reference, 1 a deviation above it."""
