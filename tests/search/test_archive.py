@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tinyml_nas.console import Console
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import ToolError
 from tinyml_nas.graph import INPUT, GlobalAvgPool, Linear, Network, Node, Shape
 from tinyml_nas.search.archive import Archive, open_archive, read_archive
 from tinyml_nas.search.budget import Resources
@@ -72,6 +72,14 @@ def test_every_line_is_strict_json(tmp_path):
         json.loads(line, parse_constant=refuse)
 
 
+def spoiled(**values: object) -> str:
+    """A line of the archive with other values."""
+    costs = {"parameters": 9, "macs": 6, "flash_bytes": 100, "ram_bytes": 16}
+    line = {"kind": "trial", "id": "c1", "key": "a-1-0-7", "genome": {"width": 4}}
+    line |= {"resources": {**costs, "latency_seconds": None}, "epochs": 1, "fold": 0, "seed": 7}
+    return json.dumps(line | {"score": 0.5, "loss": None, "windows": 3} | values)
+
+
 @pytest.mark.parametrize("cut", [1, 20, 100])
 def test_half_a_last_line_is_dropped(tmp_path, cut):
     whole = filled(tmp_path)
@@ -95,6 +103,11 @@ def test_half_a_header_is_begun_anew(tmp_path):
         (2, '{"kind": "tri', "Unterminated"),
         (3, "[1, 2]", "not a JSON object"),
         (3, '{"kind": "trial", "id": "c1"}', "key, genome"),
+        (3, spoiled(key=5), "its key cannot be"),
+        (3, spoiled(score="0.5"), "its score cannot be"),
+        (3, spoiled(score=1e9), "its score cannot be"),
+        (3, spoiled(loss=[]), "its loss cannot be"),
+        (3, spoiled(resources={"macs": 1}), "its resources cannot be"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, number, text, why):
@@ -103,14 +116,14 @@ def test_a_damaged_line_is_named(tmp_path, number, text, why):
     path = tmp_path / "archive.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     before = path.read_bytes()
-    with pytest.raises(DataError, match=rf"archive.jsonl, line {number} is damaged: .*{why}"):
+    with pytest.raises(ToolError, match=rf"archive.jsonl, line {number} is damaged: .*{why}"):
         opened(tmp_path)
     assert path.read_bytes() == before
 
 
-def test_binary_rubbish_is_an_error_of_the_data(tmp_path):
+def test_binary_rubbish_is_an_error_of_a_stored_file(tmp_path):
     (tmp_path / "archive.jsonl").write_bytes(b"\xff\xfe\x00\n")
-    with pytest.raises(DataError, match=r"archive\.jsonl is not text"):
+    with pytest.raises(ToolError, match=r"archive\.jsonl is not text"):
         opened(tmp_path)
 
 

@@ -23,7 +23,7 @@ def line(
     *,
     epochs: int = 4,
     fold: int = 0,
-    loss: float = 0.5,
+    loss: float | None = 0.5,
     **resources: Any,
 ) -> dict:
     cost = {
@@ -61,6 +61,12 @@ def test_a_point_is_the_mean_of_its_longest_trials():
     assert point.score == pytest.approx(0.7)
     assert point.score_sd == pytest.approx(math.sqrt(0.02))
     assert point.standard_error == pytest.approx(0.1)
+
+
+def test_a_trial_that_diverged_is_the_worst_and_no_error():
+    diverged, good = pareto.points([line("c0", 0.0, loss=None), line("c1", 0.9)])
+    assert diverged.loss == math.inf
+    assert pareto.select([diverged, good], "best", "Memory") == good
 
 
 def test_the_error_of_one_trial_is_binomial():

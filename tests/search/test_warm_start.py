@@ -10,7 +10,7 @@ import runs
 import samples
 
 from tinyml_nas.console import Console
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.search.warm_start import load_genomes
 
 pytestmark = pytest.mark.fast
@@ -62,7 +62,8 @@ def test_other_data_keeps_what_it_can(earlier):
 )
 def test_other_files_are_refused_by_name(tmp_path, name, text, why):
     (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=rf"{name}.*{why}"):
+    kind = ToolError if name.endswith(".jsonl") else DataError
+    with pytest.raises(kind, match=rf"{name}.*{why}"):
         load(tmp_path / name)
 
 

@@ -34,10 +34,15 @@ def fingerprint(*parts: object) -> str:
 
 
 def named_run(path: Path) -> Path:
-    """The run folder that ``path`` names, be it ``latest`` as a text file."""
-    if path.name == LATEST and path.is_file():
+    """The run folder that ``path`` names, be it ``latest`` as a text file; raises ``ToolError``."""
+    if path.name != LATEST or not path.is_file():
+        return path
+    try:
         return path.with_name(path.read_text(encoding="utf-8"))
-    return path
+    except (OSError, ValueError):
+        raise ToolError(
+            f"{path} does not hold the name of a run.", hint="Delete it, and name the run itself."
+        ) from None
 
 
 def runs_named(root: Path, name: str) -> Path:
@@ -139,5 +144,5 @@ def _make_numbered(parent: Path) -> Path:
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return None

@@ -133,9 +133,11 @@ def _candidate(point: Point, space: str | None, problem: Problem, archive: Path)
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         raise ToolError(
-            f"{path} cannot be read: {error}", hint="search anew, without --take"
+            f"{path} cannot be read: {error}.", hint="Search anew, without --take."
         ) from error
     return record

@@ -20,7 +20,7 @@ from tinyml_nas.quantize.integer import (
     TensorScale,
     Values,
 )
-from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 
 OPS: dict[str, type] = {op.__name__: op for op in get_args(IntOp)}
 
@@ -52,7 +52,12 @@ def save_integer(path: Path, net: IntNetwork, windows: Float32) -> None:
 def load_integer(path: Path) -> tuple[IntNetwork, Float32]:
     """What :func:`save_integer` wrote; raises ``ToolError`` when it cannot be read."""
     state = load_checkpoint(path)
-    net = IntNetwork(
+    with restoring(path):
+        return _network(state), state["windows"]
+
+
+def _network(state: dict[str, Any]) -> IntNetwork:
+    return IntNetwork(
         network=Network.from_json(state["network"]),
         input=InputQuantization(**state["input"]),
         scales={
@@ -67,7 +72,6 @@ def load_integer(path: Path) -> tuple[IntNetwork, Float32]:
         channel_names=tuple(state["channel_names"]),
         answer=_answer(state.get("answer")),
     )
-    return net, state["windows"]
 
 
 def _answer_record(answer: Values | Detection | None) -> dict[str, Any] | None:

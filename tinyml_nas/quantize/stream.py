@@ -25,7 +25,7 @@ from tinyml_nas.features.frontend import Int8, Int16, lower_chain
 from tinyml_nas.features.signal import Settings
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
-from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 
 UNDECIDED = -5
 """Label of a window after which too few of the last ones agree; a status of the C."""
@@ -181,11 +181,12 @@ def save_stream(path: Path, stream: IntStream, samples: Sequence[Int16]) -> None
 def load_stream(path: Path, net: IntNetwork) -> tuple[IntStream, list[Int16]]:
     """What :func:`save_stream` wrote; raises ``ToolError`` when it cannot be read."""
     state = load_checkpoint(path)
-    chain = lower_chain(
-        [STEPS[name] for name in state["steps"]],
-        Settings(**state["settings"]),
-        state["lsb"],
-        state["frame_length"],
-        state["hop"],
-    )
-    return make_stream(net, chain, Voting(**state["voting"])), state["samples"]
+    with restoring(path):
+        chain = lower_chain(
+            [STEPS[name] for name in state["steps"]],
+            Settings(**state["settings"]),
+            state["lsb"],
+            state["frame_length"],
+            state["hop"],
+        )
+        return make_stream(net, chain, Voting(**state["voting"])), state["samples"]

@@ -16,13 +16,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from tinyml_nas.console import Console
-from tinyml_nas.errors import DataError
+from tinyml_nas.errors import ToolError
+from tinyml_nas.search.budget import Resources
 from tinyml_nas.search.trial import Outcome, Trial
 
 NAME = "archive.jsonl"
 VERSION = 1
-FIELDS = ("id", "key", "genome", "resources", "epochs", "fold", "seed", "score", "windows")
+FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "id": str,
+    "key": str,
+    "genome": dict,
+    "resources": dict,
+    "epochs": int,
+    "fold": int,
+    "seed": int,
+    "score": (int, float),
+    "windows": int,
+}
 """What every line of a trial has, ``loss`` besides: ``null`` where the training diverged."""
+COSTS = {field.name for field in dataclasses.fields(Resources)}
 
 
 class Archive:
@@ -87,6 +99,8 @@ def open_archive(
     folder.mkdir(parents=True, exist_ok=True)
     old = read_archive(path) if resume and path.exists() else None
     if old is not None and old[0].get("fingerprint") == fingerprint:
+        if not {"speed", "work"} <= old[0].keys():
+            raise _damaged(path, 1, "it is not the header of an archive")
         _cut_half_line(path)
         return Archive(path, *old)
     if path.exists() and path.stat().st_size:
@@ -104,7 +118,7 @@ def open_archive(
 
 
 def read_archive(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Header and trials of an archive; ``DataError`` names a line that is damaged.
+    """Header and trials of an archive; ``ToolError`` names a line that is damaged.
 
     The header is empty where not even that line is whole.
     """
@@ -118,29 +132,41 @@ def read_archive(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         missing = [name for name in FIELDS if name not in line]
         if line.get("kind") != "trial" or missing:
             raise _damaged(path, number, f"it is no trial: {', '.join(missing) or 'kind'} missing")
+        if wrong := _wrong(line):
+            raise _damaged(path, number, f"it is no trial: its {', '.join(wrong)} cannot be")
     return header, trials
+
+
+def _wrong(line: Mapping[str, Any]) -> list[str]:
+    """Names of the values in the line of a trial that no search can have written."""
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(line[name], kind)]
+    if not wrong:
+        costs = {name for name, cost in line["resources"].items() if isinstance(cost, int | float)}
+        wrong += ["resources"] if costs | {"latency_seconds"} != COSTS else []
+        wrong += [] if 0 <= line["score"] <= 1 else ["score"]
+    return wrong + ([] if isinstance(line.get("loss"), int | float | None) else ["loss"])
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text: {error}", hint=_HINT) from None
+        raise ToolError(f"{path} is not text: {error}.", hint=_HINT) from None
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(path, number, str(error)) from None
         if not isinstance(record, dict):
             raise _damaged(path, number, "it is not a JSON object")
         yield record
 
 
-_HINT = "delete the file to search again, or cut it before that line to go on from there"
+_HINT = "Delete the file to search again, or cut it before that line to go on from there."
 
 
-def _damaged(path: Path, number: int, why: str) -> DataError:
-    return DataError(f"{path}, line {number} is damaged: {why}", hint=_HINT)
+def _damaged(path: Path, number: int, why: str) -> ToolError:
+    return ToolError(f"{path}, line {number} is damaged: {why}.", hint=_HINT)
 
 
 def _cut_half_line(path: Path) -> None:

@@ -44,7 +44,7 @@ class Clock:
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        record: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # times are worth a note, not an error
-        return {}
-    return record
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(record[name]) for name in ("seconds", "cpu_seconds")}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}  # times are worth a note, not an error

@@ -127,7 +127,7 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
         score=mean,
         score_sd=sd,
         standard_error=error,
-        loss=statistics.fmean(line["loss"] for line in last),
+        loss=statistics.fmean(math.inf if line["loss"] is None else line["loss"] for line in last),
         trials=len(last),
         epochs=epochs,
         folds=len({line["fold"] for line in last}),

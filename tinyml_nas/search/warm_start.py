@@ -48,8 +48,11 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
         return _best_first(points)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path} is not JSON: {error}.",
+            hint="Take it out of nas_warm_start.",
+        ) from None
     genomes = _best_first(list(_points(record))) if isinstance(record, dict) else []
     if not genomes:
         raise DataError(
@@ -61,7 +64,8 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
 
 def _points(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The points of a front or a search record, or a lone genome as a point."""
-    listed = [*record.get("front", ()), *record.get("points", ())]
+    lists = [record[name] for name in ("front", "points") if isinstance(record.get(name), list)]
+    listed = [point for points in lists for point in points]
     if listed:
         yield from (p for p in listed if isinstance(p, dict) and isinstance(p.get("genome"), dict))
     elif isinstance(record.get("genome"), dict):
@@ -74,7 +78,8 @@ def _best_first(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Genomes, those judged thoroughly before the others; each once."""
 
     def rank(point: Mapping[str, Any]) -> tuple[bool, float]:
-        return not point.get("comparable", True), -point.get("score", 0.0)
+        score = point.get("score")
+        return not point.get("comparable", True), -score if isinstance(score, int | float) else 0.0
 
     ordered = sorted(points, key=rank)
     return list({genome_key(point["genome"]): point["genome"] for point in ordered}.values())

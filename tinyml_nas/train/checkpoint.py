@@ -9,15 +9,23 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from tinyml_nas.errors import ToolError
+from tinyml_nas.errors import MOST_QUOTED, ToolError, quoted
 
 _TREE = "tree.json"
+DAMAGE = (
+    *(OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error),
+    *(LookupError, TypeError, AttributeError, RuntimeError, NotImplementedError),
+)
+"""What NumPy, JSON and torch raise for a file that was cut, changed or exchanged."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -53,15 +61,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises ``ToolError`` when the file is missing or damaged.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+    with restoring(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
         tree = json.loads(arrays[_TREE].tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ToolError(
-            f"the checkpoint {path} cannot be read: {error}",
-            hint="delete it to start this stage again, or run without --resume",
-        ) from error
 
     def decode(value: Any) -> Any:
         if isinstance(value, dict):
@@ -74,5 +76,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             return [decode(item) for item in value]
         return value
 
-    state: dict[str, Any] = decode(tree)
+    with restoring(path):
+        state: dict[str, Any] = dict(decode(tree))
     return state
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Take apart what a checkpoint holds: ``ToolError`` where it is not what was written."""
+    try:
+        yield
+    except ToolError:
+        raise
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise ToolError(
+            f"The checkpoint {path} cannot be read: "
+            f"{reason if len(reason) <= MOST_QUOTED else quoted(reason)}.",
+            hint="Delete it to start this stage again, or run without --resume.",
+        ) from error

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator
 from tinyml_nas.train.tasks import Task, task_of
@@ -291,6 +291,7 @@ def _restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) ->
     if not path.exists():
         return _Progress()
     state = load_checkpoint(path)
-    module.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return _Progress(**state["progress"])
+    with restoring(path):
+        module.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return _Progress(**state["progress"])

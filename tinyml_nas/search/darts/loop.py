@@ -45,7 +45,7 @@ from tinyml_nas.search.darts.penalty import METRICS, CostModel
 from tinyml_nas.search.darts.settings import SearchSettings
 from tinyml_nas.search.darts.stream import Streams
 from tinyml_nas.search.darts.supernet import Sample, Supernet
-from tinyml_nas.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 from tinyml_nas.train.seeding import generator
 
 WEIGHT_LEARNING_RATE = 0.1  # of the supernet; training.learning_rate belongs to the final training
@@ -274,12 +274,12 @@ def _restore(path: Path, darts: Darts, console: Console) -> State:
     if record.get("fingerprint") != fingerprint(darts):
         console.warning(f"{path} belongs to another search; starting again")
         return state
-    state.weights, state.velocity = record["weights"], record["velocity"]
-    with torch.no_grad():
+    with restoring(path), torch.no_grad():
+        state.weights, state.velocity = record["weights"], record["velocity"]
         state.alphas.copy_(record["alphas"])
-    state.adam.load_state_dict(record["adam"])
-    state.history, state.tables = record["history"], record["tables"]
-    state.stopped = record["stopped"]
+        state.adam.load_state_dict(record["adam"])
+        state.history, state.tables = record["history"], record["tables"]
+        state.stopped = record["stopped"]
     return state
 
 
