@@ -148,14 +148,27 @@ def _read_npz(path: Path, config: Config) -> Parts:
     variables = config.data_processing_feature_extraction.variables
     picked = pick_columns(variables, header, width, path.name)
     scale = scale_of(arrays, width, path.name)
-    names = arrays.get("names")
+    names = _recording_names(arrays, len(blocks), path.name)
     recordings = []
     for index, block in enumerate(blocks):
-        name = f"{path.name}:{index}" if names is None else str(names[index])
+        name = names[index]
         values = (block.astype(np.float64) * scale)[:, picked]
         check_finite(values, name)
         recordings.append(Recording(name, labels[index], values.astype(np.float32), groups[index]))
     return recordings, channel_names(header, picked), classes
+
+
+def _recording_names(arrays: dict[str, Array], count: int, where: str) -> list[str]:
+    """The name of each recording: what the array ``names`` says, else its number."""
+    if "names" not in arrays:
+        return [f"{where}:{index}" for index in range(count)]
+    names = arrays["names"]
+    if names.shape != (count,):
+        raise DataError(
+            f"names in {where} has the shape {names.shape}, there are {count} recordings.",
+            hint="It needs one name per recording; or leave it out.",
+        )
+    return [str(name) for name in names]
 
 
 def _classes(arrays: dict[str, Array], y: Array, where: str) -> tuple[tuple[str, ...], list[str]]:
