@@ -22,6 +22,7 @@ from tinyml_nas import cli
 IN_CI, NIGHTLY = 300, 6000
 CHUNK = 25
 """Draws of one nightly test."""
+TEMPORARY = "temporary"
 LONGEST_MESSAGE = 2500
 """Characters of what is printed: a screen, not the data."""
 
@@ -69,9 +70,7 @@ def _contents(root: Path) -> dict[str, object]:
 
 
 def _run(name: str, number: int, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = root / f"{number}"
-    folder.mkdir()
-    os.chdir(folder)
+    folder = root / "case"
     case = KINDS[name](random.Random(f"{name} {number}"), folder)
     before = _contents(folder)
     capsys.readouterr()
@@ -81,21 +80,24 @@ def _run(name: str, number: int, root: Path, capsys: pytest.CaptureFixture[str])
     assert code == case.exit_code, told
     assert "Internal error" not in printed, told
     assert [text for text in case.names if text not in printed] == [], told
-    assert len(printed) <= LONGEST_MESSAGE, told
+    longest_path = max(map(len, case.command))  # which may be said as it is
+    assert len(printed) <= LONGEST_MESSAGE + 2 * longest_path, told
     after = _contents(folder)
     assert {path: after.get(path) for path in before} == before, told
-    assert os.listdir(root) == [folder.name], told
+    assert sorted(os.listdir(root)) == [folder.name, TEMPORARY], told
 
 
 def _run_all(
     name: str, numbers: range, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
 ) -> None:
-    """Run the draws of one kind, each in a folder of its own that is the working folder."""
+    """Run draws of one kind, each in a folder of its own, which is the working folder."""
     patch.setenv("COLUMNS", "2000")  # names stay in one piece
     for number in numbers:
         with tempfile.TemporaryDirectory(prefix="bad_input-") as root, patch.context() as inner:
-            inner.setattr(tempfile, "tempdir", root)  # where a file of ours would be seen
-            inner.chdir(root)
+            for name_of_folder in ("case", TEMPORARY):
+                os.mkdir(os.path.join(root, name_of_folder))
+            inner.setattr(tempfile, "tempdir", os.path.join(root, TEMPORARY))
+            inner.chdir(os.path.join(root, "case"))
             _run(name, number, Path(root), capsys)
 
 

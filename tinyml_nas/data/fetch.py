@@ -100,7 +100,9 @@ def fetch(address: str, sha256: str, path: Path, console: Console) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     resumed = part.exists()
-    console.info(f"fetching {address if len(address) <= MOST_QUOTED else quoted(address)} to {path}")
+    console.info(
+        f"fetching {address if len(address) <= MOST_QUOTED else quoted(address)} to {path}"
+    )
     _download(address, part, console)
     if resumed and _sha256(part) != sha256.lower():  # the file on the server may be another by now
         part.unlink()

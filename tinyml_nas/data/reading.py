@@ -34,7 +34,7 @@ def read_file(path: Path) -> bytes:
 
 
 def check_name(text: str, what: str) -> None:
-    """Raise ``DataError`` for a name out of the data that is too long for a name.
+    """Raise ``DataError`` for a name out of the data that is too long, or no text.
 
     ``what`` says where it is: "x.csv, line 3, column 2".
     """
@@ -42,6 +42,10 @@ def check_name(text: str, what: str) -> None:
         raise DataError(
             f"{what} holds a name of {len(text):,} characters: {text[:MOST_QUOTED]!r}...",
             hint=f"Names have up to {LONGEST_NAME} characters; check the quotes and line ends.",
+        )
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # Python's way to keep such bytes
+        raise DataError(
+            f"{what} holds {quoted(text)}, whose bytes are no UTF-8.", hint="Rename the file."
         )
 
 

@@ -74,6 +74,7 @@ class FolderTree(Tree):
         return sorted(name for name in names if not _hidden(name))
 
     def read(self, name: str) -> bytes:
+        check_name(PurePosixPath(name).name, str(self.path))
         return read_file(self.path / name)
 
 
