@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from case import Kind
+from case import Case, Kind
 
 from tinyml_nas import cli
 
@@ -57,10 +57,13 @@ def _nightly() -> Iterator[tuple[str, range]]:
             yield name, range(start, min(start + CHUNK, all_of_it))
 
 
-def _contents(root: Path) -> dict[str, object]:
-    """Bytes of each file, target of each link, kind of everything else."""
+def _inputs(root: Path) -> dict[str, object]:
+    """Bytes of each file, target of each link, kind of everything else.
+
+    Left out are stopped runs, which a resumed run goes on with.
+    """
     found: dict[str, object] = {}
-    for path in sorted(root.rglob("*")):
+    for path in (path for path in root.rglob("*") if ".partial" not in str(path)):
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
             found[str(path)] = os.readlink(path)
@@ -69,20 +72,18 @@ def _contents(root: Path) -> dict[str, object]:
     return found
 
 
-def _run(name: str, number: int, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def _run(case: Case, name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = root / "case"
-    case = KINDS[name](random.Random(f"{name} {number}"), folder)
-    before = _contents(folder)
-    capsys.readouterr()
+    before = _inputs(folder)
     code = cli.main([*case.command])
     printed = "".join(capsys.readouterr())
-    told = f"{name} {number}: {[word[:200] for word in case.command]}\n{code}\n{printed[:4000]}"
+    told = f"{name}: {[word[:200] for word in case.command]}\n{code}\n{printed[:4000]}"
     assert code == case.exit_code, told
     assert "Internal error" not in printed, told
     assert [text for text in case.names if text not in printed] == [], told
     longest_path = max(map(len, case.command))  # which may be said as it is
     assert len(printed) <= LONGEST_MESSAGE + 2 * longest_path, told
-    after = _contents(folder)
+    after = _inputs(folder)
     assert {path: after.get(path) for path in before} == before, told
     assert sorted(os.listdir(root)) == [folder.name, TEMPORARY], told
 
@@ -96,9 +97,11 @@ def _run_all(
         with tempfile.TemporaryDirectory(prefix="bad_input-") as root, patch.context() as inner:
             for name_of_folder in ("case", TEMPORARY):
                 os.mkdir(os.path.join(root, name_of_folder))
-            inner.setattr(tempfile, "tempdir", os.path.join(root, TEMPORARY))
             inner.chdir(os.path.join(root, "case"))
-            _run(name, number, Path(root), capsys)
+            case = KINDS[name](random.Random(f"{name} {number}"), Path(root, "case"))
+            inner.setattr(tempfile, "tempdir", os.path.join(root, TEMPORARY))
+            capsys.readouterr()
+            _run(case, f"{name} {number}", Path(root), capsys)
 
 
 @pytest.mark.parametrize(("name", "numbers"), _in_ci(), ids=[name for name, _ in _in_ci()])

@@ -25,6 +25,8 @@ PARTIAL = ".partial"
 FINGERPRINT = "fingerprint.txt"
 LATEST = "latest"
 RESULTS = "results.json"
+NAME = r"[\w.-]{1,255}"
+"""Of a run."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -38,7 +40,10 @@ def named_run(path: Path) -> Path:
     if path.name != LATEST or not path.is_file():
         return path
     try:
-        return path.with_name(path.read_text(encoding="utf-8"))
+        name = path.read_text(encoding="utf-8")
+        if not re.fullmatch(NAME, name):
+            raise ValueError(name)
+        return path.with_name(name)
     except (OSError, ValueError):
         raise ToolError(
             f"{path} does not hold the name of a run.", hint="Delete it, and name the run itself."
