@@ -21,7 +21,7 @@ from tinyml_nas import cli
 SEARCH = (
     "model_name: CLS_500, training_epochs: 1, quantization: 0, nas_enabled: true, "
     "nas_search_strategy: random, nas_trials: 3, nas_seeds: 1, nas_workers: 1, "
-    "nas_budget: {flash: 4 kB}"
+    "nas_budget: {flash: 100 kB}"
 )
 RUN = Path("runs", "config")
 STOPPED = RUN / "20260101-000000.partial"
