@@ -16,7 +16,7 @@ from data_sets import signal, write_config, write_csv, write_folder
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.data.problems import Problems
-from tinyml_nas.data.tables import read_table
+from tinyml_nas.data.tables import read_npy, read_table
 from tinyml_nas.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.fast
@@ -189,6 +189,46 @@ def test_names_and_links_that_leave_the_tar(tmp_path: Path, name: str, link: str
         archive.addfile(member, io.BytesIO())
     message = refused(tmp_path, dataset={"input_data_path": "set.tgz"})
     assert "leads out of the archive" in message
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tgz"])
+def test_a_name_in_other_words_is_the_same_name(tmp_path: Path, suffix: str) -> None:
+    """``./a`` and ``a//b``, as some programs write them."""
+    files = {
+        path.relative_to(tmp_path / "set").as_posix(): path.read_bytes()
+        for path in write_folder(tmp_path).rglob("*.csv")
+    }
+    odd = {f"./{name}".replace("up/", "up//"): data for name, data in files.items()}
+    path = tmp_path / f"odd.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in odd.items():
+                archive.writestr(name, data)
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, data in odd.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    data = prepare_data(write_config(tmp_path, dataset={"input_data_path": path.name}), Console())
+    assert {recording["name"] for recording in data.manifest["recordings"]} == {*files}
+
+
+def test_a_cell_of_ten_megabytes_is_not_printed(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    cell = "x" * 10_000_000
+    (tmp_path / "set/classes/up/huge.csv").write_text(f"time,a,b\n0,1,{cell}\n", encoding="utf-8")
+    message = refused(tmp_path)
+    assert "huge.csv, line 2, column 3 (b) holds 'xxx" in message
+    assert "(10,000,000 characters)" in message
+    assert len(message) < 400
+
+
+def test_a_header_that_lies_takes_no_memory() -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 2)}\n"
+    data = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(64)
+    with pytest.raises(DataError, match=r"states the shape \(10000000000000, 2\), 64 bytes follow"):
+        read_npy(data, "x.npy")
 
 
 def test_corrupt_tars(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config import load_config
+from tinyml_nas.config import InvalidConfig, load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import fetch
 from tinyml_nas.data.fetch import located
@@ -38,6 +38,7 @@ class Server:
     cuts: list[int] = field(default_factory=list)
     knows_ranges: bool = True
     errors: list[int] = field(default_factory=list)
+    redirect: str | None = None
     # the Range header of every request
     asked: list[str | None] = field(default_factory=list)
 
@@ -50,6 +51,11 @@ def server() -> Iterator[Server]:
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             state.asked.append(wanted)
+            if state.redirect is not None:
+                self.send_response(302)
+                self.send_header("Location", state.redirect)
+                self.end_headers()
+                return
             if state.errors or not self.path.endswith("/set.zip"):
                 self.send_error(state.errors.pop(0) if state.errors else 404)
                 return
@@ -135,6 +141,29 @@ def test_a_local_file_is_verified_and_kept(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"dataset\.sha256 is"):
         locate(tmp_path, "set.zip")
     assert (tmp_path / "set.zip").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1:9/x", "http://[::1"])
+def test_a_redirect_leads_nowhere_but_to_the_web(
+    server: Server, tmp_path: Path, target: str
+) -> None:
+    server.redirect = target
+    with pytest.raises(DataError, match="cannot be fetched"):
+        locate(tmp_path, server.address)
+    assert not (tmp_path / "datasets" / "set.zip").exists()
+
+
+def test_blanks_and_accents_in_an_address_are_asked_for(server: Server, tmp_path: Path) -> None:
+    address = server.address.replace("/a/", "/größe ü/")
+    assert locate(tmp_path, address).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/set.zip", "http://a b/set.zip", "http://a:70000/set.zip"]
+)
+def test_what_is_no_address_is_a_mistake_in_the_yaml(tmp_path: Path, address: str) -> None:
+    with pytest.raises(InvalidConfig, match=r"config\.yaml:2:28: .* is no address"):
+        locate(tmp_path, address)
 
 
 def test_missing_on_the_server(server: Server, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def fault_of(address: str) -> str | None:
     """
     try:
         host, _ = urlsplit(address).hostname or "", urlsplit(address).port
-        if any(letter <= " " for letter in host):
+        if any(letter == " " or not letter.isprintable() for letter in host):
             return "its host has a blank in it"
         host.encode("idna")
     except UnicodeError:

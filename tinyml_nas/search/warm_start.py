@@ -13,6 +13,7 @@ from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.spaces import Genome, Space, genome_key
 
+LISTS = ("front", "points")
 MOST = 32
 """So many genomes are taken of one file, the best first."""
 
@@ -64,13 +65,17 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
 
 def _points(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The points of a front or a search record, or a lone genome as a point."""
-    lists = [record[name] for name in ("front", "points") if isinstance(record.get(name), list)]
+    lists = [record[name] for name in LISTS if isinstance(record.get(name), list)]
     listed = [point for points in lists for point in points]
     if listed:
         yield from (p for p in listed if isinstance(p, dict) and isinstance(p.get("genome"), dict))
     elif isinstance(record.get("genome"), dict):
         yield {"genome": record["genome"]}
-    elif record and all(isinstance(value, int | float | str) for value in record.values()):
+    elif (
+        record
+        and not record.keys() & {*LISTS}
+        and all(isinstance(value, int | float | str) for value in record.values())
+    ):
         yield {"genome": record}
 
 
