@@ -55,6 +55,13 @@ def data_that_is_no_file(rng: random.Random, folder: Path) -> Case:
     return Case(command, 5, (name, f"is {kind}, not a file"))
 
 
+def configurations_that_are_no_files(rng: random.Random, folder: Path) -> Case:
+    name = f"{word(rng)}.yaml"
+    kind = rng.choice([_device, _socket, _folder])(folder / name)
+    command = rng.choice([("check",), ("run",), ("explore",), ("check", "--compat")])
+    return Case((*command, name), 2, (name, f"is {kind}, not a file"))
+
+
 def pages_that_are_no_files(rng: random.Random, folder: Path) -> Case:
     """What ``-o`` names is there, and is not replaced."""
     write_files(folder / "set", tables(rng))
@@ -153,6 +160,7 @@ if POSIX:
     KINDS |= {
         "data that is no file": data_that_is_no_file,
         "pages that are no files": pages_that_are_no_files,
+        "configurations that are no files": configurations_that_are_no_files,
         "loops": loops,
         "deep folders": deep_folders,
         "names of recordings": names_of_recordings,

@@ -20,6 +20,7 @@ from tinyml_nas.config.resolved import resolved_yaml
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.validate import check_section, nearest_section
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.files import unusual_kind
 
 MAX_BYTES = 1_000_000
 SECTION_HINTS = {
@@ -97,6 +98,10 @@ def _read(path: Path) -> tuple[Mapping, list[Problem]]:
 
 def _text(path: Path) -> str:
     try:
+        if (kind := unusual_kind(path)) in ("a device", "a socket"):  # a shell's <(...) is a pipe
+            raise ConfigError(
+                f"{path} is {kind}, not a file.", hint="Give the path of a YAML file."
+            )
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path} has over {MAX_BYTES} bytes.", hint="is it really a YAML?")
         return path.read_bytes().decode("utf-8-sig")
