@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
+from tinyml_nas.scratch import scratch_folder
 
 COUNTED_CORES = (*EMULATED_CORES, qemu.CORE)
 
@@ -86,10 +86,10 @@ def emulate(
     Raises ``ToolError`` when the compiler or the emulator is missing.
     """
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]
-    with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-        program = Path(name) / "model.elf"
+    with scratch_folder() as folder:
+        program = folder / "model.elf"
         if core == qemu.CORE:
-            counts, stack_bytes = qemu.count(export, Path(name), inputs, optimize)
+            counts, stack_bytes = qemu.count(export, folder, inputs, optimize)
             stack_frames: Mapping[str, int] = {}
             qemu.link_model(export, program, keep, optimize)
         else:

@@ -7,7 +7,6 @@ compared byte by byte, frame by frame.
 from __future__ import annotations
 
 import struct
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from tinyml_nas.export.toolchain import (
 )
 from tinyml_nas.features.frontend import Int16
 from tinyml_nas.quantize.stream import IntStream, run_stream
+from tinyml_nas.scratch import scratch_folder
 
 FUNCTIONS = ("push", "stream_init", "stream_scores", "stream_bytes", "run")
 PENDING = -3
@@ -121,8 +121,7 @@ class HostStream:
     def run(self, pushes: Sequence[Pushes]) -> list[bytes]:
         """Steps, features, labels and scores in the order in which they come about."""
         prefix = self.export.prefix
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             harness = folder / "harness.c"
             text = HARNESS.replace("@p@", prefix).replace("@P@", prefix.upper())
             text = text.replace("@outputs@", str(self.export.outputs))
@@ -155,8 +154,8 @@ class CoreStream:
 
     def run(self, pushes: Sequence[Pushes]) -> list[bytes]:
         """Steps, features, labels and scores in the order in which they come about."""
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = self._build(Path(name))
+        with scratch_folder() as folder:
+            program = self._build(folder)
             return [self._play(program, samples, rows) for samples, rows in pushes]
 
     def _play(self, program: Path, samples: Int16, rows: int) -> bytes:
@@ -288,8 +287,8 @@ def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> Stre
     Raises ``ToolError`` when the compiler or the emulator is missing.
     """
     prefix = export.prefix
-    with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-        program = Path(name) / "stream.elf"
+    with scratch_folder() as folder:
+        program = folder / "stream.elf"
         build_bare_metal(core, export.stream_sources, program, [f"{prefix}_{f}" for f in FUNCTIONS])
         player = _Player(program, core, export, hop * samples.shape[1], count=True)
         most = 0

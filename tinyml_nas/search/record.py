@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinyml_nas.files import write_whole
 from tinyml_nas.graph import Network
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive
@@ -74,17 +74,11 @@ def write_files(
 ) -> None:
     """``pareto.json``, ``pareto.csv``, ``search.json`` and ``network.json``, each whole or not."""
     names = ("strategy", "space", "mode", "select", "chosen", "front", "points")
-    _write(folder / "pareto.json", _json({name: record[name] for name in names}))
-    _write(folder / "pareto.csv", pareto.to_csv(points))
-    _write(folder / "search.json", _json(record))
-    _write(folder / "network.json", _json(network.to_json()))
+    write_whole(folder / "pareto.json", _json({name: record[name] for name in names}))
+    write_whole(folder / "pareto.csv", pareto.to_csv(points))
+    write_whole(folder / "search.json", _json(record))
+    write_whole(folder / "network.json", _json(network.to_json()))
 
 
 def _json(record: Mapping[str, Any]) -> str:
     return json.dumps(record, indent=2) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)

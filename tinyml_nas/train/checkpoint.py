@@ -6,8 +6,8 @@ sees the old one or the new one and never half of either.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from tinyml_nas.errors import MOST_QUOTED, ToolError, quoted
+from tinyml_nas.files import write_whole
 
 _TREE = "tree.json"
 DAMAGE = (
@@ -47,13 +48,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         return value
 
     tree = np.frombuffer(json.dumps(encode(state)).encode(), dtype=np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, **{_TREE: tree}, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    content = io.BytesIO()
+    np.savez(content, **{_TREE: tree}, **arrays)  # type: ignore[arg-type]
+    write_whole(path, content.getvalue())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

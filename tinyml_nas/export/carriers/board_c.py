@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from tinyml_nas.export.carriers.protocol import NotAvailable
 from tinyml_nas.export.qemu import CORE, Board, build_firmware
 from tinyml_nas.export.trace import split_trace, write_trace_header
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+from tinyml_nas.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,17 @@ class BoardC:
 
     @contextmanager
     def _board(self) -> Iterator[Board]:
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = Path(name) / "firmware.elf"
+        with scratch_folder() as folder:
+            program = folder / "firmware.elf"
             program.write_bytes(self._firmware)
-            yield Board(program, Path(name))
+            yield Board(program, folder)
 
     @cached_property
     def _firmware(self) -> bytes:
         """The traced firmware, built once for both methods."""
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            header = write_trace_header(self.export, Path(name))
+        with scratch_folder() as folder:
+            header = write_trace_header(self.export, folder)
             try:
-                return build_firmware(self.export, Path(name), header).read_bytes()
+                return build_firmware(self.export, folder, header).read_bytes()
             except ToolError as error:
                 raise NotAvailable(error.message, hint=error.hint) from error

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.toolchain import build_bare_metal
 from tinyml_nas.export.trace import split_trace
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+from tinyml_nas.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,8 @@ class EmulatedC:
 
     @contextmanager
     def _machine(self, extra_bytes: int = 0) -> Iterator[Machine]:
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = Path(name) / "model.elf"
+        with scratch_folder() as folder:
+            program = folder / "model.elf"
             try:
                 program.write_bytes(self._elf)
                 machine = Machine(program, self.core, self.export, extra_bytes=extra_bytes)
@@ -88,6 +87,6 @@ class EmulatedC:
     def _elf(self) -> bytes:
         """The linked image, built once for both methods."""
         keep = [f"{self.export.prefix}_{name}" for name in ("run", "input", "scores", "quantize")]
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = Path(name) / "model.elf"
+        with scratch_folder() as folder:
+            program = folder / "model.elf"
             return build_bare_metal(self.core, self.export.sources, program, keep).read_bytes()

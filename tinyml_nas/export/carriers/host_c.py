@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from tinyml_nas.export.carriers.protocol import NotAvailable
 from tinyml_nas.export.toolchain import Compiler, build_host, host_compiler, run_tool
 from tinyml_nas.export.trace import PROTOTYPE, split_trace, write_trace_header
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+from tinyml_nas.scratch import scratch_folder
 
 PROGRAM = "host.exe" if sys.platform == "win32" else "host"
 
@@ -91,8 +91,8 @@ class HostC:
         return rows.transpose(0, 2, 1)
 
     def _execute(self, stdin: bytes, *arguments: str) -> bytes:
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            program = Path(name) / PROGRAM
+        with scratch_folder() as folder:
+            program = folder / PROGRAM
             program.write_bytes(self._program)
             program.chmod(0o700)
             try:
@@ -103,8 +103,8 @@ class HostC:
     @cached_property
     def _program(self) -> bytes:
         """The linked program, built once for both methods."""
-        with tempfile.TemporaryDirectory(prefix="tinyml_") as name:
-            return self._build(Path(name)).read_bytes()
+        with scratch_folder() as folder:
+            return self._build(folder).read_bytes()
 
     def _build(self, folder: Path) -> Path:
         prefix = self.export.prefix
