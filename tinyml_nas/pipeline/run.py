@@ -7,6 +7,7 @@ once with the same bits.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,23 +104,42 @@ def run(
     keys = config.model_dump(mode="json", exclude={"path"})
     files = (device.model_dump(mode="json"), imported and imported.digest)
     identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
-    folder = RunFolder.open(root, name, identity, resume=resume, console=console)
-    context = Context(name, config, device, data, features, folder, seconds, console)
+    with RunFolder.open(root, name, identity, resume=resume, console=console) as folder:
+        if folder.finished:
+            results = json.loads((folder.path / RESULTS).read_text(encoding="utf-8"))
+        else:
+            context = Context(name, config, device, data, features, folder, seconds, console)
+            results = _work(context, results, loaded.resolved_yaml(), fixed, taken)
+            folder.finish()
+    return _close(folder.path, results, config, device, console)
+
+
+def _work(
+    context: Context,
+    head: dict[str, Any],
+    resolved_yaml: str,
+    fixed: list[Entrant],
+    taken: Taken | None,
+) -> dict[str, Any]:
+    """Fill the run folder; the complete results."""
+    config, folder, console = context.config, context.folder, context.console
+    results = dict(head)
     console.log_to(folder.path / "run.log")
     try:
-        folder.write_text("config.resolved.yaml", loaded.resolved_yaml())
+        folder.write_text("config.resolved.yaml", resolved_yaml)
         for part, file in SAME_DATA.items():
             folder.write_json(file, results[part])
         if config.data_processing_feature_extraction.gof_test:
-            write_data_page(look(data, features, config, name), folder.path / "report" / PAGE)
-        if config.training.enable or imported is not None:
+            seen = look(context.data, context.features, config, results["run"]["name"])
+            write_data_page(seen, folder.path / "report" / PAGE)
+        if config.training.enable or fixed:
             results |= _models(context, fixed, taken)
-        results["run"]["seconds"] = {stage: round(s, 2) for stage, s in seconds.items()}
+        results["run"]["seconds"] = {stage: round(s, 2) for stage, s in context.seconds.items()}
         console.stage("report")
         write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
     finally:
         console.close_log()
-    return _close(folder.finish(), results, config, device, console)
+    return results
 
 
 def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict[str, Any]:
