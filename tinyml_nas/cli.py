@@ -11,7 +11,6 @@ import argparse
 import errno
 import io
 import json
-import os
 import sys
 import tempfile
 import traceback
@@ -191,9 +190,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return _stopped(console)
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         return _os_error(error, console)
     except MemoryError as error:

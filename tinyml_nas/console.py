@@ -1,11 +1,13 @@
 """Everything a person reads while a run goes on: the only module that prints.
 
 On a terminal progress is a live bar with the time left; elsewhere (CI, a pipe) it is a plain
-line now and then.  Every line also goes to the run's log once ``log_to`` has named one.
+line now and then.  Every line also goes to the run's log once ``log_to`` has named one.  No work
+ends because a reader leaves, such as head, or because the terminal is closed.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -15,6 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import IO
 
 from rich.console import Console as RichConsole
 from rich.console import JustifyMethod
@@ -26,6 +30,8 @@ from rich.table import Table
 from tinyml_nas import interrupts
 
 PLAIN_INTERVAL_S = 10.0
+GONE = (errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL)
+"""What a write says when nobody reads any more: a pipe, a socket, a terminal, a pipe on Windows."""
 
 
 class Task:
@@ -106,12 +112,50 @@ def shell_quoted(text: str) -> str:
     return text if re.fullmatch(r"[\w.:\\/+-]+", text) else f'"{text}"'
 
 
+@contextmanager
+def _let_go(stream: IO[str]) -> Iterator[None]:
+    """From a write that nobody reads on, ``stream`` leads nowhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def flush_output() -> None:
+    """Write what the standard streams still hold, if anybody reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where the shell has closed it
+            with _let_go(stream):
+                stream.flush()
+
+
+class _Screen(RichConsole):
+    """Goes on in silence where nobody reads; rich itself would end the program."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with _let_go(self.file):
+            super().__exit__(kind, value, trace)
+
+    def on_broken_pipe(self) -> None:
+        """What rich calls where a write meets a broken pipe."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class Console:
     """Messages, tables and progress for a person or a CI log."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.rich = RichConsole(highlight=False, soft_wrap=True, quiet=quiet)
-        self.rich_err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self.rich = _Screen(highlight=False, soft_wrap=True, quiet=quiet)
+        self.rich_err = _Screen(stderr=True, highlight=False, soft_wrap=True)
         self.live = self.rich.is_terminal and not quiet
         self._log = logging.Logger("tinyml_nas", logging.INFO)
         self._log.addHandler(logging.NullHandler())  # without one, warnings would print twice
@@ -154,7 +198,8 @@ class Console:
 
     def plain(self, text: str) -> None:
         """Text as it is on standard output: what another program may read."""
-        sys.stdout.write(text + "\n")
+        with _let_go(self.rich.file):
+            self.rich.file.write(text + "\n")
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table; columns of figures are right-aligned."""

@@ -6,7 +6,7 @@
     ├── ParityError        4   a carrier of the integer model gave other bits
     ├── DataError          5   a recording, a label or a split cannot be used
     ├── ToolError          6   a compiler, a library, disk space or a stored file is missing
-    └── Interrupted      130   Ctrl-C; the state is saved and ``--resume`` goes on
+    └── Interrupted      130   Ctrl-C, SIGTERM or SIGHUP; ``--resume`` goes on
 
 A message is one sentence that names the value and the place, and a hint that says how to mend it.
 """

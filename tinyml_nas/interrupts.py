@@ -1,10 +1,11 @@
-"""Ctrl-C: an end at once while modules load, a tidy one while there is work to save.
+"""Ctrl-C, SIGTERM and SIGHUP: an end at once while modules load, a tidy one while there is work.
 
 A ``KeyboardInterrupt`` in the middle of loading a compiled library can come out as any other error,
 or abort the process; nothing is lost then, so there the process ends without raising anything.
-Whoever presses Ctrl-C a second time, while the first is being dealt with, is obeyed at once too:
-every file that counts is written whole or not at all.  What the handler of SIGINT is at a moment
-is the only state.
+Whoever asks a second time, while the first is being dealt with, is obeyed at once too: every file
+that counts is written whole or not at all.  A signal that was ignored from the start stays so:
+Ctrl-C in the background of a shell, SIGHUP under nohup.  What the handlers are at a moment is the
+only state.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -19,24 +22,32 @@ from tinyml_nas.errors import Interrupted
 
 STDERR = 2
 SAVED = "finished work is saved; --resume goes on from there"
+STOPS = tuple(
+    signal.Signals[name]
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if name in signal.Signals.__members__  # Windows has no SIGHUP
+)
+
+
+Handler = Callable[[int, FrameType | None], NoReturn]
 
 
 def stop_at_once() -> None:
-    """From now on Ctrl-C ends the process; not where Ctrl-C is already ignored or handled."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
+    """From now on a stop ends the process; not where it is already ignored or handled."""
+    for number in STOPS:
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _end)
 
 
 def stop_tidily() -> None:
-    """From now on the first Ctrl-C raises ``KeyboardInterrupt``; only after ``stop_at_once``."""
-    if signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, _raise_once)
-        sys.unraisablehook = _unraisable
+    """From now on the first stop raises ``KeyboardInterrupt``; only after ``stop_at_once``."""
+    _replace(_end, _raise_once)
+    sys.unraisablehook = _unraisable
 
 
 def was_asked() -> bool:
-    """True after the first Ctrl-C: compiled code may have turned it into any other error."""
-    return signal.getsignal(signal.SIGINT) is _end_again
+    """True after the first stop: compiled code may have turned it into any other error."""
+    return any(signal.getsignal(number) is _end_again for number in STOPS)
 
 
 def check() -> None:
@@ -45,23 +56,46 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Put the handlers back at the end, where a library sets its own."""
+    before = {number: signal.getsignal(number) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) not in (handler, _end_again):
+                signal.signal(number, handler)
+
+
+def _replace(old: object, new: Handler) -> None:
+    for number in STOPS:
+        if signal.getsignal(number) is old:
+            signal.signal(number, new)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the terminal may be what is gone
+        os.write(STDERR, text.encode())
+
+
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    os.write(STDERR, b"error: Stopped.\n")
+    _say("error: Stopped.\n")
     os._exit(Interrupted.exit_code)
 
 
 def _end_again(number: int, frame: FrameType | None) -> NoReturn:
-    os.write(STDERR, f"error: Stopped.\n  hint: {SAVED}\n".encode())
+    _say(f"error: Stopped.\n  hint: {SAVED}\n")
     os._exit(Interrupted.exit_code)
 
 
 def _raise_once(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGINT, _end_again)
+    _replace(_raise_once, _end_again)
     raise KeyboardInterrupt
 
 
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
-    """Python drops what a destructor raises; a Ctrl-C that hits one still ends the process."""
+    """Python drops what a destructor raises; a stop that hits one still ends the process."""
     if what.exc_type is KeyboardInterrupt:
         _end_again(signal.SIGINT, None)
     sys.__unraisablehook__(what)

@@ -5,8 +5,11 @@ The nodes need tinyml_nas installed.  Ray hands the payload of a lost worker or 
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from tinyml_nas import interrupts
 from tinyml_nas.errors import ToolError
@@ -15,6 +18,9 @@ from tinyml_nas.search.workers.protocol import Function
 RETRIES = 2
 """A payload that three workers died of is given up, as with processes."""
 POLL_S = 0.5
+DEADLINE_S = 30.0
+"""A cluster has so long to take a connection; Ray itself tries for minutes."""
+WAY_OUT = "start that cluster, set RAY_ADDRESS=local for one of this machine, or nas_workers: 2"
 
 
 class RayCluster:
@@ -35,7 +41,12 @@ class RayCluster:
     def __enter__(self) -> RayCluster:
         ray = self._ray
         if not ray.is_initialized():
-            ray.init(logging_level="ERROR", log_to_driver=False, include_dashboard=False)
+            _check_reachable()
+            try:
+                with interrupts.kept():  # Ray sets a handler of its own for SIGTERM
+                    ray.init(logging_level="ERROR", log_to_driver=False, include_dashboard=False)
+            except Exception as error:
+                raise ToolError(f"Ray does not start: {_line(error)}", hint=WAY_OUT) from error
             self._owned = True
         self._stored = ray.put(self._function)
         self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(_run)
@@ -75,6 +86,31 @@ class RayCluster:
                 f"a candidate was lost {RETRIES + 1} times on the Ray cluster: {error}",
                 hint="look for a lack of memory on its nodes, or set training.nas_workers: 1",
             ) from error
+
+
+def _check_reachable() -> None:
+    """Raise ``ToolError`` where nothing answers at the cluster that Ray would join."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    try:
+        if "://" not in address:
+            from ray._private.services import canonicalize_bootstrap_address
+
+            address = canonicalize_bootstrap_address(None)  # also one that ran here before
+            if address is None:
+                return
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        if parts.hostname and parts.port:
+            socket.create_connection((parts.hostname, parts.port), DEADLINE_S).close()
+    except (OSError, ValueError) as error:
+        raise ToolError(
+            f"No Ray cluster answers at {address or 'the usual place'}: {_line(error)}",
+            hint=WAY_OUT,
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    """What an error says first."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _run(function: Function, payload: Any) -> Any:
