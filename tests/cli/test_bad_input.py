@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tinyml_nas.cli import main
+from tinyml_nas.locks import Lock
 
 pytestmark = pytest.mark.fast
 
@@ -350,6 +351,29 @@ def test_resume_goes_on_where_nothing_changed(
     assert main(["run", "config.yaml", "--resume"]) == 0
     assert f"resuming {stopped.relative_to(project)}" in capsys.readouterr().out
     assert not stopped.exists()
+
+
+def test_two_never_resume_one_run(project: Path, stopped: Path, capsys: Capture) -> None:
+    lock = Lock.take(stopped.with_name(f".{stopped.stem}.lock"))
+    assert lock is not None
+    assert main(["run", "config.yaml", "--resume"]) == 6
+    error = capsys.readouterr().err
+    assert f"Another process works in {stopped.relative_to(project)}: process " in error
+    lock.release()
+    assert main(["run", "config.yaml", "--resume"]) == 0
+
+
+def test_resume_completes_a_run_that_lacks_only_latest(
+    project: Path, stopped: Path, capsys: Capture
+) -> None:
+    final = stopped.rename(stopped.with_suffix(""))
+    final.with_name(f".{final.name}.lock").touch()
+    assert main(["run", "config.yaml", "--resume"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{final.relative_to(project)} is finished, only latest was not set" in shown
+    assert f"files   {final.relative_to(project)}" in shown
+    assert (final.parent / "latest").resolve() == final
+    assert len(list(final.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize("what", ["data", "file", "--set"])

@@ -110,7 +110,7 @@ def test_killed_in_search_and_stopped_in_training(unbroken: Path, tmp_path: Path
     code, _ = _stop_when(tmp_path, ARCHIVE, signal.SIGKILL, lines=4)
     assert code == -signal.SIGKILL
     seed = "train/searched/seed1/checkpoint.npz"
-    code, text = _stop_when(tmp_path, seed, signal.SIGINT, "--resume")
+    code, text = _stop_when(tmp_path, seed, signal.SIGTERM, "--resume")
     assert code == 130, text
     assert "Traceback" not in text
     assert "--resume" in text
