@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM or SIGHUP at any moment: exit code 130, one message, and ``--resume`` finishes."""
+"""Ctrl-C, SIGTERM or SIGHUP at any moment: exit code 130, one message; ``--resume`` finishes."""
 
 from __future__ import annotations
 

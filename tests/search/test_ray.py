@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import runs
 
+from tinyml_nas import interrupts
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.search.workers import open_workers
 
@@ -126,6 +128,51 @@ def test_the_archive_is_that_of_one_process(tmp_path):
     assert result.record["workers"] == 2
     clock = json.loads((tmp_path / "ray" / "clock.json").read_text())
     assert clock["cpu_seconds"] > 0
+
+
+DEAD = """\
+import os, sys
+from tinyml_nas.errors import ToolError
+from tinyml_nas.search.workers import open_workers
+
+for os.environ["RAY_ADDRESS"] in sys.argv[1:]:
+    try:
+        with open_workers(len, "ray"):
+            pass
+    except ToolError as error:
+        print(error.message, error.hint)
+"""
+
+
+def test_a_dead_cluster_is_named_at_once(tmp_path):
+    pytest.importorskip("ray", reason="NOT PROVEN: Ray is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"  # where nobody listens
+    (tmp_path / "ray").mkdir()
+    left_behind = tmp_path / "ray" / "ray_current_cluster"  # by one that was killed here
+    left_behind.write_text(address)
+    done = subprocess.run(
+        [sys.executable, "-c", DEAD, address, f"ray://{address}", "", "no address"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    for line, names in zip(lines, [*3 * [address.partition(":")[2]], "no address"], strict=True):
+        assert line.startswith("No Ray cluster answers at ")
+        assert names in line
+        assert "RAY_ADDRESS=local" in line
+    assert "Failed to connect" not in done.stderr
+
+
+@pytest.mark.fast
+@pytest.mark.skipif(os.name == "nt", reason="sets POSIX signals")
+def test_a_handler_of_a_library_does_not_last():
+    before = signal.getsignal(signal.SIGTERM)
+    with interrupts.kept():
+        signal.signal(signal.SIGTERM, lambda *_: None)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.fast
