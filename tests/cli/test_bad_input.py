@@ -370,7 +370,7 @@ def test_resume_completes_a_run_that_lacks_only_latest(
     final.with_name(f".{final.name}.lock").touch()
     assert main(["run", "config.yaml", "--resume"]) == 0
     shown = capsys.readouterr().out
-    assert f"{final.relative_to(project)} is finished, only latest was not set" in shown
+    assert f"{final.relative_to(project)} is finished: a kill left only latest to be set" in shown
     assert f"files   {final.relative_to(project)}" in shown
     assert (final.parent / "latest").resolve() == final
     assert len(list(final.parent.iterdir())) == 2

@@ -155,7 +155,7 @@ def test_an_end_that_is_killed_is_completed(
     with RunFolder.open(tmp_path, "run", "a", resume=resume, console=Console()) as folder:
         assert folder.finished == resume
     assert (tmp_path / "run" / "latest").resolve() == final
-    assert "is finished, only latest was not set" in " ".join(capsys.readouterr().out.split())
+    assert "is finished: a kill left only latest to be set" in capsys.readouterr().out
     if resume:
         assert folder.path == final
         assert {path.name for path in (tmp_path / "run").iterdir()} == {final.name, "latest"}

@@ -180,7 +180,7 @@ def _tidy(parent: Path, console: Console) -> list[Path]:
         if final.exists():
             if _age(named_run(parent / LATEST).resolve()) < _age(final):
                 _point_latest(final)
-            console.info(f"{final} is finished, only {LATEST} was not set: it is now")
+            console.info(f"{final} is finished: a kill left only {LATEST} to be set")
             completed.append(final)
         lock.remove()
     return completed
