@@ -250,13 +250,12 @@ def _flush(folder: Path) -> None:
 
 def _flush_names(folder: Path) -> None:
     """Wait until the names in ``folder`` are on the disk; Windows has no way to ask for that."""
-    if sys.platform == "win32":
-        return
-    try:
-        _fsync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network disks that cannot
-            raise
+    if sys.platform != "win32":
+        try:
+            _fsync(folder)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network disks that cannot
+                raise
 
 
 def _fsync(path: Path) -> None:
