@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyml_nas import __version__
 from tinyml_nas.config import names
+from tinyml_nas.config.marks import NO_TEXT
+from tinyml_nas.config.problems import printable, shortened
 from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.units import parse_duration, parse_size
 from tinyml_nas.console import own_command, shell_quoted
@@ -53,11 +56,18 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The command and its options; raises ``ConfigError`` for what is none."""
+    for argument in arguments:
+        if NO_TEXT.search(argument):
+            shown = printable(shortened(argument))
+            raise ConfigError(
+                f"The argument {shown!r} holds a character that is no text.",
+                hint="rename the file, or give the path from another folder",
+            )
     if arguments[:1] == ["info"] and len(arguments) > 1 and arguments[1] not in TOPICS:
         topic = arguments[1]
         if not topic.startswith("-"):
             hint = did_you_mean(topic, TOPICS) or f"the topics are {', '.join(TOPICS)}"
-            raise ConfigError(f"There is no topic {topic!r}.", hint=hint)
+            raise ConfigError(f"There is no topic {shortened(topic)!r}.", hint=hint)
     return _parser().parse_args(_with_command(arguments))
 
 
@@ -66,18 +76,18 @@ def _with_command(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0] in COMMANDS:
         return arguments
     word = arguments[0]
-    if not word.startswith("-") and not _names_config(word) and Path(word).is_dir():
+    if not word.startswith("-") and not _names_config(word) and os.path.isdir(word):
         hint = f"for a YAML of these data: {own_command()} init --from {shell_quoted(word)}"
         raise ConfigError(f"{word} is a folder; a run begins with a YAML.", hint=hint)
     if not word.startswith("-") and not _names_config(word):
         hint = did_you_mean(word, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
-        raise ConfigError(f"There is no command {word!r}.", hint=hint)
+        raise ConfigError(f"There is no command {shortened(word)!r}.", hint=hint)
     return ["run", *arguments] if any(map(_names_config, arguments)) else arguments
 
 
 def _names_config(argument: str) -> bool:
     is_option = argument.startswith("-")
-    return not is_option and (argument.endswith(CONFIG_SUFFIXES) or Path(argument).is_file())
+    return not is_option and (argument.endswith(CONFIG_SUFFIXES) or os.path.isfile(argument))
 
 
 def _parser() -> Parser:
@@ -92,7 +102,7 @@ def _parser() -> Parser:
     _add_config_options(commands)
     _add_run_options(commands["run"])
     commands["prove"].add_argument(
-        "run", metavar="RUN", help="its folder, such as runs/my_model/latest"
+        "run", type=_path, metavar="RUN", help="its folder, such as runs/my_model/latest"
     )
     info = commands["info"]
     info.add_argument("topic", choices=tuple(TOPICS), metavar="TOPIC", help=", ".join(TOPICS))
@@ -107,7 +117,7 @@ def _add_init_options(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--from",
         dest="source",
-        type=_folder,
+        type=_path,
         required=True,
         metavar="DATA",
         help="a folder or zip of .csv, .txt or .npy files, or one table",
@@ -118,7 +128,7 @@ def _add_init_options(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "-o",
         "--output",
-        type=_folder,
+        type=_path,
         default="config.yaml",
         metavar="YAML",
         help="the file to write; default: config.yaml, never overwritten",
@@ -129,9 +139,13 @@ def _add_config_options(commands: dict[str, Parser]) -> None:
     """What names YAML files, and changes values in them."""
     run, check, explore = (commands[name] for name in ("run", "check", "explore"))
     for command in (run, explore):
-        command.add_argument("config", metavar="CONFIG", help="the YAML or JSON file")
+        command.add_argument("config", type=_path, metavar="CONFIG", help="the YAML or JSON file")
     check.add_argument(
-        "configs", metavar="CONFIG", nargs="+", help="the YAML or JSON files; with --compat folders"
+        "configs",
+        type=_path,
+        metavar="CONFIG",
+        nargs="+",
+        help="the YAML or JSON files; with --compat folders",
     )
     check.add_argument(
         "--compat",
@@ -149,7 +163,7 @@ def _add_config_options(commands: dict[str, Parser]) -> None:
     explore.add_argument(
         "-o",
         "--output",
-        type=_folder,
+        type=_path,
         metavar="HTML",
         help="the page to write; default: runs/NAME/data.html",
     )
@@ -158,7 +172,7 @@ def _add_config_options(commands: dict[str, Parser]) -> None:
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
     run.add_argument(
-        "--output", type=_folder, metavar="DIR", help="folder of the runs; default: runs"
+        "--output", type=_path, metavar="DIR", help="folder of the runs; default: runs"
     )
     run.add_argument(
         "--take",
@@ -181,10 +195,17 @@ def _add_model_options(info: argparse.ArgumentParser) -> None:
     group.add_argument("--latency", type=_time, metavar="TIME", help="at most so long, as 1ms")
 
 
-def _folder(text: str) -> str:
-    """The folder that an option names; an unset variable of a script is no folder."""
+def _path(text: str) -> str:
+    """The path that an option names; an unset variable of a script is none."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the name of the folder is empty")
+    try:
+        os.stat(text)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise argparse.ArgumentTypeError(
+                f"{shortened(text)!r} is too long for a path"
+            ) from None
     return text
 
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 from tinyml_nas.config.units import parse_frequency, parse_seconds
+
+LONGEST_TEXT = 4096
+"""Characters of a value; Linux takes no longer path."""
+LONGEST_NAME = 200
+"""Bytes of a name that becomes a folder's: file systems take 255, and a model's name may join."""
+SMALLEST, LARGEST = 1e-150, 1e150
+"""Between them every number, its square and its reciprocal can be computed with."""
 
 
 class Section(BaseModel):
@@ -19,7 +35,38 @@ class Section(BaseModel):
         protected_namespaces=(),
         coerce_numbers_to_str=True,
         allow_inf_nan=False,
+        str_max_length=LONGEST_TEXT,
     )
+
+    @field_validator("*")
+    @classmethod
+    def _computable(cls, value: object) -> object:
+        """``value``; raises ``ValueError`` where it has a number that overflows when squared."""
+        for number in _numbers(value):
+            if number and not SMALLEST <= abs(number) <= LARGEST:
+                raise ValueError(
+                    f"is too {'small' if abs(number) < 1 else 'large'} to compute with"
+                )
+        return value
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """The numbers in ``value``."""
+    if isinstance(value, float | int):
+        yield value
+    elif isinstance(value, tuple | list | Mapping):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _numbers(item)
+
+
+def _short(name: str) -> str:
+    if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+        raise ValueError(f"has over {LONGEST_NAME} bytes, too many for the name of a folder")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_short)]
+"""A name that becomes that of a run's folder."""
 
 
 WITHOUT_EFFECT = "x-without-effect"
@@ -72,13 +119,16 @@ Seconds = Annotated[
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 """A whole number from 1 on."""
 
+FromZero = Annotated[int, Field(ge=0, le=10_000_000)]
+"""A whole number from 0 on."""
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """A share between 0 and 1."""
 
-Positive = Annotated[float, Field(gt=0)]
-"""A number above 0."""
+Positive = Annotated[float, Field(gt=0, le=1e30)]
+"""A number above 0; what a training multiplies with stays a float32."""
 
-NotNegative = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, le=1e30)]
 """A number from 0 on."""
 
 

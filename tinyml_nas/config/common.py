@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from tinyml_nas.config.base import Ignored, Section, without_effect
+from tinyml_nas.config.base import FolderName, Ignored, Section, without_effect
 
 DATASETS = "data sets lie beside the YAML, in datasets/ there, or where TINYML_DATASETS says"
 RUNS = "runs go to runs/, or to the folder of --output"
@@ -60,9 +60,8 @@ class Common(Section):
     target_module: Literal["timeseries", "audio"] = Field(
         default="timeseries", description="Kind of signal; sound comes as wav files."
     )
-    run_name: str | None = Field(
+    run_name: Annotated[FolderName, Field(min_length=1)] | None = Field(
         default=None,
-        min_length=1,
         description="Name of the run folder below runs/; default: the name of the data set.",
     )
     seed: int = Field(

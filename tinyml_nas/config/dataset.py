@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config import names
-from tinyml_nas.config.base import NO_PLOTS, Ignored, Section, without_effect
+from tinyml_nas.config.base import NO_PLOTS, FolderName, Ignored, Section, without_effect
 
 SUM_TOLERANCE = 1e-6
 IN_PLACE = "archives are read where they lie and never unpacked"
@@ -85,7 +85,7 @@ class SplitGroups(Section):
 class Dataset(Section):
     """The recordings and their split into training, validation and test."""
 
-    dataset_name: str | None = Field(
+    dataset_name: FolderName | None = Field(
         default=None, description="Name of the data set in the reports."
     )
     input_data_path: str | None = Field(

@@ -102,9 +102,11 @@ def _text(path: Path) -> str:
             raise ConfigError(
                 f"{path} is {kind}, not a file.", hint="Give the path of a YAML file."
             )
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise ConfigError(f"{path} has over {MAX_BYTES} bytes.", hint="is it really a YAML?")
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         beside = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, beside) or f"the folder here is {Path.cwd()}"

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.reader import Reader
+from yaml.scanner import ScannerError
 
 from tinyml_nas.config.problems import Place, Problem, Source
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 MAX_DEPTH = 20
 MAX_NODES = 20_000
+TOO_DEEP = "The file is nested too deeply or too large."
 TAG = "tag:yaml.org,2002:"
+NO_TEXT = Reader.NON_PRINTABLE
+"""A control character or half of a surrogate pair: YAML takes them as escapes, but no name, path or
+report can hold them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,29 @@ class MarkLoader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose, and refuse at its place what is nested deeper than any configuration."""
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, "nested too deeply", mark)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def scan_flow_scalar_non_spaces(self, double: bool, start_mark: yaml.Mark) -> list[str]:
+        """Scan, and refuse at its place an escape such as "\\UFFFFFFFF", which is no character."""
+        try:
+            return super().scan_flow_scalar_non_spaces(double, start_mark)
+        except (ValueError, OverflowError):
+            words = "found an escape that is no character"
+            context = "while scanning a double-quoted scalar"
+            raise ScannerError(context, start_mark, words, self.get_mark()) from None
+
 
 for _name, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -101,7 +132,7 @@ class _Builder:
     def tree(self, node: yaml.Node, depth: int = 0) -> Tree:
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
-            raise _Refused(Problem(self.place(node), "The file is nested too deeply or too large."))
+            raise _Refused(Problem(self.place(node), TOO_DEEP))
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -110,15 +141,24 @@ class _Builder:
         assert isinstance(node, yaml.MappingNode)
         return self.mapping(node, depth)
 
+    def text(self, node: yaml.ScalarNode) -> str:
+        """What a key or value says; JSON writes an emoji as two halves, which are put together."""
+        utf_16 = node.value.encode("utf-16-le", "surrogatepass")
+        text: str = utf_16.decode("utf-16-le", "surrogatepass")
+        if found := NO_TEXT.search(text):
+            words = f"{found[0]!r} is a character that no name and no path can have."
+            self.problems.append(Problem(self.place(node), words, "write it without the escape"))
+        return text
+
     def scalar(self, node: yaml.ScalarNode) -> Scalar:
-        place, kind = self.place(node), node.tag.removeprefix(TAG)
+        place, kind, text = self.place(node), node.tag.removeprefix(TAG), self.text(node)
         if kind not in ("str", "null", "bool", "int", "float"):
             self.problems.append(Problem(place, f"The tag {node.tag!r} is not supported."))
-            return Scalar(node.value, node.value, place)
+            return Scalar(text, text, place)
         try:
-            return Scalar(_resolved(kind, node.value), node.value, place)
+            return Scalar(_resolved(kind, text), text, place)
         except ValueError:  # !!int abc, or a number of thousands of digits
-            return Scalar(node.value, node.value, place)
+            return Scalar(text, text, place)
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> Mapping:
         entries: dict[str, Entry] = {}
@@ -129,19 +169,19 @@ class _Builder:
                 self.problems.append(Problem(place, "A key must be one word."))
             elif key.value == "<<" and key.style is None:
                 merged = _merge(value) | merged
-            elif key.value in entries:
-                first = entries[key.value]
+            elif (word := self.text(key)) in entries:
+                first = entries[word]
                 self.problems.append(
                     Problem(
                         place,
-                        f"The key {key.value!r} is written twice.",
+                        f"The key {word!r} is written twice.",
                         hint="keep one of the two",
                         related=((first.key, "the first one is here"),),
                         harmless=plain(first.value) == plain(value),
                     )
                 )
             else:
-                entries[key.value] = Entry(place, value)
+                entries[word] = Entry(place, value)
         return Mapping(merged | entries, self.place(node))
 
 
@@ -195,10 +235,6 @@ def parse(text: str, name: str, *, numbered: bool = True) -> tuple[Tree | None, 
         tree = None if node is None else builder.tree(node)
     except yaml.YAMLError as error:
         return None, [_syntax_problem(source, text, error)]
-    except RecursionError:
-        return None, [Problem(Place(source, 1, 1), "The file is nested too deeply.")]
-    except ValueError as error:  # PyYAML lets a broken escape such as "\UFFFFFFFF" through
-        return None, [Problem(Place(source, 1, 1), f"This is not valid YAML: {error}.")]
     except _Refused as refused:
         return None, [refused.problem]
     return tree, builder.problems

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config.marks import Entry, Items, Mapping, Scalar, Tree, parse
-from tinyml_nas.config.problems import Place, Problem, Source
+from tinyml_nas.config.marks import MAX_DEPTH, Entry, Items, Mapping, Scalar, Tree, parse
+from tinyml_nas.config.problems import Place, Problem, Source, shortened
 
 HINT = "write it like training.training_epochs=5"
 
@@ -12,9 +12,9 @@ def overridden(tree: Mapping, override: str, problems: list[Problem]) -> Mapping
     """``tree`` with one ``--set`` in it; what is wrong with that is added to ``problems``."""
     key, equals, text = override.partition("=")
     steps = key.strip().split(".")
-    name = f"--set {override}"
+    name = f"--set {shortened(override)}"
     place = Place(Source(name, (override,), numbered=False), 1, 1, max(1, len(key)))
-    if not equals or len(steps) < 2 or not all(steps):
+    if not equals or not 2 <= len(steps) <= MAX_DEPTH or not all(steps):
         problems.append(Problem(place, "This is not section.key=value.", HINT))
         return tree
     value, found = parse(" " * (len(key) + 1) + text, name, numbered=False)

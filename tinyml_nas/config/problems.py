@@ -62,6 +62,11 @@ def printable(text: str) -> str:
     return shown.encode("utf-8", "replace").decode("utf-8")
 
 
+def shortened(text: str) -> str:
+    """``text``, or the start of a long one."""
+    return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]}..."
+
+
 def _excerpt(place: Place) -> list[str]:
     """The line of ``place`` with a caret below, cut to a window around it when it is long."""
     lines = place.source.lines

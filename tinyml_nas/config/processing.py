@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.audio_keys import AudioKeys
-from tinyml_nas.config.base import Count, Ignored, Rate, listed, without_effect
+from tinyml_nas.config.base import (
+    Count,
+    FromZero,
+    Ignored,
+    Positive,
+    Rate,
+    listed,
+    without_effect,
+)
 
 FEATURES = "data_processing_feature_extraction"
 """The name of the section."""
@@ -99,7 +107,7 @@ FRAMED = (
 """Steps that need frames of several samples."""
 
 
-Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(strict=True)]
+Column = FromZero | Annotated[str, Field(strict=True)]
 """By number from 0, or by name."""
 
 
@@ -154,7 +162,7 @@ def _gains(value: Any) -> Any:
         return value
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         raise ValueError("is no mapping of a class to its lowest and highest gain") from None
 
 
@@ -164,9 +172,7 @@ def _ordered(gain: tuple[float, float]) -> tuple[float, float]:
     return gain
 
 
-Gain = Annotated[
-    tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_ordered)
-]
+Gain = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
 Gains = Annotated[dict[str, Gain], BeforeValidator(_gains)]
 
 
@@ -218,15 +224,13 @@ class DataProcessing(AudioKeys):
     feature_size_per_frame: Count | None = Field(default=None, description="Features of one frame.")
     num_frame_concat: Count = Field(default=1, description="Frames joined to one input.")
     frame_skip: Count = Field(default=1, description="Only every so many frames start an input.")
-    min_bin: Annotated[int, Field(ge=0)] = Field(
-        default=1, description="First FFT bin that is kept."
-    )
+    min_bin: FromZero = Field(default=1, description="First FFT bin that is kept.")
     normalize_bin: bool = Field(default=False, description="Divide each bin's sum by its width.")
     analysis_bandwidth: Annotated[float, Field(gt=0, le=1024)] = Field(
         default=1, description="The band that is binned: 2, as 0.5, keeps its lower half."
     )
     dc_remove: bool = Field(default=True, description="RAW_FE takes the mean off each frame.")
-    log_mul: float | None = Field(
+    log_mul: Annotated[float, Field(ge=-1e30, le=1e30)] | None = Field(
         default=None, description="Factor before the logarithm of LOG_DB."
     )
     log_base: Annotated[Literal[10, "e"], BeforeValidator(_log_base)] | None = Field(
@@ -238,7 +242,7 @@ class DataProcessing(AudioKeys):
     stacking: Literal["2D1", "1D"] = Field(
         default="2D1", description="2D1 keeps the channels apart, 1D joins them end to end."
     )
-    scale: Annotated[float, Field(gt=0)] | None = Field(
+    scale: Annotated[float, Field(ge=1e-30, le=1e30)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
     q15_scale_factor: Annotated[int, Field(ge=-15, le=15)] = Field(
@@ -256,7 +260,7 @@ class DataProcessing(AudioKeys):
     fft_size: Count = Field(
         default=1, description="Points of the Fourier transform of such a window; 1: the window's."
     )
-    offset: Annotated[int, Field(ge=0)] = Field(
+    offset: FromZero = Field(
         default=0, description="Frames to train on also begin at every so many samples; 0: do not."
     )
     gain_variations: Gains | None = Field(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 
 from pydantic import BaseModel
-from yaml.reader import Reader
 
 from tinyml_nas.config.model import SECTIONS, Config
 from tinyml_nas.config.search_checks import silent_keys
@@ -49,5 +48,4 @@ def _silent(training: Training) -> set[str]:
 def _flow(value: object) -> str:
     """``value`` on one line: JSON, which is YAML too."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    text = json.dumps(plain, ensure_ascii=False)
-    return Reader.NON_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json.dumps(plain, ensure_ascii=False)

@@ -11,6 +11,7 @@ from tinyml_nas.config.base import (
     NO_PLOTS,
     Count,
     Fraction,
+    FromZero,
     Ignored,
     NotNegative,
     Positive,
@@ -65,7 +66,7 @@ class Augmentation(Section):
     )
     rotation_groups: (
         tuple[
-            Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=3, max_length=3)],
+            Annotated[tuple[FromZero, ...], Field(min_length=3, max_length=3)],
             ...,
         ]
         | None
@@ -115,13 +116,13 @@ class Training(Section):
     lr_scheduler: Literal["cosineannealinglr", "steplr", "exponentiallr", "none"] = Field(
         default="cosineannealinglr", description="How the learning rate falls."
     )
-    warmup_epochs: Annotated[int, Field(ge=0)] = Field(
+    warmup_epochs: FromZero = Field(
         default=1, description="Epochs over which the learning rate rises to its start value."
     )
     training_device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="Where to train; auto takes CUDA if it is there."
     )
-    num_gpus: Annotated[int, Field(ge=0)] = Field(default=1, description="0 trains on the CPU.")
+    num_gpus: FromZero = Field(default=1, description="0 trains on the CPU.")
     class_weights: Literal["balanced", "none"] = Field(
         default="balanced", description="Whether rare classes weigh more in the loss."
     )
