@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from tinyml_nas.config.draft import Draft
@@ -20,6 +21,8 @@ def check_own_model(draft: Draft, folder: Path) -> None:
     for path, text in ((NETWORK, training.model_path), (SPEC, spec_file(training.model_spec))):
         if text is not None:
             _check_file(draft, path, text, folder)
+    if training.model_spec is not None and SPEC not in draft.wrong:
+        _check_python(draft, folder, str(spec_file(training.model_spec)))
     if training.pretrained_checkpoint_path is not None and training.model_spec is None:
         _warn_silent(draft, WEIGHTS, "model_spec")
     if training.model_normalize is not None and training.own_model is None:
@@ -38,6 +41,29 @@ def spec_file(spec: str | None) -> str | None:
         return None
     file, colon, _ = spec.partition(".py:")
     return f"{file}.py" if colon else file
+
+
+def _check_python(draft: Draft, folder: Path, text: str) -> None:
+    """Report a file that Python cannot read; it is not run."""
+    path = folder / os.path.expanduser(text)
+    if not is_file_beside(folder, text):
+        return
+    if path.suffix != ".py":
+        draft.error(SPEC, f"{SPEC}: {text!r} is no .py file.", hint="name my_net.py:MyNet")
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the run shows them
+            compile(path.read_bytes(), path.name, "exec", dont_inherit=True)
+    except OSError as error:
+        draft.error(SPEC, f"{SPEC}: {path} cannot be read: {error.strerror}.")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else error
+        words = (
+            f"{SPEC}: Python cannot read {path.name}{line}: {what or 'it is nested too deeply'}."
+        )
+        draft.error(SPEC, words)
 
 
 def _check_weights(draft: Draft, training: Training, folder: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from tinyml_nas import interrupts
+from tinyml_nas.config.problems import shortened
 from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.errors import ConfigError
+from tinyml_nas.errors import ConfigError, ParityError
 from tinyml_nas.graph import Shape
 from tinyml_nas.importers.equality import Values, require_equal, source_scores
 from tinyml_nas.importers.model_file import checked
@@ -41,13 +43,12 @@ def build_module(spec: Path, class_name: str | None, shape: Shape, outputs: int)
     A constructor gets what its arguments' names ask for.  Raises ``ConfigError`` for a file that
     fails, and for a class that is not there or asks for something else.
     """
-    with _his_code(spec, "running the file"):
-        namespace = _run_file(spec)
-    chosen = _choose(spec, class_name, namespace)
-    arguments = _arguments(spec, chosen, shape, outputs)
-    with _his_code(spec, f"building {chosen.__name__}"):
-        module = chosen(**arguments)
-    return module.eval()
+    with torch.enable_grad():  # whatever his file sets
+        with _his_code(spec, "running the file"):
+            namespace = _run_file(spec)
+        chosen = _choose(spec, class_name, namespace)
+        with _his_code(spec, f"building {chosen.__name__}"):
+            return chosen(**_arguments(spec, chosen, shape, outputs)).eval()
 
 
 def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelProto:
@@ -56,9 +57,18 @@ def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelPr
     Batch norms stay what they are, so that training can go on.
     """
     order = _order(module, windows.shape[1:], file)
+    scores = partial(_scores, module, order[1:], file)
+    if not np.array_equal(scores(windows[:1]), scores(windows[:1]), equal_nan=True):
+        raise ConfigError(
+            f"{file}: forward{_place_of_forward(module, file)} gives other scores each time for "
+            "the same window.",
+            hint="nothing may be drawn at random where self.training is False: F.dropout needs "
+            "training=self.training",
+        )
     try:
         model = _exported(module, order)
-    except Exception as error:
+    except BaseException as error:
+        interrupts.check()
         reason = f"{_line_of(error, file)}: {_first_line(error)}"
         raise ConfigError(
             f"{file}: PyTorch cannot export the module{reason}.",
@@ -67,7 +77,14 @@ def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelPr
     model = checked(model, file)
     layout = np.arange(windows[0].size).reshape(order)
     source = source_scores(model, model.graph.output[0].name, layout, file)
-    require_equal(partial(_scores, module, order[1:]), source, windows, file)
+    try:
+        require_equal(scores, source, windows, file)
+    except ParityError as error:
+        raise ConfigError(
+            f"{file}: forward{_place_of_forward(module, file)} is not what PyTorch exports of it: "
+            f"{error.message}.",
+            hint="forward may not decide by the values of its input, nor change the module",
+        ) from error
     return model
 
 
@@ -89,12 +106,13 @@ def _order(module: nn.Module, window: tuple[int, ...], file: str) -> tuple[int, 
     )
 
 
-def _failure(module: nn.Module, order: tuple[int, ...]) -> Exception | None:
+def _failure(module: nn.Module, order: tuple[int, ...]) -> BaseException | None:
     """What running ``module`` on a tensor of that shape raises."""
     try:
         with torch.no_grad():
             module(torch.zeros(order))
-    except Exception as error:
+    except BaseException as error:
+        interrupts.check()
         return error
     return None
 
@@ -116,10 +134,28 @@ def _exported(module: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     return onnx.load_from_string(buffer.getvalue())
 
 
-def _scores(module: nn.Module, shape: tuple[int, ...], x: Values) -> Values:
-    with torch.no_grad():
-        scores: Values = module(torch.from_numpy(x.reshape(-1, *shape))).flatten(1).numpy()
-    return scores
+def _scores(module: nn.Module, shape: tuple[int, ...], file: str, x: Values) -> Values:
+    """What ``module`` says of windows; raises ``ConfigError`` where that is not a row for each."""
+    with torch.no_grad(), _his_code(file, f"running forward on a batch of {len(x)}"):
+        found: object = module(torch.from_numpy(x.reshape(-1, *shape)))
+    if not isinstance(found, Tensor):
+        gives = "nothing" if found is None else f"a {type(found).__name__}"
+    elif found.ndim < 2 or len(found) != len(x) or not found.numel():
+        gives = f"a tensor of the shape {list(found.shape)}"
+    elif not found.is_floating_point():
+        gives = f"values of type {str(found.dtype).removeprefix('torch.')}"
+    else:
+        return found.detach().flatten(1).float().numpy()
+    raise ConfigError(
+        f"{file}: forward{_place_of_forward(module, file)} gives {gives} for a batch of {len(x)}.",
+        hint="return one tensor of floating-point numbers, batch x outputs",
+    )
+
+
+def _place_of_forward(module: nn.Module, file: str) -> str:
+    code = getattr(type(module).forward, "__code__", None)
+    ours = code is not None and Path(code.co_filename).name == Path(file).name
+    return f" at {Path(file).name}:{code.co_firstlineno}" if code and ours else ""
 
 
 def _run_file(spec: Path) -> dict[str, Any]:
@@ -133,7 +169,8 @@ def _run_file(spec: Path) -> dict[str, Any]:
     try:
         found.loader.exec_module(module)
     finally:
-        sys.path.remove(str(spec.parent))
+        with suppress(ValueError):  # his code may have changed the list
+            sys.path.remove(str(spec.parent))
     return vars(module)
 
 
@@ -192,11 +229,14 @@ def _arguments(spec: Path, chosen: type[nn.Module], shape: Shape, outputs: int) 
 
 
 @contextmanager
-def _his_code(spec: Path, doing: str) -> Iterator[None]:
-    """Errors of the user's code as such, with his line."""
+def _his_code(spec: Path | str, doing: str) -> Iterator[None]:
+    """Errors of the user's code as such, with his line; ``sys.exit`` may not end a run, either."""
     try:
         yield
-    except Exception as error:
+    except ConfigError:
+        raise
+    except BaseException as error:
+        interrupts.check()  # a Ctrl-C is none of his
         raise ConfigError(
             f"training.model_spec: {doing} failed{_line_of(error, spec)}: "
             f"{type(error).__name__}: {_first_line(error)}",
@@ -204,15 +244,16 @@ def _his_code(spec: Path, doing: str) -> Iterator[None]:
         ) from error
 
 
-def _line_of(error: Exception, spec: Path | str) -> str:
+def _line_of(error: BaseException, spec: Path | str) -> str:
     """Where in the user's file it happened, as far as is known."""
-    frames = traceback.extract_tb(error.__traceback__)
     name = Path(spec).name
-    lines = [frame.lineno for frame in frames if Path(frame.filename).name == name]
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
-        lines = [error.lineno]
-    return f" at {name}:{lines[-1]}" if lines else ""
+        places.append((error.filename or "", error.lineno))
+    lines = [line for file, line in places if line and Path(file).name == name]
+    return f" at {name}:{lines[-1]}" if lines else f" in {name}"
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _first_line(error: BaseException) -> str:
+    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    return shortened(first) or type(error).__name__
