@@ -16,9 +16,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if (missing := missing_package(error)) is None:
             raise
-        sys.stderr.write(f"error: {missing.message}
-  hint: {missing.hint}
-")
+        sys.stderr.write(f"error: {missing.message}\n  hint: {missing.hint}\n")
         return missing.exit_code
 
     try:

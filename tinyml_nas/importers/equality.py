@@ -47,7 +47,7 @@ def source_scores(model: onnx.ModelProto, output: str, layout: Indices, file: st
     del whole.graph.output[:]
     whole.graph.output.append(onnx.helper.make_tensor_value_info(output, 1, None))
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors come as exceptions
     options.intra_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(

@@ -52,7 +52,15 @@ def conv(reader: Reader, node: onnx.NodeProto) -> None:
     channels = reader.shapes[value.tensor].channels
     groups = int(reader.attributes(node).get("group", 1))
     bias = np.asarray(reader.constant(node, 2, np.zeros(len(weight))), dtype=np.float64)
-    weight = _dilated(_one_axis(weight, window), window.dilation)
+    if weight.shape[1] * groups != len(order):
+        why = (
+            f"its weights take {weight.shape[1] * groups} channels, and its input has {len(order)}"
+        )
+        raise refuse(reader.file, node, why, ORDER)
+    taps = _one_axis(weight, window)
+    span = (taps.shape[2] - 1) * window.dilation + 1
+    reader.require_room(node, len(taps) * max(taps.shape[1], channels) * span)
+    weight = _dilated(taps, window.dilation)
     kernel, stride, pad = weight.shape[2], window.stride, window.pad
     if window.dilation > 1:
         reader.notes.append(f"{node.name}: a dilation of {window.dilation} is written out in zeros")
@@ -140,6 +148,7 @@ def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, b
         mend += "ones that the model was made for"
         raise refuse(reader.file, node, why, mend)
     shape = reader.shapes[value.tensor]
+    reader.require_room(node, shape.size * weight.shape[1])
     full = np.zeros((shape.size, weight.shape[1]))
     np.add.at(full, value.view.ravel(), weight)
     op = Linear(weight.shape[1])

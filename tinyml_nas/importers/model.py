@@ -24,7 +24,9 @@ from tinyml_nas.importers.equality import (
     source_scores,
 )
 from tinyml_nas.importers.fuse import fuse
+from tinyml_nas.importers.limits import inferred_sizes
 from tinyml_nas.importers.reader import Handler, Reader, Value, View, read_graph
+from tinyml_nas.importers.refusal import UnsupportedOperation
 from tinyml_nas.train.builder import NetworkModule
 
 HANDLERS: dict[str, Handler] = {
@@ -160,7 +162,7 @@ def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader
     """The first layout of the input under which the whole graph can be read."""
     if len(model.graph.output) > 1:
         names = ", ".join(output.name for output in model.graph.output)
-        raise ConfigError(
+        raise UnsupportedOperation(
             f"{file} has {len(model.graph.output)} outputs: {names}.",
             hint="export the network with one output, the scores",
         )
@@ -186,8 +188,9 @@ def _read(model: onnx.ModelProto, shape: Shape, file: str) -> tuple[View, Reader
 def _attempt(
     model: onnx.ModelProto, shape: Shape, layout: View, file: str
 ) -> tuple[Reader, Value] | ConfigError:
+    sizes = inferred_sizes(with_batch_of_one(model, layout))
     try:
-        return read_graph(model, shape, layout, file, HANDLERS)
+        return read_graph(model, shape, layout, file, HANDLERS, sizes)
     except ConfigError as error:
         return error
 
@@ -198,14 +201,15 @@ def _entry(model: onnx.ModelProto, file: str) -> onnx.ValueInfoProto:
     entries = [value for value in model.graph.input if value.name not in stored]
     if len(entries) != 1:
         names = ", ".join(entry.name for entry in entries) or "none"
-        raise ConfigError(
+        raise UnsupportedOperation(
             f"{file} has {len(entries)} inputs: {names}.",
             hint="export a network that reads one tensor",
         )
     kind = entries[0].type.tensor_type.elem_type
     if kind != onnx.TensorProto.FLOAT:
-        name = onnx.TensorProto.DataType.Name(kind).lower()
-        raise ConfigError(
+        known = onnx.TensorProto.DataType.values()
+        name = onnx.TensorProto.DataType.Name(kind).lower() if kind in known else f"type {kind}"
+        raise UnsupportedOperation(
             f"{file} reads {name}; what reads float32 can be used.",
             hint="export model.float(), not quantized and not in half precision",
         )

@@ -12,6 +12,7 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from tinyml_nas.errors import ConfigError, ToolError
+from tinyml_nas.importers.refusal import EXPORT, named
 
 OLDEST_OPSET = 9
 READ_OPSET = 13
@@ -20,7 +21,10 @@ FLOATS = (
     *(onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE),
     *(onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16),
 )
-EXPORT = "export it anew, such as with torch.onnx.export(model.eval(), example, 'model.onnx')"
+COPY = (
+    "copy that file beside the model, or save it as one file with onnx.save(onnx.load(path), path)"
+)
+MAX_NODES = 5_000
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -37,7 +41,12 @@ def read_model(path: Path) -> onnx.ModelProto:
     if not model.graph.node or not model.graph.output:
         raise ToolError(f"{path} is no ONNX file: there is no graph in it.", hint=EXPORT)
     _check_external(model, path)
-    return checked(onnx.load(path), str(path))
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        reason = str(error).split("\n")[0]
+        raise ToolError(f"{path}: its weights cannot be read: {reason}", hint=COPY) from error
+    return checked(model, str(path))
 
 
 def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -51,6 +60,11 @@ def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise ToolError(f"{name} is no valid ONNX model: {reason}", hint=EXPORT) from error
+    if len(model.graph.node) > MAX_NODES:
+        raise ToolError(
+            f"{name} has {len(model.graph.node):,} nodes; at most {MAX_NODES:,} are read.",
+            hint="a network for a microcontroller has a few hundred: is it the right file?",
+        )
     opset = opset_of(model)
     if opset < OLDEST_OPSET:
         raise ToolError(
@@ -107,13 +121,23 @@ def _check_external(model: onnx.ModelProto, path: Path) -> None:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        file = path.parent / entries.get("location", "")
-        needed = int(entries.get("offset", 0)) + int(entries.get("length", 0))
-        missing = not file.is_file()
-        if missing or file.stat().st_size < needed:
-            what = "is not there" if missing else "is too short"
+        if what := _missing(path.parent, entries):
+            file = named(Path(entries.get("location", "")).name)
             raise ToolError(
-                f"{path}: the weights {tensor.name!r} lie in {file.name!r}, which {what}.",
-                hint="copy that file beside the model, or save it as one file with "
-                "onnx.save(onnx.load(path), path)",
+                f"{path}: the weights {named(tensor.name)!r} lie in {file!r}, which {what}.",
+                hint=COPY,
             )
+
+
+def _missing(folder: Path, entries: dict[str, str]) -> str | None:
+    """What is wrong with the place of external weights beside the model in ``folder``."""
+    file = folder / entries.get("location", "")
+    try:
+        if not file.resolve().is_relative_to(folder.resolve()):
+            return "is outside the folder of the model"
+        if not file.is_file():
+            return "is not there"
+        offset, length = (int(entries.get(key, 0)) for key in ("offset", "length"))
+    except (OSError, ValueError):
+        return "cannot be a file, or has no whole numbers for its part"
+    return "is too short" if file.stat().st_size < offset + length or offset < 0 else None

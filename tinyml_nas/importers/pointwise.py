@@ -26,9 +26,10 @@ def batch_norm(reader: Reader, node: onnx.NodeProto) -> None:
         for i, name in enumerate(names)
     }
     norm = Norm(**parts, epsilon=float(attributes.get("epsilon", 1e-5)))
-    if (norm.variance + norm.epsilon <= 0).any():
+    if not (norm.variance + norm.epsilon > 0).all():
         mend = "export a checkpoint whose running_var is above zero"
-        raise refuse(reader.file, node, "the root of its variance is no number", mend)
+        what = f"its variance plus {norm.epsilon:g} is not above 0"
+        raise refuse(reader.file, node, what, mend)
     _keep_view(reader, node, value, norm)
 
 

@@ -10,6 +10,7 @@ a layer asks the view in which order it reads.  What hangs on no input is comput
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,10 +21,18 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from tinyml_nas.errors import ConfigError
+from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Op, Shape
+from tinyml_nas.importers.limits import check_node, too_many
 from tinyml_nas.importers.model_file import opset_of
-from tinyml_nas.importers.refusal import refuse, refuse_operation
+from tinyml_nas.importers.refusal import (
+    EXPORT,
+    UnsupportedOperation,
+    named,
+    refuse,
+    refuse_operation,
+    unreadable,
+)
 from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
 from tinyml_nas.train.builder import NetworkModule
 
@@ -33,6 +42,9 @@ VIEWS = (
     *("Transpose", "Unsqueeze"),
 )
 SAME = ("Cast", "Dropout", "Identity")
+ENDLESS = ("If", "Loop", "Scan")
+RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomUniform")
+"""What is not computed, though it hangs on no input."""
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
@@ -57,11 +69,14 @@ class Reader:
 
     file: str
     opset: int
+    sizes: Mapping[str, int]
     steps: list[Step] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    names: Counter[str] = field(default_factory=Counter)
+    """How often a name was asked for."""
     logits: str | None = None
     """Name of the value before the Softmax at the end, if there is one."""
 
@@ -122,9 +137,16 @@ class Reader:
                 mend = "a longer window, a shorter kernel or smaller strides"
                 mend = "join tensors of one length" if joins else mend
                 raise refuse(self.file, node, str(error), mend) from None
+        self.require_room(node, shape.size)
         self.steps.append(Step(name, op, inputs, weight, bias))
         self.shapes[name] = shape
         return name
+
+    def require_room(self, node: onnx.NodeProto, count: int) -> None:
+        """Raise where ``node`` asks for ``count`` values and that is more than anyone means."""
+        if why := too_many(count):
+            mend = "shorten the window, or look for a wrong number in this node"
+            raise refuse(self.file, node, why, mend)
 
     def give(self, node: onnx.NodeProto, tensor: str, shape: tuple[int, ...]) -> None:
         """Let the output of ``node`` be ``tensor``, in order, in the shape that ONNX gives it."""
@@ -156,9 +178,10 @@ class Reader:
         name = re.sub(r"\W+", "_", start).strip("_") or node.op_type.lower()
         if name[0].isdigit() or name in TAKEN:
             name = f"{node.op_type.lower()}_{name}"
-        unique, number = name, 2
+        unique = name
         while unique in self.shapes:
-            unique, number = f"{name}_{number}", number + 1
+            self.names[name] += 1
+            unique = f"{name}_{self.names[name] + 1}"
         return unique
 
 
@@ -173,15 +196,17 @@ def read_graph(
     layout: View,
     file: str,
     handlers: Mapping[str, Handler],
+    sizes: Mapping[str, int],
 ) -> tuple[Reader, Value]:
     """The steps of ``model`` and the value that leaves it, for windows of ``shape``.
 
-    ``layout`` is the view of the input.  Raises ``ConfigError`` naming the first node that cannot
+    ``layout`` is the view of the input; ``sizes`` are those of the tensors as far as they are known
+    before anything is computed.  Raises ``ConfigError`` naming the first node that cannot
     run here.
     """
-    reader = Reader(file, opset_of(model))
+    reader = Reader(file, opset_of(model), sizes)
     graph = model.graph
-    reader.constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    reader.constants = {tensor.name: _stored(tensor, file) for tensor in graph.initializer}
     entry = next(value.name for value in graph.input if value.name not in reader.constants)
     reader.shapes[INPUT] = shape
     reader.values[entry] = Value(INPUT, layout)
@@ -195,16 +220,39 @@ def read_graph(
     return reader, _leaving(reader, output)
 
 
+def _stored(tensor: onnx.TensorProto, file: str) -> npt.NDArray[Any]:
+    """The array in ``tensor``; raises ``ConfigError`` for one that is no whole array."""
+    try:
+        array: npt.NDArray[Any] = numpy_helper.to_array(tensor)
+        return array
+    except Exception as error:  # the message depends on what is wrong with it
+        reason = str(error).split("\n")[0]
+        raise UnsupportedOperation(
+            f"{file}: the weights {named(tensor.name)!r} cannot be read: {reason}", hint=EXPORT
+        ) from error
+
+
 def _is_foreign(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> bool:
     """Whether ``node`` runs for no window; what hangs on no input is computed, whatever it is."""
     if node.domain not in ("", "ai.onnx"):
         return True
     if all(name in reader.constants for name in node.input if name):
-        return False
+        return node.op_type in (*ENDLESS, *RANDOM)
     return node.op_type not in (*handlers, *VIEWS, *SAME, *ENDS) or _rounds(reader, node)
 
 
 def _read(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> None:
+    """Read ``node``; whatever it makes a handler raise is an error about the node."""
+    try:
+        _take(reader, node, handlers)
+    except TinymlError:
+        raise
+    except Exception as error:  # a file may say anything; the cause is kept
+        raise unreadable(reader.file, node, error) from error
+
+
+def _take(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> None:
+    check_node(reader.file, node, reader.constants)
     sources = [name for name in node.input if name]
     if all(name in reader.constants for name in sources):
         _evaluate(reader, node, {name: reader.constants[name] for name in sources})
@@ -233,6 +281,7 @@ def _see(reader: Reader, node: onnx.NodeProto) -> None:
     value = reader.value(node)
     arrays = {name: reader.constant(node, i) for i, name in enumerate(node.input) if i and name}
     found = _run(reader, node, {node.input[0]: value.view} | arrays)
+    reader.require_room(node, max(map(np.size, found), default=0))
     for name, view in zip(node.output, found, strict=True):
         if node.op_type in ("Shape", "Size"):
             reader.constants[name] = view
@@ -242,11 +291,13 @@ def _see(reader: Reader, node: onnx.NodeProto) -> None:
 
 def _evaluate(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> None:
     results = _run(reader, node, arrays)
+    reader.require_room(node, max(map(np.size, results), default=0))
     reader.constants |= dict(zip(node.output, map(np.asarray, results), strict=False))
 
 
 def _run(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> list[Any]:
-    """``node`` in the reference implementation of ONNX."""
+    """``node`` in the reference implementation of ONNX, unless it would make too much."""
+    reader.require_room(node, max((reader.sizes.get(name, 0) for name in node.output), default=0))
     try:
         evaluator = ReferenceEvaluator(node, opsets={"": reader.opset})
         return list(evaluator.run(None, arrays))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import onnx
 
+from tinyml_nas.config.problems import printable, shortened
 from tinyml_nas.errors import ConfigError
 
+EXPORT = "export it anew, such as with torch.onnx.export(model.eval(), example, 'model.onnx')"
 RECURRENT = (
     "no recurrent layer runs here; a Conv with a stride or a dilation sees as far back: "
     "replace it by two or three nn.Conv1d, and train the network again"
@@ -40,18 +42,34 @@ INSTEAD = {operation: mend for mend, listed in MENDS.items() for operation in li
 
 
 class UnsupportedOperation(ConfigError):
-    """An operation that runs here for no window, whatever its shape."""
+    """What runs here for no window, whatever its shape: an operation, its numbers, an input."""
 
 
 def refuse(file: str, node: onnx.NodeProto, why: str, mend: str) -> ConfigError:
     """An error about ``node``: its operation, name and output, and where the exporter had it."""
     scopes = [entry.value for entry in node.metadata_props if "scope" in entry.key]
-    module = f", from {scopes[0]}" if scopes else ""
-    name = node.name or "without a name"
-    output = next(iter(node.output), "")
+    module = f", from {named(scopes[0])}" if scopes else ""
+    name = named(node.name) or "without a name"
+    output = named(next(iter(node.output), ""))
     return ConfigError(
-        f"{file}: {node.op_type} {name} (it makes {output!r}{module}): {why}.", hint=mend
+        f"{file}: {named(node.op_type)} {name} (it makes {output!r}{module}): {why}.", hint=mend
     )
+
+
+def unreadable(file: str, node: onnx.NodeProto, error: Exception) -> ConfigError:
+    """An error about ``node``, whose numbers made ``error``, which nobody has foreseen."""
+    reason = printable(str(error).split("\n")[0]).rstrip(".")
+    why = f"it cannot be read: {type(error).__name__}: {reason}"
+    mend = (
+        "compare its attributes with its inputs, or export the network again; if "
+        "onnx.checker.check_model(model, full_check=True) is content with it, please report it"
+    )
+    return refuse(file, node, why, mend)
+
+
+def named(name: str) -> str:
+    """A name of the file as it can be shown."""
+    return printable(shortened(name))
 
 
 def refuse_operation(
@@ -60,8 +78,8 @@ def refuse_operation(
     """An error about an operation that does not run here, nor do ``others`` behind it."""
     known = f"these are: {', '.join(sorted(supported))}"
     mend = INSTEAD.get(node.op_type, known)
-    domain = f" of {node.domain}" if node.domain not in ("", "ai.onnx") else ""
-    words = f"the operation {node.op_type}{domain} is not supported"
+    domain = f" of {named(node.domain)}" if node.domain not in ("", "ai.onnx") else ""
+    words = f"the operation {named(node.op_type)}{domain} is not supported"
     error = refuse(
         file, node, words + (f" (nor {', '.join(others)} in it)" if others else ""), mend
     )
