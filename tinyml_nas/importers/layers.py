@@ -52,12 +52,11 @@ def conv(reader: Reader, node: onnx.NodeProto) -> None:
     channels = reader.shapes[value.tensor].channels
     groups = int(reader.attributes(node).get("group", 1))
     bias = np.asarray(reader.constant(node, 2, np.zeros(len(weight))), dtype=np.float64)
-    if weight.shape[1] * groups != len(order):
-        why = (
-            f"its weights take {weight.shape[1] * groups} channels, and its input has {len(order)}"
-        )
-        raise refuse(reader.file, node, why, ORDER)
     taps = _one_axis(weight, window)
+    into = taps.shape[1] * groups
+    if into != len(order):
+        why = f"its weights take {into} channels, and its input has {len(order)}"
+        raise refuse(reader.file, node, why, ORDER)
     span = (taps.shape[2] - 1) * window.dilation + 1
     reader.require_room(node, len(taps) * max(taps.shape[1], channels) * span)
     weight = _dilated(taps, window.dilation)

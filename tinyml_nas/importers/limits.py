@@ -31,9 +31,9 @@ def check_node(file: str, node: onnx.NodeProto, constants: Mapping[str, npt.NDAr
         raise UnsupportedOperation(error.message, hint=error.hint)
 
 
-def too_many(count: int) -> str | None:
-    """The words for a tensor of ``count`` values, where that is more than can be."""
-    if count <= LARGEST:
+def no_size(count: int) -> str | None:
+    """The words for a tensor of ``count`` values, where that is none, or more than can be."""
+    if 0 < count <= LARGEST:
         return None
     return f"it makes {count:,} values, and {LARGEST:,} are the most that can be read"
 

@@ -23,7 +23,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Op, Shape
-from tinyml_nas.importers.limits import check_node, too_many
+from tinyml_nas.importers.limits import check_node, no_size
 from tinyml_nas.importers.model_file import opset_of
 from tinyml_nas.importers.refusal import (
     EXPORT,
@@ -143,8 +143,8 @@ class Reader:
         return name
 
     def require_room(self, node: onnx.NodeProto, count: int) -> None:
-        """Raise where ``node`` asks for ``count`` values and that is more than anyone means."""
-        if why := too_many(count):
+        """Raise where ``node`` makes ``count`` values, and that is none or more than can be."""
+        if why := no_size(count):
             mend = "shorten the window, or look for a wrong number in this node"
             raise refuse(self.file, node, why, mend)
 
@@ -281,7 +281,7 @@ def _see(reader: Reader, node: onnx.NodeProto) -> None:
     value = reader.value(node)
     arrays = {name: reader.constant(node, i) for i, name in enumerate(node.input) if i and name}
     found = _run(reader, node, {node.input[0]: value.view} | arrays)
-    reader.require_room(node, max(map(np.size, found), default=0))
+    reader.require_room(node, max(map(np.size, found)))
     for name, view in zip(node.output, found, strict=True):
         if node.op_type in ("Shape", "Size"):
             reader.constants[name] = view
@@ -291,13 +291,13 @@ def _see(reader: Reader, node: onnx.NodeProto) -> None:
 
 def _evaluate(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> None:
     results = _run(reader, node, arrays)
-    reader.require_room(node, max(map(np.size, results), default=0))
+    reader.require_room(node, max([1, *map(np.size, results)]))
     reader.constants |= dict(zip(node.output, map(np.asarray, results), strict=False))
 
 
 def _run(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> list[Any]:
     """``node`` in the reference implementation of ONNX, unless it would make too much."""
-    reader.require_room(node, max((reader.sizes.get(name, 0) for name in node.output), default=0))
+    reader.require_room(node, max((reader.sizes.get(name, 1) for name in node.output), default=1))
     try:
         evaluator = ReferenceEvaluator(node, opsets={"": reader.opset})
         return list(evaluator.run(None, arrays))
