@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -211,3 +212,10 @@ def test_resolved_yaml_says_where_values_come_from(load: Callable[..., Any], min
     assert lines["batch_size"].endswith("# default")
     assert loaded.provenance["common.seed"] == "--set"
     assert yaml.safe_load(loaded.resolved_yaml())["training"]["nas_layers"] == 10
+
+
+def test_json_writes_an_emoji_as_two_halves(load: Callable[..., Any], minimal: str) -> None:
+    name = json.dumps("run 🙂")
+    assert "ud83d" in name
+    config = load(minimal.replace("common:", f"common:\n  run_name: {name}")).config
+    assert config.common.run_name == "run 🙂"

@@ -87,6 +87,8 @@ def test_the_class_is_named_where_there_are_two(tmp_path: Path) -> None:
             "from torch import nn\nclass N(nn.Module):\n    def __init__(self, layers): 1\n",
             r"N in my_net\.py asks for 'layers', which is not known here",
         ),
+        ("import sys\nsys.exit(0)\n", r"running the file failed at my_net\.py:2: SystemExit: 0"),
+        ("raise KeyboardInterrupt\n", r"failed at my_net\.py:1: KeyboardInterrupt"),
         (
             "from torch import nn\nclass N(nn.Module):\n    def __init__(self):\n        boom\n",
             r"building N failed at my_net\.py:4: NameError",
@@ -113,6 +115,27 @@ def test_a_module_that_pytorch_cannot_export(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="PyTorch cannot export the module") as caught:
         export_module(module, windows(), str(path))
     assert "docs/import.md" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("return self", "return 1, self", "forward at my_net.py:14 gives a tuple for a batch of 1"),
+        ("return self", "self", "forward at my_net.py:14 gives nothing for a batch of 1"),
+        ("self.body(x)", "self.body(x + torch.rand(1))", "gives other scores each time"),
+        (
+            "return self",
+            "x = x * (1 + len(x) // 9)\n        return self",
+            "not what PyTorch exports",
+        ),
+    ],
+)
+def test_a_forward_that_gives_no_scores(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = _write(tmp_path)
+    path.write_text(path.read_text().replace(old, new))
+    module = build_module(path, None, SHAPE, CLASSES)
+    with pytest.raises(ConfigError, match=message):
+        export_module(module, windows(), "my_net.py")
 
 
 def _safetensors(state: dict[str, torch.Tensor]) -> bytes:

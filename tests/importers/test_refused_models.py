@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tinyml_nas.errors import ConfigError, TinymlError, ToolError
 from tinyml_nas.importers import Wanted, import_model, read_model
+from tinyml_nas.importers.model import HANDLERS
 from tinyml_nas.importers.model_file import checked
 
 
@@ -209,3 +210,18 @@ def test_an_opset_of_the_dawn(tmp_path: Path, whole: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
     assert "opset" in _refused(path).message.lower()
+
+
+def test_what_a_handler_did_not_foresee_is_an_error_about_the_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(reader: object, node: object) -> None:
+        raise KeyError("nobody")
+
+    monkeypatch.setitem(HANDLERS, "Relu", broken)
+    model = exported(made(Residual), SHAPES[Residual])
+    words = r"m\.onnx: Relu \S+ \(it makes .*\): it cannot be read: KeyError: 'nobody'"
+    with pytest.raises(ConfigError, match=words) as caught:
+        import_model(model, windows(4), Wanted(CLASSES), "net", "m.onnx")
+    assert isinstance(caught.value.__cause__, KeyError)  # and the cause is not lost
+    assert "please report it" in str(caught.value.hint)

@@ -42,9 +42,8 @@ VIEWS = (
     *("Transpose", "Unsqueeze"),
 )
 SAME = ("Cast", "Dropout", "Identity")
-ENDLESS = ("If", "Loop", "Scan")
-RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomUniform")
-"""What is not computed, though it hangs on no input."""
+NEVER = ("Bernoulli", "Loop", "Multinomial", "RandomNormal", "RandomUniform", "Scan")
+"""What is not computed, though it hangs on no input: it may never end, or gives no constant."""
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
@@ -237,7 +236,7 @@ def _is_foreign(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Han
     if node.domain not in ("", "ai.onnx"):
         return True
     if all(name in reader.constants for name in node.input if name):
-        return node.op_type in (*ENDLESS, *RANDOM)
+        return node.op_type in NEVER
     return node.op_type not in (*handlers, *VIEWS, *SAME, *ENDS) or _rounds(reader, node)
 
 
