@@ -99,7 +99,7 @@ def numbers(rng: random.Random, folder: Path) -> Case:
     tiny = f"{rng.uniform(1, 9):.3f}e-{rng.randint(151, 330)}"
     huge = f"{rng.uniform(1, 9):.3f}e{rng.randint(151, 999)}"
     value = rng.choice(
-        [tiny, huge, f"-{huge}", digits, f"-{digits}", ".nan", "-.inf", "0x" + "f" * 99]
+        [tiny, huge, f"-{huge}", digits, f"-{digits}", ".nan", "-.inf", "0x" + "f" * 200]
     )
     if value == tiny and (section, key) in COUNTS:
         value = huge

@@ -20,7 +20,7 @@ from tinyml_nas.config.problems import Place, Problem, Source
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 MAX_DEPTH = 20
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 TOO_DEEP = "The file is nested too deeply or too large."
 TAG = "tag:yaml.org,2002:"
 NO_TEXT = Reader.NON_PRINTABLE

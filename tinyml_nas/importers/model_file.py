@@ -54,17 +54,17 @@ def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
 
     Raises ``ConfigError`` for weights that are NaN or infinite, ``ToolError`` for all else.
     """
+    if len(model.graph.node) > MAX_NODES:
+        raise ToolError(
+            f"{name} has {len(model.graph.node):,} nodes; at most {MAX_NODES:,} are read.",
+            hint="a network for a microcontroller has a few hundred: is it the right file?",
+        )
     try:
         onnx.checker.check_model(model)
         model = onnx.inliner.inline_local_functions(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]
         raise ToolError(f"{name} is no valid ONNX model: {reason}", hint=EXPORT) from error
-    if len(model.graph.node) > MAX_NODES:
-        raise ToolError(
-            f"{name} has {len(model.graph.node):,} nodes; at most {MAX_NODES:,} are read.",
-            hint="a network for a microcontroller has a few hundred: is it the right file?",
-        )
     opset = opset_of(model)
     if opset < OLDEST_OPSET:
         raise ToolError(
