@@ -120,8 +120,8 @@ def test_a_module_that_pytorch_cannot_export(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("return self", "return 1, self", "forward at my_net.py:14 gives a tuple for a batch of 1"),
-        ("return self", "self", "forward at my_net.py:14 gives nothing for a batch of 1"),
+        ("return self", "return 1, self", "forward at my_net.py:14 gives a tuple for a batch of 8"),
+        ("return self", "self", "forward at my_net.py:14 gives nothing for a batch of 8"),
         ("self.body(x)", "self.body(x + torch.rand(1))", "gives other scores each time"),
         (
             "return self",
