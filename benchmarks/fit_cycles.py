@@ -1,28 +1,33 @@
-"""Fits what the generated C executes and occupies, and says how well unseen networks are predicted.
+"""Fits what the generated C executes and occupies, and writes the cost tables of the package.
 
-    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--packed 40] [--cores CORE ...]
-                                    [--save FILE | --load FILE]
+    python benchmarks/fit_cycles.py [--chains 160] [--cells 40] [--packed 40] [--processes 2]
+                                    [--save FILE | --load FILE ...]
 
-Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os and
-run once per emulated core (of all, or of those named: name all cores of a back-end, whose code is
-fitted to the largest).  Seven networks in ten are fitted and the others judge; what is printed is
-then fitted on all.  Prints the table `INSTRUCTIONS` of tinyml_nas/devices/instructions.py, the
-table `CODE_BYTES` of tinyml_nas/devices/code_sizes.py, and the errors on the held-out networks.
-Four seconds per network.
+Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os by
+every compiler that is counted, and run once per emulated core; GCC for Arm and QEMU must be
+installed.  Seven networks in ten are fitted and the others judge; the tables in
+tinyml_nas/devices/tables/costs.json are then fitted on all, with the headroom that no network
+exceeds.  Prints the errors on the held-out networks.  `--save` appends to a file of one network a
+line, which `--load` fits without measuring.  Ten seconds of CPU per network.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import linprog, nnls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 from measured_networks import (  # noqa: E402
     Measured,
     data_bytes,
+    measurable_cores,
     measure,
     random_cells,
     random_chain,
@@ -38,38 +44,49 @@ from measured_networks import (  # noqa: E402
 )
 
 from tinyml_nas.config.names import SUGGESTED  # noqa: E402
-from tinyml_nas.devices.code_sizes import CODE_BYTES  # noqa: E402
 from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
-from tinyml_nas.devices.instructions import Instructions  # noqa: E402
-from tinyml_nas.export.emulate import COUNTED_CORES  # noqa: E402
+from tinyml_nas.devices.costs import CODE_BYTES, COSTS_FILE, Instructions  # noqa: E402
+from tinyml_nas.export.emulate import COUNTED  # noqa: E402
 from tinyml_nas.graph import (  # noqa: E402
     INPUT,
+    Add,
+    AvgPool,
+    Conv,
     DepthwiseConv,
     GlobalAvgPool,
+    Interpolate,
     Linear,
+    MaxPool,
     Network,
     Node,
     Shape,
+    Upsample,
     plan_memory,
 )
 from tinyml_nas.graph.cost import layer_code, shared_code  # noqa: E402
 from tinyml_nas.graph.kernels import kernel_of  # noqa: E402
-from tinyml_nas.graph.latency import layer_trips  # noqa: E402
+from tinyml_nas.graph.latency import (  # noqa: E402
+    layer_instructions,
+    layer_trips,
+    network_instructions,
+)
 from tinyml_nas.graph.ops import same_padding  # noqa: E402
 from tinyml_nas.zoo import ZOO  # noqa: E402
 
 Vector = npt.NDArray[np.float64]
 HELD_OUT_SHARE = 0.3
-NARROW_NETWORKS = 6
+NARROW_NETWORKS, RARE_NETWORKS = 6, 16
 PACKED_SEED = 1000
-SHORT = 4.0
-"""By so much a promise for packed layers rather errs upwards: their loops vary more."""
+SHORT, RARE_SHORT, RARE = 4.0, 50.0, 24
+"""By so much a promise for packed layers rather errs upwards, since their loops vary more, and
+for a kernel of which fewer layers than this were measured."""
 SCALAR_NETWORKS = 5
 ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
 DECODERS = ("AD_500", "AD_2k", "AD_4k", "AD_17k", "AE_1k", "AE_4k")
 """Those that upsample in steps and in lines, once and several times."""
 DECODED_SHAPES = (Shape(6, 32), Shape(1, 128), Shape(3, 48))
-FILL_TRIPS = {core: 2.0 if core == "cortex-m55" else 4.0 for core in COUNTED_CORES}
+FILLED = {("cortex-m55", "gcc"): 2.0, ("cortex-m0", "gcc"): 5.0}
+FILLED_ELSEWHERE = 4.0
 """Instructions per byte of margin: stores in a loop, whose end the M55 has an instruction for."""
 
 
@@ -85,6 +102,30 @@ def narrow_depthwise(seed: int) -> Network:
     return Network(f"narrow{seed}", Shape(2 + seed % 2, 64 + 9 * seed), (*layers, *ends))
 
 
+def rare_kernels(seed: int) -> Network:
+    """Kernels that the other networks seldom have: each in one layer, or in two."""
+    draw = random.Random(seed)
+    channels, times = draw.randint(2, 12), 1 + seed % 2
+    pool = MaxPool(2, 2) if seed // 2 % 2 else MaxPool(3, 2, (1, 1))
+    nodes, last = [Node("stem", Conv(channels, 3, 1, (1, 1)), (INPUT,))], "stem"
+    for i in range(times):
+        nodes += [
+            Node(f"halved{i}", pool, (last,)),
+            Node(f"doubled{i}", Upsample(2), (f"halved{i}",)),
+            Node(f"sum{i}", Add(), (f"doubled{i}", last)),
+        ]
+        last = f"sum{i}"
+    length = draw.choice((32, 48, 60))
+    for i in range(times):
+        nodes.append(Node(f"line{i}", Interpolate(2 * length - 1 + 4 * i), (last,)))
+        last = f"line{i}"
+    if seed // 4 % 2:
+        nodes.append(Node("average", AvgPool(draw.randint(2, 5), 2), (last,)))
+        last = "average"
+    nodes += [Node("mean", GlobalAvgPool(), (last,)), Node("classifier", Linear(4), ("mean",))]
+    return Network(f"rare{seed}", Shape(draw.randint(1, 6), length), tuple(nodes))
+
+
 def packed_scalar(seed: int) -> Network:
     """A packed layer of one channel: a pair is too many for it with DSP, and rare in the rest."""
     network = random_chain(seed)
@@ -94,12 +135,13 @@ def packed_scalar(seed: int) -> Network:
 
 
 def networks(chains: int, cells: int, packed: int) -> Iterator[Network]:
-    """Random chains and cells, some packed, narrow depthwise layers, the zoo and its decoders."""
+    """Random chains and cells, some packed, what is rare in them, the zoo and its decoders."""
     yield from map(random_chain, range(chains))
     yield from map(random_cells, range(cells))
     yield from map(random_packed, range(PACKED_SEED, PACKED_SEED + packed))
     yield from map(packed_scalar, range(min(packed, SCALAR_NETWORKS)))
     yield from map(narrow_depthwise, range(NARROW_NETWORKS))
+    yield from map(rare_kernels, range(RARE_NETWORKS))
     for shape in ZOO_SHAPES:
         yield from (ZOO[name].build(shape, 4) for name in SUGGESTED["classification"])
     for shape in DECODED_SHAPES:
@@ -111,24 +153,35 @@ def telling(measured: Sequence[Measured], backend: Backend) -> list[Measured]:
     return [m for m in measured if backend == "dsp" or not m.network.name.startswith("narrow")]
 
 
-def measure_all(candidates: Iterable[Network], cores: Sequence[str]) -> list[Measured]:
-    """Every network, measured on ``cores``; one line each."""
-    result = []
-    for seed, network in enumerate(candidates):
-        result.append(measure(network, seed, cores))
-        flash, counts = result[-1].flash, result[-1].instructions
-        print(f"{network.name}: flash {dict(flash)}, instructions {dict(counts)}", flush=True)
-    return result
+def measured_seed(numbered: tuple[int, Network]) -> Measured:
+    """What a process measures; the number is the seed."""
+    seed, network = numbered
+    for backend, table in CODE_BYTES.items():  # the C says its size, also with a new kernel
+        for name in causes(network, backend):
+            table.setdefault(name, 0)
+    return measure(network, seed)
 
 
-def save(measured: Sequence[Measured], path: Path) -> None:
-    """One JSON line per network."""
-    lines = (json.dumps(asdict(m) | {"network": m.network.to_json()}) for m in measured)
-    path.write_text("\n".join(lines), encoding="utf-8")
+def measure_all(candidates: Iterable[Network], processes: int) -> Iterator[Measured]:
+    """Every network, one line each."""
+    one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(processes, **one_thread) as pool:
+        for m in pool.map(measured_seed, enumerate(candidates)):
+            print(f"{m.network.name}: flash {m.flash}, instructions {m.instructions}", flush=True)
+            yield m
+
+
+def saved(measured: Iterable[Measured], path: Path) -> Iterator[Measured]:
+    """The same networks, each appended to ``path`` as a line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        for m in measured:
+            file.write(json.dumps(asdict(m) | {"network": m.network.to_json()}) + "\n")
+            file.flush()
+            yield m
 
 
 def load(path: Path) -> list[Measured]:
-    """What ``save`` wrote."""
+    """What ``saved`` wrote."""
     records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [Measured(**r | {"network": Network.from_json(r["network"])}) for r in records]
 
@@ -148,29 +201,40 @@ def least_absolute(a: Vector, y: Vector, short: float = 1.0) -> Vector:
     return result
 
 
-def fit_instructions(measured: Sequence[Measured], core: str) -> Instructions:
+def fit_all_instructions(measured: Sequence[Measured]) -> dict[str, dict[str, Instructions]]:
+    """The table of every core and compiler."""
+    return {
+        core: {
+            name: fit_instructions(telling(measured, CORES[core].backend), core, name)
+            for name in names
+        }
+        for core, names in COUNTED.items()
+    }
+
+
+def fit_instructions(measured: Sequence[Measured], core: str, compiler: str) -> Instructions:
     """Instructions per trip of each kernel."""
-    backend = CORES[core].backend
+    backend, filling = CORES[core].backend, FILLED.get((core, compiler), FILLED_ELSEWHERE)
     rows: dict[str, list[tuple[dict[str, int], float]]] = defaultdict(list)
     rest, padded = [], set[str]()
     for m in measured:
-        filled = margin_bytes(m.network)
+        filled, layers = margin_bytes(m.network), m.layers[core][compiler]
         for node in m.network.nodes:
             kernel = kernel_of(m.network, node, backend)
             trips = dict(layer_trips(m.network, node, backend))
             padded.update([kernel] if trips.pop("padding") else [])
-            count = m.layers[core][node.name] - FILL_TRIPS[core] * filled[node.name]
-            rows[kernel].append((trips, count))
-        rest.append(m.instructions[core] - sum(m.layers[core].values()))
+            rows[kernel].append((trips, layers[node.name] - filling * filled[node.name]))
+        rest.append(m.instructions[core][compiler] - sum(layers.values()))
     outside = max(0, round(float(np.median(rest))))  # on the M55 the first layer contains it
     table: dict[str, dict[str, float]] = {"network": {"run": outside}}
     for kernel, samples in sorted(rows.items()):
         names = list(samples[0][0])
         a = np.array([[trips[name] for name in names] for trips, _ in samples], float)
         short = SHORT if kernel.startswith("packed") else 1.0
+        short = RARE_SHORT if len(samples) < RARE else short
         found = least_absolute(a, np.array([count for _, count in samples], float), short)
         table[kernel] = {n: round(float(c), 2) for n, c in zip(names, found, strict=True) if c > 0}
-        table[kernel] |= {"padding": FILL_TRIPS[core]} if kernel in padded else {}
+        table[kernel] |= {"padding": filling} if kernel in padded else {}
     return table
 
 
@@ -187,12 +251,20 @@ def margin_bytes(network: Network) -> dict[str, int]:
     }
 
 
+def fit_all_code(measured: Sequence[Measured]) -> dict[str, dict[str, int]]:
+    """The table of every back-end."""
+    backends = dict.fromkeys(CORES[core].backend for core in COUNTED)
+    return {backend: fit_code(telling(measured, backend), backend) for backend in backends}
+
+
 def fit_code(measured: Sequence[Measured], backend: Backend) -> dict[str, int]:
-    """Bytes of code by cause, none negative: least relative squares over the largest core."""
-    a = np.array([causes(m.network, backend) for m in measured], float)
+    """Bytes of code by cause, none negative: least relative squares over the largest link."""
+    counted = [causes(m.network, backend) for m in measured]
+    names = sorted({name for causes in counted for name in causes})
+    a = np.array([[causes.get(name, 0) for name in names] for causes in counted], float)
     y = np.array([code_bytes(m, backend) for m in measured], float)
     found, _ = nnls(a / y[:, None], np.ones(len(y)))
-    return {n: round(c) for n, c in zip(CODE_BYTES[backend], found.tolist(), strict=True)}
+    return {n: round(c) for n, c in zip(names, found.tolist(), strict=True)}
 
 
 def code_bytes(m: Measured, backend: Backend) -> int:
@@ -200,44 +272,54 @@ def code_bytes(m: Measured, backend: Backend) -> int:
     return m.worst_flash(backend) - data_bytes(m.network, backend)
 
 
-def causes(network: Network, backend: Backend) -> list[int]:
-    """How often each entry of ``CODE_BYTES`` counts in ``network``."""
+def causes(network: Network, backend: Backend) -> dict[str, int]:
+    """How often each cause of code counts in ``network``."""
     total: dict[str, int] = defaultdict(int)
     layers = (layer_code(network, node, backend) for node in network.nodes)
     for part in (shared_code(network, backend), *layers):
         for name, times in part.items():
             total[name] += times
-    return [total[name] for name in CODE_BYTES[backend]]
+    return {name: times for name, times in total.items() if times}
 
 
-def judge_instructions(measured: Sequence[Measured], core: str, table: Instructions) -> None:
-    """Print the errors of whole networks, and of layers that matter."""
-    backend = CORES[core].backend
-    network, layer = [], []
-    for m in measured:
-        total = m.instructions[core]
-        filled, promised = margin_bytes(m.network), table["network"]["run"]
+def judge_instructions(
+    measured: Sequence[Measured], core: str, tables: Mapping[str, Instructions]
+) -> float:
+    """Print the errors of whole networks, and of layers that matter; the worst excess.
+
+    Networks with a kernel that the tables have not are left out.
+    """
+    network, layer, backend = [], [], CORES[core].backend
+    for m in telling(measured, backend):
+        kernels = {kernel_of(m.network, node, backend) for node in m.network.nodes}
+        if not all(kernels <= set(table) for table in tables.values()):
+            continue
+        total = m.most_instructions(core)
+        filled = margin_bytes(m.network)
+        network.append(network_instructions(m.network, core, tables=tables) / total - 1)
         for node in m.network.nodes:
-            count = m.layers[core][node.name] - FILL_TRIPS[core] * filled[node.name]
-            trips = layer_trips(m.network, node, backend)
-            costs = table[kernel_of(m.network, node, backend)]
-            whole = sum(costs.get(name, 0.0) * times for name, times in trips.items())
-            promised += whole
-            if count > 0.02 * total:
-                layer.append((whole - costs.get("padding", 0.0) * trips["padding"]) / count - 1)
-        network.append(promised / total - 1)
+            count = max(by_layer[node.name] for by_layer in m.layers[core].values())
+            if count > 0.02 * total and not filled[node.name]:
+                promised = layer_instructions(m.network, node, core, tables=tables)
+                layer.append(promised / count - 1)
     print(f"{core}: networks {_errors(network)}; layers of 2 % and more {_errors(layer)}")
+    return float(1 / (1 + min(network)))
 
 
-def judge_code(measured: Sequence[Measured], backend: Backend, table: dict[str, int]) -> None:
-    """Print the error of the code, and of all flash."""
-    code, flash = [], []
-    for m in measured:
-        data, times = data_bytes(m.network, backend), causes(m.network, backend)
-        promised = sum(c * n for c, n in zip(table.values(), times, strict=True))
-        code.append(promised / code_bytes(m, backend) - 1)
-        flash.append((promised + data) / m.worst_flash(backend) - 1)
+def judge_code(measured: Sequence[Measured], backend: Backend, table: Mapping[str, int]) -> float:
+    """Print the error of the code, and of all flash; the worst excess in bytes."""
+    code, flash, excess = [], [], []
+    for m in telling(measured, backend):
+        counted = causes(m.network, backend)
+        if not counted.keys() <= table.keys():
+            continue
+        data, linked = data_bytes(m.network, backend), code_bytes(m, backend)
+        promised = sum(table[name] * times for name, times in counted.items())
+        code.append(promised / linked - 1)
+        flash.append((promised + data) / (linked + data) - 1)
+        excess.append(linked - promised)
     print(f"{backend} code: {_errors(code)}; flash with its tables: {_errors(flash)}")
+    return max(excess)
 
 
 def _errors(relative: Sequence[float]) -> str:
@@ -249,6 +331,32 @@ def _errors(relative: Sequence[float]) -> str:
     )
 
 
+def judged(measured: Sequence[Measured], costs: Mapping[str, Any]) -> dict[str, float]:
+    """The headroom that ``costs`` want so that they are kept by every one of ``measured``."""
+    factors = [judge_instructions(measured, c, t) for c, t in costs["instructions"].items()]
+    excess = [judge_code(measured, backend, t) for backend, t in costs["code_bytes"].items()]
+    return {
+        "headroom": math.ceil(1000 * max(1.0, *factors)) / 1000,
+        "code_headroom_bytes": max(0, *excess),
+    }
+
+
+def fit(measured: Sequence[Measured]) -> dict[str, Any]:
+    """The tables of every core and back-end."""
+    return {"instructions": fit_all_instructions(measured), "code_bytes": fit_all_code(measured)}
+
+
+def written(table: Any, depth: int = 0) -> str:
+    """JSON with a line for each innermost table."""
+    if not isinstance(table, dict) or not any(isinstance(part, dict) for part in table.values()):
+        return json.dumps(table)
+    lines = (
+        f"{' ' * (depth + 1)}{json.dumps(name)}: {written(part, depth + 1)}"
+        for name, part in table.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n" + " " * depth + "}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -256,36 +364,28 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=160)
     parser.add_argument("--cells", type=int, default=40)
     parser.add_argument("--packed", type=int, default=40)
-    parser.add_argument(
-        "--cores", nargs="+", choices=COUNTED_CORES, default=list(COUNTED_CORES), metavar="CORE"
-    )
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--save", type=Path)
-    parser.add_argument("--load", type=Path)
+    parser.add_argument("--load", type=Path, nargs="+")
     args = parser.parse_args()
-    candidates = networks(args.chains, args.cells, args.packed)
-    measured = load(args.load) if args.load else measure_all(candidates, args.cores)
-    if args.save:
-        save(measured, args.save)
+    if args.load:
+        measured = [m for path in args.load for m in load(path)]
+    else:
+        if missing := set(COUNTED) - set(measurable_cores()):
+            sys.exit(f"compilers or emulators of {', '.join(sorted(missing))} are not installed")
+        found = measure_all(networks(args.chains, args.cells, args.packed), args.processes)
+        measured = list(saved(found, args.save) if args.save else found)
     held = np.random.default_rng(0).random(len(measured)) < HELD_OUT_SHARE
     fitted = [m for m, out in zip(measured, held, strict=True) if not out]
     unseen = [m for m, out in zip(measured, held, strict=True) if out]
-    print(f"{len(fitted)} networks fitted, {len(unseen)} held out")
-    tables = {
-        core: fit_instructions(telling(fitted, CORES[core].backend), core)
-        for core in measured[0].flash
-    }
-    final = {
-        core: fit_instructions(telling(measured, CORES[core].backend), core) for core in tables
-    }
-    print(f"INSTRUCTIONS = {json.dumps(final, indent=4)}")
-    for core, table in tables.items():
-        judge_instructions(telling(unseen, CORES[core].backend), core, table)
-    backends = {CORES[core].backend for core in tables}
-    code = {b: fit_code(telling(fitted, b), b) for b in CODE_BYTES if b in backends}
-    final_code = {backend: fit_code(telling(measured, backend), backend) for backend in code}
-    print(f"CODE_BYTES = {json.dumps(final_code, indent=4)}")
-    for backend, sizes in code.items():
-        judge_code(telling(unseen, backend), backend, sizes)
+    print(f"{len(fitted)} networks fitted; these {len(unseen)} held out:")
+    strict = judged(unseen, fit(fitted))
+    costs = fit(measured)
+    print(f"all {len(measured)} fitted:")
+    loose = judged(measured, costs)
+    headroom = {name: max(strict[name], loose[name]) for name in strict}
+    print(f"held out {strict}, fitted {loose}: {headroom} written to {COSTS_FILE}")
+    COSTS_FILE.write_text(written(headroom | costs) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

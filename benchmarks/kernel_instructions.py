@@ -21,15 +21,18 @@ from typing import get_args
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from c_builds import gcc_build  # noqa: E402
 from measured_networks import integer_model  # noqa: E402
 
 from tinyml_nas.config.delivery import Optimize  # noqa: E402
 from tinyml_nas.devices import CORES  # noqa: E402
 from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import COUNTED_CORES, BareMetalBuild, emulate  # noqa: E402
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate  # noqa: E402
 from tinyml_nas.export.targets import EMULATED_CORES, THUMB  # noqa: E402
-from tinyml_nas.export.toolchain import build_bare_metal  # noqa: E402
+from tinyml_nas.export.toolchain import (  # noqa: E402
+    BareMetalBuild,
+    build_bare_metal,
+    gcc_build,
+)
 from tinyml_nas.graph import (  # noqa: E402
     INPUT,
     Add,

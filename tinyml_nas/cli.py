@@ -11,6 +11,7 @@ import argparse
 import errno
 import io
 import json
+import os
 import sys
 import tempfile
 import traceback

@@ -1,11 +1,11 @@
-"""What the tests of the generated C share: its writer, compilers or a skip, gcc for Arm."""
+"""What the tests of the generated C share: its writer, compilers or a skip."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,8 @@ import pytest
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.emulate import BareMetalBuild
 from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import (
-    LINKER_SCRIPT,
-    Compiler,
-    build_host,
-    host_compilers,
-    run_tool,
-)
+from tinyml_nas.export.toolchain import Compiler, build_host, host_compilers, run_tool
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")
@@ -119,24 +112,3 @@ def _programs_run(path: str, flags: tuple[str, ...]) -> bool:
         except ToolError:
             return False
     return True
-
-
-def gcc_build(compiler: str) -> BareMetalBuild:
-    """A build with a cross-compiling gcc instead of zig."""
-
-    def build(
-        core: str, sources: Sequence[Path], program: Path, keep: Sequence[str], *, optimize: str
-    ) -> Path:
-        script = program.with_suffix(".ld")
-        script.write_text(LINKER_SCRIPT, encoding="ascii")
-        run_tool(
-            [
-                *(compiler, f"-mcpu={core}", "-mthumb", "-std=c99", optimize, "-ffreestanding"),
-                *("-ffunction-sections", "-fdata-sections", "-nostdlib", f"-Wl,-T,{script}"),
-                *("-Wl,--gc-sections", f"-Wl,-e,{keep[0]}", *(f"-Wl,-u,{name}" for name in keep)),
-                *(*sources, "-lgcc", "-o", program),
-            ]
-        )
-        return program
-
-    return build

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +17,11 @@ from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import COUNTED_CORES, emulate
+from tinyml_nas.export.emulate import COUNTED, COUNTED_CORES, emulate
+from tinyml_nas.export.toolchain import CROSS_COMPILERS, GCC
 from tinyml_nas.features import Normalization
-from tinyml_nas.graph import Network, Shape, network_cost
-from tinyml_nas.graph.cost import record_bytes
+from tinyml_nas.graph import Network, Shape
+from tinyml_nas.graph.cost import record_bytes, table_bytes
 from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
@@ -41,18 +44,23 @@ MACS = (1_000, 1_500_000)
 
 @dataclass(frozen=True)
 class Measured:
-    """What the linker and the emulator say of one network, by core."""
+    """What the linker and the emulator say of one network, by core and compiler."""
 
     network: Network
     arena_bytes: int
     tables: Mapping[str, int]
-    flash: Mapping[str, int]
-    instructions: Mapping[str, int]
-    layers: Mapping[str, Mapping[str, int]]
+    flash: Mapping[str, Mapping[str, int]]
+    instructions: Mapping[str, Mapping[str, int]]
+    layers: Mapping[str, Mapping[str, Mapping[str, int]]]
 
     def worst_flash(self, backend: Backend) -> int:
-        """Linked flash on the core of ``backend`` where it is largest."""
-        return max(self.flash[core] for core in cores_of(backend) if core in self.flash)
+        """Linked flash on the core of ``backend`` and with the compiler where it is largest."""
+        measured = (self.flash[core] for core in cores_of(backend) if core in self.flash)
+        return max(max(by_compiler.values()) for by_compiler in measured)
+
+    def most_instructions(self, core: str) -> int:
+        """Instructions with the compiler that needs most."""
+        return max(self.instructions[core].values())
 
 
 def random_chain(seed: int) -> Network:
@@ -65,7 +73,8 @@ def random_chain(seed: int) -> Network:
             network = space.network(random_genome(space, draw), f"chain{seed}")
         except ValueError:
             continue
-        if MACS[0] < network_cost(network).macs < MACS[1]:
+        macs = sum(node.op.macs(network.input_shapes(node)) for node in network.nodes)
+        if MACS[0] < macs < MACS[1]:
             return network
 
 
@@ -121,9 +130,16 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
     return net, x.numpy()
 
 
+def missing_tools(core: str) -> list[str]:
+    """What counting on ``core`` with every compiler wants and pip does not bring."""
+    if core == qemu.CORE:
+        return qemu.missing_tools()
+    return [GCC] if "gcc" in COUNTED[core] and shutil.which(GCC) is None else []
+
+
 def measurable_cores() -> list[str]:
-    """Cores whose compiler and emulator are installed."""
-    return [core for core in COUNTED_CORES if core != qemu.CORE or not qemu.missing_tools()]
+    """Cores of which every compiler and the emulator are installed."""
+    return [core for core in COUNTED if not missing_tools(core)]
 
 
 def measure(
@@ -137,14 +153,30 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
         export = emit_c(net, "model", Path(folder), x[:1], optimize)
         inputs = quantize_input(net, x[:1])
-        runs = {core: emulate(net, export, core, inputs) for core in cores or measurable_cores()}
+        runs = {
+            core: {
+                name: emulate(net, export, core, inputs, build=CROSS_COMPILERS[name])
+                for name in COUNTED[core]
+            }
+            for core in cores or measurable_cores()
+        }
+
+    def figures(figure: str) -> dict[str, dict[str, Any]]:
+        return {
+            core: {name: getattr(run, figure) for name, run in by_compiler.items()}
+            for core, by_compiler in runs.items()
+        }
+
     return Measured(
         network=network,
         arena_bytes=export.arena_bytes,
         tables=export.table_bytes,
-        flash={core: run.linked.flash_bytes for core, run in runs.items()},
-        instructions={core: run.instructions for core, run in runs.items()},
-        layers={core: run.layer_instructions for core, run in runs.items()},
+        flash={
+            core: {name: linked.flash_bytes for name, linked in by_compiler.items()}
+            for core, by_compiler in figures("linked").items()
+        },
+        instructions=figures("instructions"),
+        layers=figures("layer_instructions"),
     )
 
 
@@ -155,5 +187,7 @@ def cores_of(backend: Backend) -> list[str]:
 
 def data_bytes(network: Network, backend: Backend) -> int:
     """Flash that is no code: tables and constant records."""
-    records = sum(record_bytes(network, node, backend) for node in network.nodes)
-    return network_cost(network, backend).table_bytes + records
+    return sum(
+        table_bytes(network, node, backend) + record_bytes(network, node, backend)
+        for node in network.nodes
+    )

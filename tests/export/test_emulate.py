@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from c_builds import Emit, compiler_or_skip, core_or_skip, gcc_build
+from c_builds import Emit, compiler_or_skip, core_or_skip
 from random_networks import random_int_network, random_windows
 
 from tinyml_nas.devices import CORES
@@ -18,7 +18,7 @@ from tinyml_nas.export.emulate import COUNTED_CORES, emulate, linked_size
 from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.targets import EMULATED_CORES, RISCV, THUMB
-from tinyml_nas.export.toolchain import build_bare_metal, linker_script, run_tool
+from tinyml_nas.export.toolchain import build_bare_metal, gcc_build, linker_script, run_tool
 from tinyml_nas.graph import Conv, network_cost
 from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference

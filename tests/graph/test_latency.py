@@ -6,9 +6,8 @@ import pytest
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import load_device
-from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.devices.costs import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -30,7 +29,6 @@ from tinyml_nas.graph import (
 from tinyml_nas.graph.cost import shared_code
 from tinyml_nas.graph.kernels import kernel_of
 from tinyml_nas.graph.latency import (
-    HEADROOM,
     latency_seconds,
     layer_instructions,
     layer_seconds,
@@ -180,8 +178,20 @@ def test_a_latency_is_the_sum_of_its_layers_with_headroom(every_op: Network) -> 
     latency = latency_seconds(every_op, device)
     assert latency == pytest.approx(HEADROOM * total * 1.3 / 80e6)
     layers = sum(layer_seconds(every_op, node, device) or 0.0 for node in every_op.nodes)
-    start = HEADROOM * INSTRUCTIONS["cortex-m0"]["network"]["run"] * 1.3 / 80e6
+    run = max(table["network"]["run"] for table in INSTRUCTIONS["cortex-m0"].values())
+    start = HEADROOM * run * 1.3 / 80e6
     assert latency == pytest.approx(layers + start)
+
+
+def test_each_layer_is_promised_for_the_compiler_that_needs_most(every_op: Network) -> None:
+    zig, gcc = ({c: INSTRUCTIONS["cortex-m0"][c]} for c in ("zig", "gcc"))
+    both = INSTRUCTIONS["cortex-m0"]
+    for node in every_op.nodes:
+        alone = [layer_instructions(every_op, node, "cortex-m0", tables=t) for t in (zig, gcc)]
+        assert layer_instructions(every_op, node, "cortex-m0", tables=both) == max(alone)
+        assert layer_instructions(every_op, node, "cortex-m0") == max(alone)
+    totals = [network_instructions(every_op, "cortex-m0", tables=t) for t in (zig, gcc)]
+    assert network_instructions(every_op, "cortex-m0") >= max(totals)
 
 
 def test_a_device_whose_core_was_never_counted_promises_nothing(every_op: Network) -> None:

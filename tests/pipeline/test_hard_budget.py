@@ -1,4 +1,4 @@
-"""A model is held to the device and to the YAML's budget, by what was measured of it."""
+"""A model is held to the device and to the YAML's budget, by what the cost tables promise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinyml_nas.config.training import Training
 from tinyml_nas.devices import load_device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
-from tinyml_nas.pipeline.budget import check_budget, measured_need
+from tinyml_nas.pipeline.budget import check_budget, measured_excess, promised_need
 from tinyml_nas.search.budget import Resources, resources_of
 
 pytestmark = pytest.mark.fast
@@ -61,22 +61,51 @@ def test_what_just_fits_is_accepted() -> None:
     check_budget("net", NEED, load_device("MSPM0G3507"), Training(nas_budget=budget))
 
 
-def test_the_core_of_the_device_is_what_counts(every_op: Network) -> None:
-    model = {
-        "network": every_op.to_json(),
-        "linked": {"cortex-m0": {"flash_bytes": 2000}, "cortex-m4": {"flash_bytes": 2500}},
-        "instructions": {"cortex-m0": 8_000_000, "cortex-m4": 1},
-    }
-    small = measured_need(model, load_device("MSPM0G3507"))
-    assert small.flash_bytes == 2000
-    assert small.latency_seconds == pytest.approx(8e6 * 1.3 / 80e6)
-    unknown = measured_need(model, load_device("F29H85"))
-    assert (unknown.flash_bytes, unknown.latency_seconds) == (2500, None)
-    words = measured_need(model, load_device("F28P55"))  # its bytes have 16 bits
-    assert (words.flash_bytes, words.latency_seconds) == (5000, None)
-
-
-def test_what_was_not_measured_is_what_the_graph_promises(every_op: Network) -> None:
+def test_what_was_measured_changes_no_verdict(every_op: Network) -> None:
     device = load_device("MSPM0G3507")
-    need = measured_need({"network": every_op.to_json()}, device)
-    assert need == resources_of(every_op, device)
+    build = {"flash_bytes": 1 << 30, "instructions": 1 << 40, "stack_bytes": 1}
+    record = {"network": every_op.to_json(), "compilers": {"cortex-m0": {"gcc": build}}}
+    assert promised_need(record, device) == resources_of(every_op, device)
+
+
+@pytest.mark.parametrize(
+    ("name", "core"), [("MSPM0G3507", "cortex-m0"), ("cortex-m4", "cortex-m4")]
+)
+def test_a_figure_above_its_promise_is_named_with_its_compiler(
+    every_op: Network, name: str, core: str
+) -> None:
+    device = load_device(name)
+    promised = resources_of(every_op, device)
+    assert promised.latency_seconds is not None
+    per_second = device.clock_hz / device.cycles.cycles_per_instruction
+    kept = {
+        "flash_bytes": promised.flash_bytes,
+        "instructions": int(promised.latency_seconds * per_second) - 1,
+        "stack_bytes": 100,
+    }
+    broken = {key: 2 * figure for key, figure in kept.items()}
+    model = {"name": "net", "network": every_op.to_json()}
+    builds = {core: {"zig": kept, "gcc": broken}, "cortex-m7": {"zig": broken}}
+    flash, latency = measured_excess(model | {"compilers": builds}, device)
+    assert flash == (
+        f"net, built by gcc, takes {broken['flash_bytes']:,} B of flash; promised for {name} were "
+        f"{promised.flash_bytes:,} B, and budgets are held against that"
+    )
+    assert latency.startswith("net, built by gcc, takes ")
+    assert " ms of latency; promised for " in latency
+    assert not measured_excess(model | {"compilers": {core: {"zig": kept}}}, device)
+    assert not measured_excess(model, device)
+
+
+def test_a_core_that_was_never_counted_has_the_flash_of_its_back_end(every_op: Network) -> None:
+    device = load_device("F28P55")  # its bytes have 16 bits
+    promised = resources_of(every_op, device).flash_bytes // device.cycles.octets_per_value
+    model = {"name": "net", "network": every_op.to_json()}
+
+    def excess(core: str, flash_bytes: int) -> list[str]:
+        build = {"flash_bytes": flash_bytes, "instructions": 1 << 40}
+        return measured_excess(model | {"compilers": {core: {"zig": build}}}, device)
+
+    assert not excess("cortex-m3", promised)
+    assert len(excess("cortex-m3", promised + 1)) == 1
+    assert not excess("cortex-m4", promised + 1)  # which runs other code

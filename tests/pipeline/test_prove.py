@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from tests.export.c_builds import missing_for, require_proven
 from tinyml_nas.cli import main
 from tinyml_nas.export import qemu
-from tinyml_nas.export.emulate import COUNTED_CORES
+from tinyml_nas.export.emulate import COUNTED, COUNTED_CORES
 from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.export.toolchain import GCC
 
 pytestmark = pytest.mark.e2e
 
@@ -21,6 +23,23 @@ def test_a_relative_folder_leaves_nothing_unproven(run: Path) -> None:
     (model,) = json.loads((run / "results.json").read_text())["models"]
     require_proven(model["parity"]["carriers"])
     assert set(model["instructions"]) == {core for core in COUNTED_CORES if not missing_for(core)}
+
+
+def test_what_needs_most_of_the_compilers_is_recorded(run: Path) -> None:
+    (model,) = json.loads((run / "results.json").read_text())["models"]
+    gcc = shutil.which(GCC) is not None
+    for core, builds in model["compilers"].items():
+        assert tuple(builds) == (COUNTED[core] if gcc else ("zig",))
+        most = {figure: max(b[figure] for b in builds.values()) for figure in builds[min(builds)]}
+        assert most["instructions"] == model["instructions"][core]
+        assert most["flash_bytes"] == model["linked"][core]["flash_bytes"]
+        assert most["stack_bytes"] == model["stack_bytes"][core]
+        assert (
+            sum(symbol["size_bytes"] for symbol in model["flash_symbols"][core])
+            == (most["flash_bytes"])
+        )
+        layers = sum(model["layer_instructions"][core].values())
+        assert 0.9 * most["instructions"] < layers <= most["instructions"]
 
 
 def test_the_way_from_samples_to_labels_is_proven_and_measured(run: Path) -> None:

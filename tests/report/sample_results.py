@@ -143,6 +143,14 @@ def _model(
         for i, c in enumerate(CORES)
     }
     instructions = {c: int(cost["macs"] * f) for c, f in zip(CORES, (9.6, 5.4, 5.2), strict=True)}
+
+    def _build(core: str, share: float) -> dict[str, int]:
+        return {
+            "instructions": int(instructions[core] * share),
+            "flash_bytes": linked[core]["flash_bytes"],
+            "stack_bytes": 184,
+        }
+
     return {
         "role": role,
         "name": name,
@@ -179,6 +187,10 @@ def _model(
         "linked": linked,
         "flash_symbols": {c: _flash_symbols(sizes, layers) for c, sizes in linked.items()},
         "instructions": instructions,
+        "compilers": {
+            "cortex-m0": {"zig": _build("cortex-m0", 1.0)},
+            "cortex-m4": {"zig": _build("cortex-m4", 0.8), "gcc": _build("cortex-m4", 1.0)},
+        },
         "layer_instructions": {
             "cortex-m4": {layer["name"]: int(layer["macs"] * 5.4) + 200 for layer in layers}
         },

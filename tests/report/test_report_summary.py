@@ -41,10 +41,20 @@ def test_rows_are_metrics_and_columns_models() -> None:
     assert labels == ["Instructions Cortex-M0", "Instructions Cortex-M4", "Instructions Cortex-M33"]
 
 
+def test_compilers_that_differ_are_both_shown() -> None:
+    rows = {row[0]: row[1:] for row in summary_rows(sample_results())}
+    counts = [row.split(" / ") for row in rows["Instructions Cortex-M4"]]
+    assert [[count.split()[1] for count in row] for row in counts] == [["zig", "gcc"]] * 2
+    record = sample_results()["models"][0]["compilers"]["cortex-m4"]
+    assert counts[0] == [f"{build['instructions']:,} {name}" for name, build in record.items()]
+    for core in ("Cortex-M0", "Cortex-M33"):  # one compiler, and a run that did not tell them apart
+        assert all(cell.replace(",", "").isdigit() for cell in rows[f"Instructions {core}"])
+
+
 def test_unmeasured_figures_are_shown_as_missing() -> None:
     record = sample_results()
     for model in record["models"]:
-        model["linked"] = model["instructions"] = {}
+        model["linked"] = model["instructions"] = model["compilers"] = {}
         model["parity"] = None
     cells = {row[0]: row[1:] for row in summary_rows(record)}
     assert cells["Flash (computed)"] == ["3.1 kB", "2.1 kB"]

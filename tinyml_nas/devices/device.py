@@ -24,7 +24,7 @@ from tinyml_nas.config.problems import Place, Problem, Source
 from tinyml_nas.config.suggest import did_you_mean, nearest_relative
 from tinyml_nas.config.units import parse_clock, parse_size
 from tinyml_nas.devices.cores import CORES, CycleModel
-from tinyml_nas.devices.instructions import INSTRUCTIONS
+from tinyml_nas.devices.costs import INSTRUCTIONS
 from tinyml_nas.errors import ConfigError
 
 KEYS = "it has core, clock, flash and ram, and may have vendor, source, note, assumed and npu"

@@ -10,10 +10,9 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export import qemu
@@ -22,11 +21,16 @@ from tinyml_nas.export.flash import Symbol, flash_symbols
 from tinyml_nas.export.machine import Machine, read_functions, read_sections
 from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import build_bare_metal
+from tinyml_nas.export.toolchain import BareMetalBuild, build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
 from tinyml_nas.scratch import scratch_folder
 
-COUNTED_CORES = (*EMULATED_CORES, qemu.CORE)
+COUNTED: Mapping[str, tuple[str, ...]] = {
+    **{core: target.isa.compilers for core, target in EMULATED_CORES.items()},
+    qemu.CORE: ("gcc",),
+}
+"""By core the compilers whose code is counted: keys of ``toolchain.CROSS_COMPILERS``."""
+COUNTED_CORES = tuple(COUNTED)
 
 
 @dataclass(frozen=True)
@@ -59,20 +63,6 @@ class Emulation:
     """All bytes of ``linked.flash_bytes``, by symbol."""
 
 
-class BareMetalBuild(Protocol):
-    """Makes a bare-metal ELF as ``build_bare_metal`` does."""
-
-    def __call__(
-        self,
-        core: str,
-        sources: Sequence[Path],
-        program: Path,
-        keep: Sequence[str],
-        *,
-        optimize: str,
-    ) -> Path: ...
-
-
 def emulate(
     net: IntNetwork,
     export: CExport,
@@ -83,6 +73,7 @@ def emulate(
 ) -> Emulation:
     """Instructions, stack and linked flash of ``export`` on ``core``, over windows (N, C, L).
 
+    The firmware in QEMU has a ``build`` of its own.
     Raises ``ToolError`` when the compiler or the emulator is missing.
     """
     keep = [f"{export.prefix}_{name}" for name in ("run", "input", "scores", "arena_bytes")]

@@ -16,17 +16,21 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport, time_major
-from tinyml_nas.export.toolchain import BUILD_TIMEOUT_S, linker_script, run_tool
+from tinyml_nas.export.toolchain import (
+    BUILD_TIMEOUT_S,
+    GCC,
+    GCC_PACKAGE,
+    NO_LIBC,
+    linker_script,
+    run_tool,
+)
 from tinyml_nas.quantize.integer import Int8
 
 CORE = "cortex-m55"
-COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
-PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
+COMPILER, EMULATOR = GCC, "qemu-system-arm"
+PACKAGES = f"{GCC_PACKAGE} {EMULATOR}"
 FOLDER = Path(__file__).with_name("board")
-FLAGS = (
-    *("-std=c99", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-ffreestanding", "-ffunction-sections"),
-    *("-fno-tree-loop-distribute-patterns", "-nostdlib"),  # no call of memset: there is no libc
-)
+FLAGS = ("-std=c99", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-ffunction-sections", *NO_LIBC)
 LIBRARIES = ("-lgcc",)
 LAP_HEADER = "void lap(void);\n#define {P}_TRACE(layer, data, rows, row_bytes) lap()\n"
 ICOUNT_SHIFT = 6

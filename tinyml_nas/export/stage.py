@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,10 +14,9 @@ import onnxruntime
 
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
-from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
-from tinyml_nas.export.emulate import COUNTED_CORES, emulate
+from tinyml_nas.export.measure import measure, on_each
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
@@ -41,7 +40,6 @@ from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.quantize.stream import Agreement, IntStream
 from tinyml_nas.train.builder import NetworkModule
 
-T = TypeVar("T")
 COUNTED_WINDOWS = 4
 """Windows whose instructions are counted; the C has next to no data-dependent branches."""
 
@@ -102,7 +100,8 @@ def export_model(
         files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
         files["C package"] = export.package["readme"]
         carriers += c_carriers(net, export)
-        record |= _measure(net, export, windows, console)
+        inputs = quantize_input(net, windows[:COUNTED_WINDOWS])
+        record |= measure(net, export, inputs, console)
     report = prove_carriers(net, windows, carriers, console)
     if stream is not None:
         files |= write_replay(stream.stream, stream.samples, folder / "c" / "replay")
@@ -152,43 +151,6 @@ def _qdq_agreement(net: IntNetwork, file: Path, x: Float32) -> float:
     return float(near.mean())
 
 
-def _measure(net: IntNetwork, export: CExport, x: Float32, console: Console) -> dict[str, Any]:
-    """Exact instruction counts, linked flash and stack on every core that can be emulated."""
-    inputs = quantize_input(net, x[:COUNTED_WINDOWS])
-    measured = _on_each(
-        COUNTED_CORES,
-        "count instructions",
-        lambda core: emulate(net, export, core, inputs),
-        console,
-    )
-    return {
-        "linked": {core: vars(m.linked) for core, m in measured.items()},
-        "instructions": {core: m.instructions for core, m in measured.items()},
-        "layer_instructions": {core: dict(m.layer_instructions) for core, m in measured.items()},
-        "stack_bytes": {core: m.stack_bytes for core, m in measured.items()},
-        "stack_frames": {
-            core: [{"function": name, "size_bytes": size} for name, size in m.stack_frames.items()]
-            for core, m in measured.items()
-        },
-        "flash_symbols": {core: [vars(s) for s in m.flash] for core, m in measured.items()},
-    }
-
-
-def _on_each(
-    cores: Sequence[str], title: str, measure: Callable[[str], T], console: Console
-) -> dict[str, T]:
-    """What ``measure`` says of each core; those whose tools are missing are warned of."""
-    measured = {}
-    with console.track(title, len(cores)) as task:
-        for core in cores:
-            try:
-                measured[core] = measure(core)
-            except ToolError as error:
-                console.warning(f"{core} was not measured: {error.message}")
-            task.advance(core)
-    return measured
-
-
 def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> dict[str, Any]:
     """What a stream is, how near its features are to the float ones, and what it takes."""
     chain, voting = proven.stream.frontend.chain, proven.stream.voting
@@ -198,7 +160,7 @@ def _stream_record(proven: ProvenStream, export: CExport, console: Console) -> d
         f"features, {near.mean_difference:.2f} steps apart on average; the same answer for "
         f"{near.labels_equal:.1%} of {near.windows} windows"
     )
-    costs = _on_each(
+    costs = on_each(
         tuple(EMULATED_CORES),
         "measure the stream",
         lambda core: measure_stream(export, core, proven.samples[0], chain.hop),

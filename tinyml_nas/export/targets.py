@@ -32,6 +32,8 @@ class InstructionSet:
     """Set in the addresses of functions."""
     length: Callable[[int], int]
     """Bytes of an instruction by its first halfword."""
+    compilers: tuple[str, ...]
+    """Keys of ``toolchain.CROSS_COMPILERS``: those whose code is counted."""
 
     def count(self, code: bytes) -> int:
         """Number of instructions in ``code``."""
@@ -50,6 +52,7 @@ THUMB = InstructionSet(
     return_address="LR",
     code_bit=1,
     length=thumb_length,
+    compilers=("zig", "gcc"),
 )
 RISCV = InstructionSet(
     target="riscv32-freestanding-none",
@@ -59,6 +62,7 @@ RISCV = InstructionSet(
     return_address="RA",
     code_bit=0,
     length=riscv_length,
+    compilers=("zig",),
 )
 
 

@@ -1,7 +1,8 @@
-"""Compilers: whatever builds C for this machine, and ``zig`` for the bare metal of other cores.
+"""Compilers: whatever builds C for this machine, and two for the bare metal of other cores.
 
 ``ziglang`` comes with pip and builds for microcontrollers from any desktop; it also stands in as
-host compiler where there is none.  A missing compiler or a failed build is a ``ToolError``.
+host compiler where there is none.  GCC for Arm, which builds most firmware, is used where it is
+installed.  A missing compiler or a failed build is a ``ToolError``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.targets import EMULATED_CORES
 
 HOST_COMPILERS = ("gcc", "clang", "cc")
+GCC, GCC_PACKAGE = "arm-none-eabi-gcc", "gcc-arm-none-eabi"
+NO_LIBC = ("-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib")
+"""For GCC, which otherwise calls memset where a loop fills memory."""
 BUILD_TIMEOUT_S = 600.0  # zig builds its runtime library once, which is slow on a loaded machine
 RUN_TIMEOUT_S = 120.0
 MESSAGE_LINES = 12
@@ -43,6 +48,20 @@ class Compiler:
 
     name: str
     command: tuple[str, ...]
+
+
+class BareMetalBuild(Protocol):
+    """Makes a bare-metal ELF for ``core`` with the functions ``keep`` and what they call."""
+
+    def __call__(
+        self,
+        core: str,
+        sources: Sequence[Path],
+        program: Path,
+        keep: Sequence[str],
+        *,
+        optimize: str,
+    ) -> Path: ...
 
 
 def run_tool(
@@ -108,7 +127,7 @@ def build_bare_metal(
     flags: Sequence[str] = (),
     optimize: str = "-Os",
 ) -> Path:
-    """A bare-metal ELF for ``core`` with the functions ``keep`` and what they call."""
+    """A ``BareMetalBuild`` with zig."""
     target, zig = EMULATED_CORES[core], _zig_command()
     if not zig:
         raise ToolError("zig was not found", hint="run: pip install ziglang")
@@ -129,6 +148,31 @@ def build_bare_metal(
         timeout_s=BUILD_TIMEOUT_S,
     )
     return program
+
+
+def gcc_build(compiler: str = GCC) -> BareMetalBuild:
+    """A ``BareMetalBuild`` with a cross-compiling gcc."""
+
+    def build(
+        core: str, sources: Sequence[Path], program: Path, keep: Sequence[str], *, optimize: str
+    ) -> Path:
+        if shutil.which(compiler) is None:
+            raise ToolError(f"{compiler} not found; on Debian: apt-get install {GCC_PACKAGE}")
+        script = program.with_suffix(".ld")
+        script.write_text(linker_script(keep), encoding="ascii")
+        target = (f"-mcpu={core}", "-mthumb", "-std=c99", optimize, *NO_LIBC)
+        sections = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
+        run_tool(
+            [compiler, *target, *sections, "-T", script, *sources, "-lgcc", "-o", program],
+            timeout_s=BUILD_TIMEOUT_S,
+        )
+        return program
+
+    return build
+
+
+CROSS_COMPILERS: Mapping[str, BareMetalBuild] = {"zig": build_bare_metal, "gcc": gcc_build()}
+"""By the name that the cost tables and ``results.json`` have for each."""
 
 
 def linker_script(keep: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ than 8 bits; for each output channel a bias, a multiplier and a shift), a consta
 weighted layer, and code.  Cores with the DSP extension run other code and want other tables, so
 every cost is that of a back-end.  Tables and RAM are exact.  Code is a sum over layers and over the
 kernels that they share, with sizes fitted on linked code (-Os, the largest of the back-end's
-emulated cores); see `benchmarks/fit_cycles.py`.
+emulated cores and compilers); see `benchmarks/fit_cycles.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.devices.code_sizes import CODE_BYTES
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.devices.costs import CODE_BYTES
 from tinyml_nas.devices.unroll import code_bytes
 from tinyml_nas.graph.kernels import (
     DSP_QUAD,
@@ -83,7 +83,7 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     inputs = network.input_shapes(node)
     weights = node.op.weight_count(inputs)
     channels = network.shapes[node.name].channels if weights else 0
-    tables = _table_bytes(network, node, backend)
+    tables = table_bytes(network, node, backend)
     code = _code_bytes(layer_code(network, node, backend), backend)
     return LayerCost(
         node.name,
@@ -95,7 +95,7 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     )
 
 
-def _table_bytes(network: Network, node: Node, backend: Backend) -> int:
+def table_bytes(network: Network, node: Node, backend: Backend) -> int:
     """Weights, as the kernel of ``node`` wants them, and what each of its channels needs."""
     weights = node.op.weight_count(network.input_shapes(node))
     if not weights:
@@ -175,4 +175,4 @@ def network_cost(
 
 
 def _code_bytes(causes: Mapping[str, int], backend: Backend) -> int:
-    return sum(CODE_BYTES[backend][cause] * times for cause, times in causes.items())
+    return sum(CODE_BYTES[backend][cause] * times for cause, times in causes.items() if times)

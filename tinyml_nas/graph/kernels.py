@@ -63,7 +63,7 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
         if isinstance(op, Reshape) or op.axis == "length":
             return "copy"
         kernel = "concat" if output.length > 1 else "global_concat"
-    return f"lone_{kernel}" if backend == "mve" and _is_sole_call(network, op) else kernel
+    return f"lone_{kernel}" if _is_sole_call(network, op) else kernel
 
 
 def copies(network: Network, node: Node) -> tuple[Shape, ...]:

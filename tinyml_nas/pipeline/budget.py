@@ -1,13 +1,16 @@
-"""The hard limits: the device's memories, and what the YAML grants the searched model."""
+"""The hard limits: the device's memories, and what the YAML grants the searched model.
+
+They are held against what the cost tables promise, so that the same YAML is judged alike on every
+machine.  What was measured depends on the compilers that are installed, and only warns.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from tinyml_nas.config.training import Training
-from tinyml_nas.devices import Device
+from tinyml_nas.devices import CORES, Device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
 from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of, shown
@@ -45,18 +48,36 @@ def _check_granted(model: str, need: Resources, training: Training) -> None:
         )
 
 
-def measured_need(model: Mapping[str, Any], device: Device) -> Resources:
-    """What the compiled model of a results record needs on ``device``.
+def promised_need(model: Mapping[str, Any], device: Device) -> Resources:
+    """What the model of a results record needs on ``device``, by the cost tables."""
+    return resources_of(Network.from_json(model["network"]), device)
 
-    Flash is that of the emulated core that stands for the device's, else of the largest one.  What
-    was not measured, for want of a compiler or an emulator, is what the graph promises.
+
+def measured_excess(model: Mapping[str, Any], device: Device) -> list[str]:
+    """A sentence for each figure of a results record that is above its promise.
+
+    It is measured on the emulated core that stands for the device's, else on those of its back-end.
     """
-    need = resources_of(Network.from_json(model["network"]), device)
-    cycles, linked = device.cycles, model.get("linked", {})
-    cores = [cycles.measured_on] if cycles.measured_on in linked else linked
-    octets = cycles.octets_per_value
-    flash = max((linked[core]["flash_bytes"] * octets for core in cores), default=need.flash_bytes)
-    latency = need.latency_seconds
-    if (counted := model.get("instructions", {}).get(cycles.measured_on)) is not None:
-        latency = cycles.from_instructions(counted) / device.clock_hz
-    return dataclasses.replace(need, flash_bytes=flash, latency_seconds=latency)
+    promised, cycles = promised_need(model, device), device.cycles
+    stand_ins = [c for c in CORES if c == cycles.measured_on] or [
+        core for core, other in CORES.items() if other.backend == cycles.backend
+    ]
+    return [
+        f"{model['name']}, built by {compiler}, takes {shown(name, value)} of {RESOURCES[name]}; "
+        f"promised for {device.name} were {shown(name, promise)}, and budgets are held against that"
+        for core in stand_ins
+        for compiler, build in model.get("compilers", {}).get(core, {}).items()
+        for name, value in _measured(build, device).items()
+        if value > (promise := getattr(promised, name))
+    ]
+
+
+def _measured(build: Mapping[str, int], device: Device) -> dict[str, float]:
+    """Flash, and latency where the device's core was counted."""
+    need: dict[str, float] = {
+        "flash_bytes": build["flash_bytes"] * device.cycles.octets_per_value,
+    }
+    if device.cycles.measured_on:
+        cycles = device.cycles.from_instructions(build["instructions"])
+        need["latency_seconds"] = cycles / device.clock_hz
+    return need

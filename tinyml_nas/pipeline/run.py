@@ -23,7 +23,7 @@ from tinyml_nas.export.npu import lint
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.importers import bring_model
-from tinyml_nas.pipeline.budget import check_budget, measured_need
+from tinyml_nas.pipeline.budget import check_budget, measured_excess, promised_need
 from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
@@ -257,13 +257,15 @@ def _close(
     console.info(f"files   {final}")
     console.info(f"report  {final / 'report' / 'index.html'}")
     for model in results["models"]:
-        _judge(model, config, device)
+        _judge(model, config, device, console)
     return final
 
 
-def _judge(model: dict[str, Any], config: Config, device: Device) -> None:
+def _judge(model: dict[str, Any], config: Config, device: Device, console: Console) -> None:
     ParityReport.from_json(model["parity"]).require()
-    need = measured_need(model, device)
+    for sentence in measured_excess(model, device):
+        console.warning(sentence)
+    need = promised_need(model, device)
     check_budget(model["name"], need, device, _granted(model["role"], config))
 
 

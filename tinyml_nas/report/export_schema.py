@@ -49,6 +49,14 @@ class FlashSymbol(Record):
     size_bytes: Count
 
 
+class Build(Record):
+    """What the code of one compiler takes on one core."""
+
+    instructions: Count
+    flash_bytes: Count
+    stack_bytes: Count
+
+
 class StackFrame(Record):
     """What a function keeps on the stack where that is deepest."""
 

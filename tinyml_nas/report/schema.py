@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report.export_schema import (
     Buffer,
+    Build,
     Exported,
     FlashSymbol,
     Linked,
@@ -229,7 +230,8 @@ class Source(Record):
 class Model(Exported):
     """One trained, quantized and exported network.
 
-    ``score``, ``test`` and all that follows are the shipped seed's.
+    ``score``, ``test`` and all that follows are the shipped seed's.  Measured costs are by core, of
+    the compiler that needs most; ``compilers`` has the figures of each.
     """
 
     role: Literal["searched", "chosen", "baseline", "random", "zoo"]
@@ -250,6 +252,7 @@ class Model(Exported):
     stack_bytes: dict[str, Count] = {}
     stack_frames: dict[str, list[StackFrame]] = {}
     flash_symbols: dict[str, list[FlashSymbol]] = {}
+    compilers: dict[str, dict[str, Build]] = {}
     parity: Parity | None = None
     qdq_agreement: Fraction | None = None
     stream: Stream | None = None

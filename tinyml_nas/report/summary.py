@@ -283,4 +283,14 @@ def _relative(mine: int, theirs: int) -> str:
 
 
 def _instructions_on(core: str) -> Callable[[Model], str]:
-    return lambda model: fmt.count(model.instructions.get(core))
+    """Instructions on ``core``, with the compiler beside each where they differ."""
+
+    def cell(model: Model) -> str:
+        counts = {
+            name: fmt.count(b.instructions) for name, b in model.compilers.get(core, {}).items()
+        }
+        if len(set(counts.values())) > 1:
+            return " / ".join(f"{count} {name}" for name, count in counts.items())
+        return fmt.count(model.instructions.get(core))
+
+    return cell

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.devices import Device
+from tinyml_nas.devices.costs import CODE_HEADROOM_BYTES
 from tinyml_nas.graph import Network, network_cost
 from tinyml_nas.graph.latency import latency_seconds
 
@@ -16,10 +17,6 @@ RESOURCES: Mapping[str, str] = {
     "latency_seconds": "latency",
 }
 """What a budget can limit: field and what people call it."""
-
-CODE_HEADROOM_BYTES = 140
-"""Added to the predicted code, which was at most 137 B too small, on the M7, for any of the 138
-random networks that it was fitted on."""
 
 
 def shown(resource: str, value: float) -> str:

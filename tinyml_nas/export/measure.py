@@ -1,0 +1,81 @@
+"""What the generated C takes: counted on every core that can be emulated, with every compiler.
+
+Only what is measured depends on which tools this machine has.  What was promised does not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from tinyml_nas.console import Console
+from tinyml_nas.errors import ToolError
+from tinyml_nas.export.c import CExport
+from tinyml_nas.export.emulate import COUNTED, Emulation, emulate
+from tinyml_nas.export.toolchain import CROSS_COMPILERS
+from tinyml_nas.quantize.integer import Int8, IntNetwork
+
+T = TypeVar("T")
+FIGURES: Mapping[str, Callable[[Emulation], int]] = {
+    "instructions": lambda run: run.instructions,
+    "flash_bytes": lambda run: run.linked.flash_bytes,
+    "stack_bytes": lambda run: run.stack_bytes,
+}
+
+
+def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) -> dict[str, Any]:
+    """The measured costs of a results record, over windows (N, C, L).
+
+    ``compilers`` has the figures of each.  All else is by core, of the compiler with the most
+    instructions, the largest flash or the deepest stack.
+    """
+    builds = {f"{core} ({name})": (core, name) for core in COUNTED for name in COUNTED[core]}
+
+    def run(build: str) -> Emulation:
+        core, name = builds[build]
+        return emulate(net, export, core, inputs, build=CROSS_COMPILERS[name])
+
+    runs: dict[str, dict[str, Emulation]] = defaultdict(dict)
+    for build, found in on_each(tuple(builds), "count instructions", run, console).items():
+        core, name = builds[build]
+        runs[core][name] = found
+    slowest, largest, deepest = (
+        {core: max(found.values(), key=figure) for core, found in runs.items()}
+        for figure in FIGURES.values()
+    )
+    return {
+        "instructions": {core: m.instructions for core, m in slowest.items()},
+        "layer_instructions": {core: dict(m.layer_instructions) for core, m in slowest.items()},
+        "linked": {core: vars(m.linked) for core, m in largest.items()},
+        "flash_symbols": {core: [vars(s) for s in m.flash] for core, m in largest.items()},
+        "stack_bytes": {core: m.stack_bytes for core, m in deepest.items()},
+        "stack_frames": {
+            core: [{"function": name, "size_bytes": size} for name, size in m.stack_frames.items()]
+            for core, m in deepest.items()
+        },
+        "compilers": {
+            core: {
+                name: {label: figure(m) for label, figure in FIGURES.items()}
+                for name, m in found.items()
+            }
+            for core, found in runs.items()
+        },
+    }
+
+
+def on_each(
+    items: Sequence[str], title: str, measure: Callable[[str], T], console: Console
+) -> dict[str, T]:
+    """What ``measure`` says of each item; one warning for all that want the same missing tool."""
+    measured, refused = {}, defaultdict[str, list[str]](list)
+    with console.track(title, len(items)) as task:
+        for item in items:
+            try:
+                measured[item] = measure(item)
+            except ToolError as error:
+                refused[error.message].append(item)
+            task.advance(item)
+    for message, missing in refused.items():
+        console.warning(f"not measured: {', '.join(missing)}: {message}")
+    return measured
