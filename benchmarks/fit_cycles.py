@@ -49,8 +49,8 @@ from tinyml_nas.devices.costs import CODE_BYTES, COSTS_FILE, Instructions  # noq
 from tinyml_nas.export.emulate import COUNTED  # noqa: E402
 from tinyml_nas.graph import (  # noqa: E402
     INPUT,
-    Add,
     AvgPool,
+    Concat,
     Conv,
     DepthwiseConv,
     GlobalAvgPool,
@@ -112,18 +112,21 @@ def rare_kernels(seed: int) -> Network:
         nodes += [
             Node(f"halved{i}", pool, (last,)),
             Node(f"doubled{i}", Upsample(2), (f"halved{i}",)),
-            Node(f"sum{i}", Add(), (f"doubled{i}", last)),
+            Node(f"joined{i}", Concat("length"), (f"doubled{i}", last)),
         ]
-        last = f"sum{i}"
-    length = draw.choice((32, 48, 60))
+        last = f"joined{i}"
     for i in range(times):
-        nodes.append(Node(f"line{i}", Interpolate(2 * length - 1 + 4 * i), (last,)))
+        nodes.append(Node(f"line{i}", Interpolate(draw.randint(250, 300) + 50 * i), (last,)))
         last = f"line{i}"
     if seed // 4 % 2:
         nodes.append(Node("average", AvgPool(draw.randint(2, 5), 2), (last,)))
         last = "average"
-    nodes += [Node("mean", GlobalAvgPool(), (last,)), Node("classifier", Linear(4), ("mean",))]
-    return Network(f"rare{seed}", Shape(draw.randint(1, 6), length), tuple(nodes))
+    means = [Node(f"mean{i}", GlobalAvgPool(), ((last, "stem")[i],)) for i in range(times)]
+    joined = Node("means", Concat(), tuple(node.name for node in means))
+    nodes += [*means, joined, Node("classifier", Linear(4), ("means",))]
+    return Network(
+        f"rare{seed}", Shape(draw.randint(1, 6), draw.choice((32, 48, 60))), tuple(nodes)
+    )
 
 
 def packed_scalar(seed: int) -> Network:

@@ -133,8 +133,8 @@ def test_upsampling_runs_over_rows_of_both_sides() -> None:
         (DepthwiseConv(3), Shape(1, 8), "conv"),
         (MaxPool(3, 1, (1, 1)), Shape(2, 8), "clipped_max_pool"),
         (DepthwiseConv(3), Shape(2, 8), "lone_depthwise_conv"),
-        (MaxPool(2, 2), Shape(2, 8), "max_pool"),
-        (MaxPool(8, 1), Shape(2, 8), "global_max_pool"),
+        (MaxPool(2, 2), Shape(2, 8), "lone_max_pool"),
+        (MaxPool(8, 1), Shape(2, 8), "lone_global_max_pool"),
     ],
 )
 def test_the_kernel_that_the_c_takes(op: Op, shape: Shape, kernel: str) -> None:
@@ -152,6 +152,16 @@ def test_four_depthwise_channels_are_enough_for_dsp(channels: int, kernel: str) 
     network = Network("net", Shape(channels, 8), (node,))
     assert kernel_of(network, node, "dsp") == kernel
     assert shared_code(network, "dsp")["quad_kernel"] == (channels == 4)
+
+
+def test_a_layer_that_alone_calls_its_kernel_has_its_constants_in_it() -> None:
+    ops: tuple[Op, ...] = (MaxPool(2, 1), Upsample(2), GlobalAvgPool())
+    for times in (1, 2):
+        names = [(f"{op.kind}{i}", op) for i in range(times) for op in ops]
+        network = Network("net", Shape(2, 8), tuple(Node(n, op, (INPUT,)) for n, op in names))
+        kernels = [kernel_of(network, node, "two_rows") for node in network.nodes]
+        lone = "lone_" if times == 1 else ""
+        assert kernels == times * [f"{lone}{op.kind}" for op in ops]
 
 
 def test_two_depthwise_layers_share_their_kernel() -> None:

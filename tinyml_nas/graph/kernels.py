@@ -56,7 +56,7 @@ def kernel_of(network: Network, node: Node, backend: Backend) -> str:
         return "lone_depthwise_conv" if alone else "depthwise_conv"
     kernel = op.kind
     if isinstance(op, MaxPool) and any(op.pad):  # its windows are clipped, no margin is filled
-        kernel = "clipped_max_pool"
+        return "clipped_max_pool"
     elif isinstance(op, MaxPool) and output.length == 1:
         kernel = "global_max_pool"
     elif isinstance(op, Concat | Reshape):
@@ -86,12 +86,12 @@ def copies(network: Network, node: Node) -> tuple[Shape, ...]:
 def _is_sole_call(network: Network, op: Op) -> bool:
     """Whether no other layer calls the kernel of ``op``: GCC folds its constants into it.
 
-    A single average pool that is not global is rare, and promised as one of several.
+    A single pool of a cell is rare, and promised as one of several: so costs remain sums over
+    layers.  A global average has a call of its own, however many others there are.
     """
     if not isinstance(op, MaxPool | Add | GlobalAvgPool | Upsample | Interpolate):
         return False
-    family = AvgPool | GlobalAvgPool if isinstance(op, GlobalAvgPool) else type(op)
-    return sum(isinstance(node.op, family) for node in network.nodes) == 1
+    return sum(isinstance(node.op, type(op)) for node in network.nodes) == 1
 
 
 def _convolves(network: Network, node: Node) -> bool:

@@ -187,13 +187,13 @@ def _tables(
 def _edge_figures(
     cell: CellPlan, source: int, primitive: str, device: Device
 ) -> tuple[float, float, float, float]:
-    """The sums that one layer adds to, where it is not the only one that calls its kernel."""
+    """The sums that one layer adds to."""
     op, shape = cell.edge(source, primitive)
     if op is None:
         return 0.0, 0.0, 0.0, 0.0
-    edges = Network("edges", shape, (Node("edge", op, (INPUT,)), Node("other", op, (INPUT,))))
-    cost = layer_cost(edges, edges.nodes[0], device.cycles.backend)
-    seconds = layer_seconds(edges, edges.nodes[0], device) or 0.0
+    alone = Network("edge", shape, (Node("edge", op, (INPUT,)),))
+    cost = layer_cost(alone, alone.nodes[0], device.cycles.backend)
+    seconds = layer_seconds(alone, alone.nodes[0], device) or 0.0
     return cost.parameters, cost.macs, cost.flash_bytes, seconds
 
 
