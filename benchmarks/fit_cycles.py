@@ -226,7 +226,8 @@ def fit_instructions(measured: Sequence[Measured], core: str, compiler: str) -> 
             kernel = kernel_of(m.network, node, backend)
             trips = dict(layer_trips(m.network, node, backend))
             padded.update([kernel] if trips.pop("padding") else [])
-            rows[kernel].append((trips, layers[node.name] - filling * filled[node.name]))
+            if count := layers[node.name]:  # a layer that leaves all where it is has no code
+                rows[kernel].append((trips, count - filling * filled[node.name]))
         rest.append(m.instructions[core][compiler] - sum(layers.values()))
     outside = max(0, round(float(np.median(rest))))  # on the M55 the first layer contains it
     table: dict[str, dict[str, float]] = {"network": {"run": outside}}
