@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.names import NAS_PRESETS
 from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
@@ -91,11 +92,22 @@ def random_cells(seed: int) -> Network:
         stem_multiplier=draw.randint(1, 3),
         fanout=draw.randint(1, nodes),
     )
+    return _derived(draw, space, f"cells{seed}")
 
+
+def random_cells_of(preset: str, seed: int) -> Network:
+    """A short network of the cells of ``preset`` that only ``seed`` decides."""
+    draw = random.Random(seed)
+    shape = Shape(draw.choice(CHANNELS), draw.randint(12, 20))
+    space = SearchSpace(shape, draw.randint(2, 6), *NAS_PRESETS[preset])
+    return _derived(draw, space, f"cells_{preset}{seed}")
+
+
+def _derived(draw: random.Random, space: SearchSpace, name: str) -> Network:
     def genes() -> tuple[Gene, ...]:
-        return tuple((draw.choice(PRIMITIVES[1:]), draw.randint(0, i)) for i in range(nodes))
+        return tuple((draw.choice(PRIMITIVES[1:]), draw.randint(0, i)) for i in range(space.nodes))
 
-    return derive(Genotype(genes(), genes(), space.concat), space, f"cells{seed}")
+    return derive(Genotype(genes(), genes(), space.concat), space, name)
 
 
 def random_packed(seed: int) -> Network:

@@ -88,6 +88,11 @@ def random_int_network(
     return _integer(rng, network)
 
 
+def random_weights(seed: int, network: Network) -> IntNetwork:
+    """``network`` with weights, scales, multipliers and shifts that only ``seed`` decides."""
+    return _integer(np.random.default_rng(seed), network)
+
+
 def network_of_shifts(shifts: Sequence[int]) -> IntNetwork:
     """A convolution with two channels for each shift, whose results lie in int8 and on its ties."""
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -86,8 +87,13 @@ def random_settings(rng: np.random.Generator, length: int) -> Settings:
     )
 
 
-def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
-    """A stream with the chain ``names`` and enough samples [T, C] for its windows."""
+def random_stream(
+    seed: int, names: tuple[str, ...], bits: Sequence[int] = (8,)
+) -> tuple[IntStream, Int16]:
+    """A stream with the chain ``names`` and enough samples [T, C] for its windows.
+
+    The layers of its network draw their weight bits.
+    """
     rng = np.random.default_rng(seed)
     length = int(rng.choice(_lengths(set(names))))
     channels, hop = int(rng.choice([1, 2, 3, 7])), int(rng.integers(1, length + 1))
@@ -110,7 +116,7 @@ def random_stream(seed: int, names: tuple[str, ...]) -> tuple[IntStream, Int16]:
     shape = Shape(outputs, features * chain.joined)
     if chain.stacked:
         shape = Shape(1, outputs * features * chain.joined)
-    net = random_int_network(seed, 2, ("conv", "avg"), shape)
+    net = random_int_network(seed, 2, ("conv", "avg"), shape, bits)
     entry = dataclasses.replace(
         net.input,
         mean=np.atleast_1d(mean).astype(np.float32),

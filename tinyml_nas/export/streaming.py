@@ -7,7 +7,7 @@ compared byte by byte, frame by frame.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -142,10 +142,16 @@ class HostStream:
 
 @dataclass(frozen=True)
 class CoreStream:
-    """The stream as machine code of an emulated core."""
+    """The stream as machine code of an emulated core.
+
+    ``build`` makes it as ``build_bare_metal`` does, of sources, with flags.
+    """
 
     export: CExport
     core: str
+    build: Callable[[str, Sequence[Path], Path, Sequence[str], Sequence[str]], Path] = (
+        build_bare_metal
+    )
 
     @property
     def name(self) -> str:
@@ -174,7 +180,7 @@ class CoreStream:
         include = ("-include", str(_trace_header(self.export.prefix, folder)))
         keep = [f"{self.export.prefix}_{function}" for function in FUNCTIONS]
         sources = [*self.export.stream_sources, stub]
-        return build_bare_metal(self.core, sources, folder / "stream.elf", keep, flags=include)
+        return self.build(self.core, sources, folder / "stream.elf", keep, include)
 
 
 class _Player:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +20,15 @@ from tinyml_nas.scratch import scratch_folder
 
 @dataclass(frozen=True)
 class BoardC:
-    """The Cortex-M55 with Helium, which wants compiler and emulator from the system's packages."""
+    """The Cortex-M55 with Helium, which wants compiler and emulator from the system's packages.
+
+    ``build`` makes its firmware as ``build_firmware`` does.
+    """
 
     net: IntNetwork
     export: CExport
     name: str = CORE
+    build: Callable[[CExport, Path, Path], Path] = build_firmware
 
     def run(self, inputs: Int8) -> Mapping[str, Int8]:
         """Every layer of the traced firmware."""
@@ -53,6 +57,6 @@ class BoardC:
         with scratch_folder() as folder:
             header = write_trace_header(self.export, folder)
             try:
-                return build_firmware(self.export, folder, header).read_bytes()
+                return self.build(self.export, folder, header).read_bytes()
             except ToolError as error:
                 raise NotAvailable(error.message, hint=error.hint) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,12 +23,14 @@ from tinyml_nas.scratch import scratch_folder
 class EmulatedC:
     """One emulated core; ``core`` is a key of ``targets.EMULATED_CORES``.
 
-    What is proven is the very code that is counted: nothing is compiled in to trace it.
+    What is proven is the very code that is counted: nothing is compiled in to trace it.  ``build``
+    makes it as ``build_bare_metal`` does.
     """
 
     net: IntNetwork
     export: CExport
     core: str
+    build: Callable[[str, Sequence[Path], Path, Sequence[str]], Path] = build_bare_metal
 
     @property
     def name(self) -> str:
@@ -89,4 +91,4 @@ class EmulatedC:
         keep = [f"{self.export.prefix}_{name}" for name in ("run", "input", "scores", "quantize")]
         with scratch_folder() as folder:
             program = folder / "model.elf"
-            return build_bare_metal(self.core, self.export.sources, program, keep).read_bytes()
+            return self.build(self.core, self.export.sources, program, keep).read_bytes()
