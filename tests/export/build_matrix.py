@@ -109,6 +109,14 @@ class Build:
     kernels: str
 
     @property
+    def levels(self) -> tuple[str, ...]:
+        """Its level of each factor."""
+        return (self.compiler, self.core, self.float_abi, self.level, self.kernels)
+
+    def __str__(self) -> str:
+        return " ".join(self.levels)
+
+    @property
     def void(self) -> str:
         """Why there is no such build; empty where there is one."""
         core, macros = CORES[self.core], KERNELS[self.kernels]

@@ -24,6 +24,8 @@ from tinyml_nas.zoo import ZOO
 CELLS = tuple(f"cells {preset}" for preset in NAS_PRESETS)
 STREAMS = ("stream", "packed stream")
 KINDS = ("zoo", "chain", *CELLS, "autoencoder", "random", "packed", *STREAMS)
+NUMBERS = 5
+"""Networks of each kind, of which a build has some kinds."""
 WINDOWS = 2
 FLOAT_WINDOWS = 40
 MACS = 150_000
@@ -45,6 +47,12 @@ class Case:
     quantized: Int8
     pushes: Sequence[Pushes] = ()
     pieces: Sequence[Piece] = ()
+
+
+def kinds_of(build: int, count: int = 4) -> list[tuple[str, int]]:
+    """Kinds and numbers of ``count`` networks for build ``build``; those of neighbors differ."""
+    kinds = [KINDS[(build + 5 * step) % len(KINDS)] for step in range(count)]
+    return [(kind, build // len(KINDS) % NUMBERS) for kind in kinds]
 
 
 def make_case(kind: str, number: int, folder: Path) -> Case:

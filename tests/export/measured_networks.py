@@ -96,10 +96,11 @@ def random_cells(seed: int) -> Network:
 
 
 def random_cells_of(preset: str, seed: int) -> Network:
-    """A short network of the cells of ``preset`` that only ``seed`` decides."""
+    """A small network of the cells of ``preset``, of a few layers, that only ``seed`` decides."""
     draw = random.Random(seed)
     shape = Shape(draw.choice(CHANNELS), draw.randint(12, 20))
-    space = SearchSpace(shape, draw.randint(2, 6), *NAS_PRESETS[preset])
+    layers, *widths = NAS_PRESETS[preset]
+    space = SearchSpace(shape, draw.randint(2, 6), min(layers, 6), *widths)
     return _derived(draw, space, f"cells_{preset}{seed}")
 
 
