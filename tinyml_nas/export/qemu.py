@@ -27,6 +27,7 @@ from tinyml_nas.export.toolchain import (
 from tinyml_nas.quantize.integer import Int8
 
 CORE = "cortex-m55"
+MACHINE = "mps3-an547"
 COMPILER, EMULATOR = GCC, "qemu-system-arm"
 PACKAGES = f"{GCC_PACKAGE} {EMULATOR}"
 FOLDER = Path(__file__).with_name("board")
@@ -47,19 +48,21 @@ def missing_tools() -> list[str]:
 class Board:
     """The board with the firmware ``program`` on it, which exchanges files with ``folder``."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
-        self._program, self._folder = program, folder
+    def __init__(self, program: Path, folder: Path, machine: str = MACHINE) -> None:
+        self._program, self._folder, self._machine = program, folder, machine
 
     def run(self, name: str, data: bytes, *options: str) -> bytes:
         """What the firmware makes of a file ``name``; raises ``ParityError`` when it faults."""
         file = self._folder / name
         file.write_bytes(data)
-        command = [EMULATOR, "-M", "mps3-an547", "-display", "none", "-monitor", "none"]
+        command = [EMULATOR, "-M", self._machine, "-display", "none", "-monitor", "none"]
         command += ["-serial", "null", "-semihosting-config", "enable=on,target=native"]
         try:
             run_tool([*command, *options, "-kernel", self._program], folder=self._folder)
         except ToolError as error:
-            raise ParityError(f"{CORE}: the firmware did not end well: {error.message}") from error
+            raise ParityError(
+                f"{self._machine}: the firmware did not end well: {error.message}"
+            ) from error
         finally:
             file.unlink()
         return (self._folder / "output").read_bytes()
