@@ -198,7 +198,7 @@ class Build:
             return self.gcc()
         if self.compiler == "clang":
             # for Arm without an operating system it takes unaligned accesses as forbidden
-            unaligned = ("-munaligned-access",) if self.kernels == "DSP" else ()
+            unaligned = ("-munaligned-access",) if self.kernels == "DSP" and core.dsp else ()
             return ("clang", "--target=arm-none-eabi", *self.gcc()[1:], *unaligned)
         triple = "thumb-freestanding-eabi" + ("hf" if self.float_abi == "hard" else "")
         cpu = core.zig_cpu if self.float_abi == "soft" else f"{core.zig_cpu}+{core.zig_fpu}"

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations, product
+from pathlib import Path
 
 import pytest
 from build_matrix import COMPILERS, CORES, FLOATS, KERNELS, LEVELS, Build, builds
 from covering import Row, covering, pairs_of
 from matrix_cases import KINDS, Case, kinds_of, make_case
 from matrix_cells import examine
+
+from tinyml_nas.errors import ToolError
 
 CaseOf = Callable[[str, int], Case]
 
@@ -71,3 +74,18 @@ def test_few_rows_have_each_pair() -> None:
     }
     assert len(chosen) <= 8 < len(rows)
     assert covering(rows) == chosen
+
+
+@pytest.mark.c
+@pytest.mark.parametrize(
+    ("core", "kernels"), [("M0", "DSP"), ("M3", "DSP"), ("M33F", "MVE"), ("M55", "MVE")]
+)
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_kernels_that_a_core_lacks_are_refused_by_name(
+    case_of: CaseOf, tmp_path: Path, compiler: str, core: str, kernels: str
+) -> None:
+    build, export = Build(compiler, core, "soft", "-Os", kernels), case_of("random", 1).export
+    if missing := build.missing_tools():
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    with pytest.raises(ToolError, match=rf"error: .*MODEL_{kernels}"):
+        build.library(export.prefix, export.sources, tmp_path / "library.o")
