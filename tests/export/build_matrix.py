@@ -160,7 +160,7 @@ class Build:
         if self.level == "LTO" and self.compiler != "gcc":
             run_tool([*_lld(), *joined])
         else:
-            native = ("-flinker-output=nolto-rel",) if self.level == "LTO" else ()
+            native = ("-flinker-output=nolto-rel", "-Werror") if self.level == "LTO" else ()
             run_tool([*self.gcc(), *level, *native, "-nostdlib", *joined])
         return target
 
@@ -195,7 +195,7 @@ class Build:
     def _compiler(self) -> tuple[str, ...]:
         core = CORES[self.core]
         if self.compiler == "gcc":
-            return self.gcc()
+            return (*self.gcc(), "-Wa,--fatal-warnings")
         if self.compiler == "clang":
             # for Arm without an operating system it takes unaligned accesses as forbidden
             unaligned = ("-munaligned-access",) if self.kernels == "DSP" and core.dsp else ()
