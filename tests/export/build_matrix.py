@@ -2,6 +2,7 @@
 
 A build is a level of each factor: compiler, core, float ABI, optimization and choice of kernels.
 Each compiler makes one relocatable object of the C; gcc for Arm links it, whoever compiled it.
+It is not told -ffreestanding, as most builds are not: so it may make calls of memset.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -140,7 +142,8 @@ class Build:
         tools = [GCC, *(("clang",) if self.compiler == "clang" else ())]
         tools += [qemu.EMULATOR] if self.emulator == "QEMU" else []
         missing = [tool for tool in tools if shutil.which(tool) is None]
-        return missing + (["ziglang"] if self._needs_zig and not _zig() else [])
+        missing += ["ziglang"] if self._needs_zig and not _zig() else []
+        return missing or ([] if _newlib() else ["newlib for Arm"])
 
     @property
     def _needs_zig(self) -> bool:
@@ -154,7 +157,7 @@ class Build:
         level = LTO if self.level == "LTO" else (self.level,)
         objects = [target.with_name(f"{target.stem}_{source.stem}.o") for source in sources]
         for source, made in zip(sources, objects, strict=True):
-            command = [*self._compiler(), "-std=c99", "-ffreestanding", *level, *macros, *flags]
+            command = [*self._compiler(), "-std=c99", *level, *macros, *flags]
             run_tool([*command, "-c", source, "-o", made], timeout_s=BUILD_TIMEOUT_S)
         joined = ("-r", *objects, "-o", target)
         if self.level == "LTO" and self.compiler != "gcc":
@@ -224,6 +227,13 @@ def undefined_symbols(library: Path) -> set[str]:
 def variables(library: Path) -> list[str]:
     """Sections of an object that hold variables."""
     return [s.name for s in read_sections(library) if s.name.startswith((".data", ".bss"))]
+
+
+@cache
+def _newlib() -> bool:
+    """Whether gcc has the headers of a C library."""
+    found = run_tool([GCC, "-print-file-name=libc.a"]).decode().strip()
+    return Path(found).is_absolute()
 
 
 def _lld() -> tuple[str, ...]:
