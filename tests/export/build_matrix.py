@@ -30,6 +30,9 @@ KERNELS: Mapping[str, Mapping[str, int]] = {
     "found": {},
     "plain": {"DSP": 0, "MVE": 0},
     "DSP": {"DSP": 1, "MVE": 0},
+    "DSP aligned": {"DSP": 1, "MVE": 0, "UNALIGNED": 0},
+    "ACLE": {"DSP": 1, "MVE": 0, "ACLE": 1},
+    "ACLE aligned": {"DSP": 1, "MVE": 0, "ACLE": 1, "UNALIGNED": 0},
     "MVE": {"DSP": 0, "MVE": 1},
 }
 """Macros that choose the kernels; ``found`` leaves the choice to the header."""
@@ -201,7 +204,8 @@ class Build:
             return (*self.gcc(), "-Wa,--fatal-warnings")
         if self.compiler == "clang":
             # for Arm without an operating system it takes unaligned accesses as forbidden
-            unaligned = ("-munaligned-access",) if self.kernels == "DSP" and core.dsp else ()
+            wanted = core.dsp and self.kernels in ("DSP", "ACLE")
+            unaligned = ("-munaligned-access",) if wanted else ()
             return ("clang", "--target=arm-none-eabi", *self.gcc()[1:], *unaligned)
         triple = "thumb-freestanding-eabi" + ("hf" if self.float_abi == "hard" else "")
         cpu = core.zig_cpu if self.float_abi == "soft" else f"{core.zig_cpu}+{core.zig_fpu}"

@@ -31,6 +31,7 @@ def trapping_board(export: CExport, folder: Path, *flags: str) -> qemu.Board:
     source = folder / "board.c"
     text = text.replace(LOOPS, TRAP).replace("@p@", export.prefix)
     source.write_text(text.replace("@P@", export.prefix.upper()), encoding="ascii")
+    arena_bytes = -(-export.arena_bytes // 4) * 4  # it ends where the memory does
     build = Build("gcc", "M4", "soft", "-O2", "found")
     header = write_trace_header(export, folder)
     library = build.library(
@@ -38,7 +39,7 @@ def trapping_board(export: CExport, folder: Path, *flags: str) -> qemu.Board:
     )
     program = build.link(
         folder / "firmware.elf", *flags, library, "-I", export.folder, source,
-        "-T", qemu.FOLDER / "board.ld", f"-Wl,--defsym=arena_bytes={export.arena_bytes}",
+        "-T", qemu.FOLDER / "board.ld", f"-Wl,--defsym=arena_bytes={arena_bytes}",
     )  # fmt: skip
     return qemu.Board(program, folder, BOARD)
 
