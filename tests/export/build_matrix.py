@@ -65,7 +65,10 @@ CORES: Mapping[str, Core] = {
     "M55 Helium": Core("cortex-m55", "cortex_m55", "mve_fp", dsp=True, mve=True),
 }
 
-ARITHMETIC = re.compile(r"__aeabi_(?!unwind)\w+|__\w+[sd]i[234]|__gnu_thumb1_case_\w+")
+ARITHMETIC = re.compile(
+    r"__aeabi_(f(add|sub|mul|div|2iz|cmp(eq|ge|gt|le|lt|un))|i2f|lmul|lasr|llsl|llsr"
+    r"|u?idiv|u?idivmod|u?ldivmod)|__gnu_thumb1_case_\w+"
+)
 """Arithmetic, comparisons and jump tables that compilers take from their own library."""
 MEMORY = re.compile(r"mem(set|move|cpy)|__aeabi_mem(set|clr|move|cpy)[48]?")
 """What ``-nostdlib`` takes away and compilers call all the same."""
