@@ -222,7 +222,7 @@ def _interpolate(field: dict[str, int], x: int, y: int) -> Iterator[Step]:
 def _numbers(call: KernelCall) -> dict[str, int]:
     """The numbers in a call's record, products multiplied."""
     return {
-        name.removeprefix("conv."): math.prod(map(int, text.split(" * ")))
+        name.removeprefix("layer."): math.prod(map(int, text.split(" * ")))
         for name, text in call.fields
         if text[0] in "-0123456789"
     }
