@@ -1,4 +1,4 @@
-"""Runs the generated C on a Cortex-M55 in QEMU: zig cannot build Helium, unicorn cannot run it.
+"""Runs the generated C on a Cortex-M55 in QEMU: unicorn cannot run Helium.
 
 The firmware is `board/`: it is handed files, runs the model and hands files back.  Its arena ends
 where the memory does, so that one byte too many is a fault.
