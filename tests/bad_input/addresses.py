@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import socketserver
 import threading
@@ -16,10 +17,20 @@ HINT = "an address looks like"
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """Answers with whatever the path of the request says in hexadecimal."""
+    """Gives the answer whose digest is the first part of the requested path."""
 
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, bytes] = {}
+
+    def address_of(self, answer: bytes) -> str:
+        """The folder at which ``answer`` is given."""
+        digest = hashlib.sha256(answer).hexdigest()
+        self.answers[digest] = answer
+        return f"http://127.0.0.1:{self.server_address[1]}/{digest}"
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -27,14 +38,15 @@ class _Handler(socketserver.StreamRequestHandler):
         request = self.rfile.readline().split()
         while self.rfile.readline().strip():
             pass
-        self.wfile.write(bytes.fromhex(request[1].split(b"/")[1].decode()))
+        assert isinstance(self.server, _Server)
+        self.wfile.write(self.server.answers[request[1].split(b"/")[1].decode()])
 
 
 @cache
-def _port() -> int:
-    server = _Server(("127.0.0.1", 0), _Handler)
+def _server() -> _Server:
+    server = _Server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return int(server.server_address[1])
+    return server
 
 
 def _fetched(folder: Path, address: str, exit_code: int, *names: str) -> Case:
@@ -90,7 +102,7 @@ def nobody_there(rng: random.Random, folder: Path) -> Case:
 
 
 def _answered(rng: random.Random, folder: Path, answer: bytes, *names: str) -> Case:
-    address = f"http://127.0.0.1:{_port()}/{answer.hex()}/{word(rng)}.zip"
+    address = f"{_server().address_of(answer)}/{word(rng)}.zip"
     shown = f"http://127.0.0.1:{urlsplit(address).port}/"
     return _fetched(folder, address, 5, shown, *names)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+from tinyml_nas.errors import quoted
+
 QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 BYTES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
 SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
@@ -19,12 +21,12 @@ def _scaled(text: str, units: dict[str, int] | dict[str, float], what: str) -> f
     match = QUANTITY.fullmatch(text)
     known = ", ".join(unit for unit in units if unit)
     if match is None:
-        raise ValueError(f"{text!r} is not {what}: a number, then one of {known}")
+        raise ValueError(f"{quoted(text)} is not {what}: a number, then one of {known}")
     if match[2] not in units:
         raise ValueError(f"{match[2]!r} is no unit of {what}; use {known}")
     value = float(match[1]) * units[match[2]]
     if not math.isfinite(value):
-        raise ValueError(f"{text!r} is too large for {what}")
+        raise ValueError(f"{quoted(text)} is too large for {what}")
     return value
 
 
@@ -34,7 +36,7 @@ def parse_bytes(value: object) -> object:
         return value
     size = _scaled(value, BYTES, "a size")
     if size != int(size):
-        raise ValueError(f"{value!r} is not a whole number of bytes")
+        raise ValueError(f"{quoted(value)} is not a whole number of bytes")
     return int(size)
 
 
@@ -42,7 +44,8 @@ def parse_size(value: object) -> object:
     """Whole bytes of a text with a unit; ``ValueError`` for a bare number: which unit was meant?"""
     if number := _bare(value):
         larger = number / 1000 if number >= 1000 else number
-        raise ValueError(f"{str(value)!r} has no unit: write {number:.12g} B or {larger:.12g} kB")
+        meant = f"{number:.12g} B or {larger:.12g} kB"
+        raise ValueError(f"{quoted(str(value))} has no unit: write {meant}")
     return parse_bytes(value)
 
 
@@ -50,7 +53,7 @@ def parse_clock(value: object) -> object:
     """Hertz of a text with a unit; ``ValueError`` for a bare number: which unit was meant?"""
     if number := _bare(value):
         million = number / 1e6 if number >= 1e5 else number
-        raise ValueError(f"{str(value)!r} has no unit: write {million:.12g} MHz")
+        raise ValueError(f"{quoted(str(value))} has no unit: write {million:.12g} MHz")
     return parse_frequency(value)
 
 
@@ -69,7 +72,7 @@ def parse_duration(value: object) -> object:
     if number := _bare(value):
         seconds = f"{number:.12g} s or {1000 * number:.12g} ms"
         meant = seconds if number < 1 else f"{number:.12g} ms"
-        raise ValueError(f"{str(value)!r} has no unit: write {meant}")
+        raise ValueError(f"{quoted(str(value))} has no unit: write {meant}")
     return parse_seconds(value)
 
 
@@ -79,7 +82,7 @@ def parse_count(value: object) -> object:
         return value
     count = _scaled(value, COUNTS, "a count")
     if count != int(count):
-        raise ValueError(f"{value!r} is not a whole number")
+        raise ValueError(f"{quoted(value)} is not a whole number")
     return int(count)
 
 

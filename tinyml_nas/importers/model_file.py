@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnx.inliner
 import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from tinyml_nas.errors import ConfigError, ToolError
-from tinyml_nas.importers.refusal import EXPORT, named
+from tinyml_nas.importers.refusal import EXPORT, UnsupportedOperation, named
 
 OLDEST_OPSET = 9
 READ_OPSET = 13
@@ -89,10 +91,22 @@ def opset_of(model: onnx.ModelProto) -> int:
     return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
 
 
+def array_of(tensor: onnx.TensorProto, file: str) -> npt.NDArray[Any]:
+    """The array in ``tensor``; raises ``ConfigError`` for one that is no whole array."""
+    try:
+        array: npt.NDArray[Any] = onnx.numpy_helper.to_array(tensor)
+        return array
+    except Exception as error:  # the message depends on what is wrong with it
+        reason = str(error).split("\n")[0]
+        raise UnsupportedOperation(
+            f"{file}: the weights {named(tensor.name)!r} cannot be read: {reason}", hint=EXPORT
+        ) from error
+
+
 def _check_finite(model: onnx.ModelProto, name: str) -> None:
     """Raise where weights are NaN or infinite; a single number may be an infinite bound."""
     for tensor in _stored(model):
-        values = onnx.numpy_helper.to_array(tensor).astype(np.float64)
+        values = array_of(tensor, name).astype(np.float64)
         wrong = np.isnan(values) | (np.isinf(values) & (values.size > 1))
         if wrong.any():
             raise ConfigError(

@@ -18,17 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Op, Shape
 from tinyml_nas.importers.limits import check_node, no_size
-from tinyml_nas.importers.model_file import opset_of
+from tinyml_nas.importers.model_file import array_of, opset_of
 from tinyml_nas.importers.refusal import (
-    EXPORT,
-    UnsupportedOperation,
-    named,
     refuse,
     refuse_operation,
     unreadable,
@@ -205,7 +202,7 @@ def read_graph(
     """
     reader = Reader(file, opset_of(model), sizes)
     graph = model.graph
-    reader.constants = {tensor.name: _stored(tensor, file) for tensor in graph.initializer}
+    reader.constants = {tensor.name: array_of(tensor, file) for tensor in graph.initializer}
     entry = next(value.name for value in graph.input if value.name not in reader.constants)
     reader.shapes[INPUT] = shape
     reader.values[entry] = Value(INPUT, layout)
@@ -217,18 +214,6 @@ def read_graph(
         _read(reader, node, handlers)
     output = graph.output[0].name
     return reader, _leaving(reader, output)
-
-
-def _stored(tensor: onnx.TensorProto, file: str) -> npt.NDArray[Any]:
-    """The array in ``tensor``; raises ``ConfigError`` for one that is no whole array."""
-    try:
-        array: npt.NDArray[Any] = numpy_helper.to_array(tensor)
-        return array
-    except Exception as error:  # the message depends on what is wrong with it
-        reason = str(error).split("\n")[0]
-        raise UnsupportedOperation(
-            f"{file}: the weights {named(tensor.name)!r} cannot be read: {reason}", hint=EXPORT
-        ) from error
 
 
 def _is_foreign(reader: Reader, node: onnx.NodeProto, handlers: Mapping[str, Handler]) -> bool:
