@@ -238,7 +238,12 @@ def empty(rng: random.Random, folder: Path) -> Case:
         del model.graph.node[:]
         return _case(rng, folder, model, "there is no graph in it", code=6, seen_by_check=True)
     name = rng.choice(["x", "first.bias", "head.weight"])
-    model.graph.output[0].name = name
+    shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    if name in shapes:
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name])
+    else:
+        output = model.graph.input[0]
+    model.graph.output[0].CopyFrom(output)
     return _case(rng, folder, model, "there is no layer between", name)
 
 

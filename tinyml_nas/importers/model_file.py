@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx.inliner
+import onnx.shape_inference
 import onnx.version_converter
 from google.protobuf.message import DecodeError
 
@@ -76,7 +77,7 @@ def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     if opset < READ_OPSET:
         try:
             model = onnx.version_converter.convert_version(model, READ_OPSET)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
             reason = str(error).split("\n")[0]
             raise ToolError(
                 f"{name} is of opset {opset} and cannot be converted to {READ_OPSET}: {reason}",
