@@ -150,8 +150,8 @@ def build_bare_metal(
     return program
 
 
-def gcc_build(compiler: str = GCC) -> BareMetalBuild:
-    """A ``BareMetalBuild`` with a cross-compiling gcc."""
+def gcc_build(compiler: str = GCC, flags: Sequence[str] = ()) -> BareMetalBuild:
+    """A ``BareMetalBuild`` with a cross-compiling gcc and more ``flags``."""
 
     def build(
         core: str, sources: Sequence[Path], program: Path, keep: Sequence[str], *, optimize: str
@@ -163,7 +163,7 @@ def gcc_build(compiler: str = GCC) -> BareMetalBuild:
         target = (f"-mcpu={core}", "-mthumb", "-std=c99", optimize, *NO_LIBC)
         sections = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
         run_tool(
-            [compiler, *target, *sections, "-T", script, *sources, "-lgcc", "-o", program],
+            [compiler, *target, *sections, *flags, "-T", script, *sources, "-lgcc", "-o", program],
             timeout_s=BUILD_TIMEOUT_S,
         )
         return program

@@ -20,7 +20,7 @@ from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.namespace import prefixed
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT, network_cost
-from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
+from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS, is_packed
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference
@@ -66,13 +66,15 @@ CORES: Mapping[Backend, str] = {
     "mve": "Cortex-M55 and M85 with Helium",
     "two_rows": "other cores",
 }
-STACK_BYTES: Mapping[Backend, int] = {
+STACK_BYTES: dict[Backend, int] = {
     "one_row": 208,
     "dsp": 304,
     "mve": 304,
     "two_rows": 304,
 }
 """More than any network was seen to need below ``<prefix>_run``, at -Os, -O2 and -O3."""
+PACKED_STACK_BYTES: Mapping[Backend, int] = STACK_BYTES | {"one_row": 304}
+"""The same with packed weights."""
 HIDDEN_STACK_BYTES: Mapping[Backend, int] = {"one_row": 0, "dsp": 84, "mve": 160, "two_rows": 52}
 """Of these at most: the frames of functions in assembly, of which compilers know nothing."""
 
@@ -236,12 +238,14 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
 
 def _memory(net: IntNetwork, model: CModel, optimize: Optimize) -> list[CoreMemory]:
     """One for each way to run convolutions."""
+    packed = any(map(is_packed, net.network.nodes))
+    stack_bytes = PACKED_STACK_BYTES if packed else STACK_BYTES
     return [
         CoreMemory(
             cores,
             model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
             network_cost(net.network, backend, optimize).flash_bytes,
-            STACK_BYTES[backend],
+            stack_bytes[backend],
             HIDDEN_STACK_BYTES[backend],
         )
         for backend, cores in CORES.items()

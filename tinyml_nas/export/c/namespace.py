@@ -23,13 +23,12 @@ def prefixed(source: str, prefix: str) -> str:
     """
     parts = APART.split(source)
     code = ATTRIBUTE.sub("", "".join(parts[::2]))
-    macros = set(MACRO.findall(code))
+    macros = {name for name in MACRO.findall(code) if not name.startswith(f"{prefix.upper()}_")}
     names = {name: f"{prefix.upper()}_{name}" for name in macros}
-    names |= {name: f"{prefix}_{name}" for name in _defined(code, prefix) - macros}
-    own = (f"{prefix}_", f"{prefix.upper()}_")
-    names = {name: full for name, full in names.items() if not name.startswith(own)}
-    if taken := [full for full in names.values() if re.search(rf"\b{full}\b", code)]:
-        raise ValueError(f"{taken[0]} is the name of something else")
+    names |= {name: f"{prefix}_{name}" for name in _defined(code, prefix)}
+    others = set(re.findall(r"\w+", code)) - names.keys()
+    if taken := others & set(names.values()):
+        raise ValueError(f"{min(taken)} is the name of something else")
     if fields := names.keys() & set(FIELD.findall(code)):
         raise ValueError(f"{min(fields)} is the name of a field too")
     if not names:

@@ -34,6 +34,15 @@
 #define TINY_INLINE static inline
 #endif
 
+/* Functions in assembly alone: nobody else may put code before their first instruction. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 11)
+#define TINY_NAKED \
+    static __attribute__((naked, noinline, no_instrument_function, no_stack_protector))
+#elif defined(__GNUC__)
+#define TINY_NAKED \
+    static __attribute__((naked, noinline, no_instrument_function, optimize("no-stack-protector")))
+#endif
+
 /*
  * One function per layer, kept apart so that maps, profilers and debuggers show it by name. And kept
  * closed to GCC, which may walk input and output of a copy by one pointer and then (12.2, -O1) take
@@ -71,8 +80,8 @@ TINY_INLINE int8_t tiny_clamp_int8(int32_t value, int32_t lower, int32_t upper)
 #endif
 
 /* Cores whose arithmetic reaches eight registers, and that have no long multiply. */
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
-#define TINY_EIGHT_REGISTERS 1
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && defined(__ARM_ARCH_PROFILE)
+#define TINY_EIGHT_REGISTERS (__ARM_ARCH_PROFILE == 'M') /* no older Arm core */
 #else
 #define TINY_EIGHT_REGISTERS 0
 #endif
@@ -153,9 +162,9 @@ TINY_INLINE void tiny_conv_outputs(const tiny_conv_t *op, int32_t channel, int32
  * once, for a floor of a floor is a floor. In intrinsics the same takes 1.4 times the instructions:
  * compilers run out of registers. Where one row is left it is computed twice.
  */
-static __attribute__((naked, noinline)) void tiny_conv(const tiny_conv_t *op __attribute__((unused)),
-                                                  const int8_t *x __attribute__((unused)),
-                                                  int8_t *y __attribute__((unused)))
+TINY_NAKED void tiny_conv(
+    const tiny_conv_t *op __attribute__((unused)), const int8_t *x __attribute__((unused)),
+    int8_t *y __attribute__((unused)))
 {
     __asm__ volatile(
         ".syntax unified\n\t"
@@ -356,7 +365,7 @@ typedef struct {
 
 #if defined(__GNUC__) && defined(__thumb2__)
 /* Twelve registers in the loop: a function of its own, for GCC has fewer to give to an operand. */
-static __attribute__((naked, noinline)) void tiny_conv_sums(tiny_conv_sums_t *sums __attribute__((unused)))
+TINY_NAKED void tiny_conv_sums(tiny_conv_sums_t *sums __attribute__((unused)))
 {
     __asm__ volatile(
         ".syntax unified\n\t"
@@ -630,9 +639,9 @@ static void tiny_conv_dsp(const tiny_conv_dsp_t *op, const int8_t *x, int8_t *y)
  * of bytes. Compilers need 1.4 times the instructions for the same in intrinsics: they do not fold the
  * rotation into SXTB16, and run out of registers. Where one row is left it is computed twice.
  */
-static __attribute__((naked, noinline)) void tiny_conv_dsp(const tiny_conv_dsp_t *op __attribute__((unused)),
-                                                      const int8_t *x __attribute__((unused)),
-                                                      int8_t *y __attribute__((unused)))
+TINY_NAKED void tiny_conv_dsp(
+    const tiny_conv_dsp_t *op __attribute__((unused)), const int8_t *x __attribute__((unused)),
+    int8_t *y __attribute__((unused)))
 {
     __asm__ volatile(
         ".syntax unified\n\t"

@@ -81,8 +81,9 @@ extern "C" {
  * laid out for it; the bits are the same. GNU compilers get assembly, all others the intrinsics of
  * arm_acle.h, which -DTINY_ACLE=1 chooses anywhere. Compile all files with -DTINY_DSP=0 to do without.
  *
- * All words are loaded from multiples of 4 if the arena begins at one. Otherwise that needs memory of
- * type Normal and a core that does not trap it (SCB->CCR.UNALIGN_TRP is 0).
+ * Words are loaded from multiples of 4 if the arena begins at one. Where a core traps others
+ * (SCB->CCR.UNALIGN_TRP), or in Device memory, let it begin there and compile with
+ * -mno-unaligned-access, for compilers join stores of bytes too.
  */
 #ifndef TINY_UNALIGNED
 #ifdef __ARM_FEATURE_UNALIGNED
