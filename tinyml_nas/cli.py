@@ -26,13 +26,15 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError, missing_package
 from tinyml_nas.info import TOPICS, ModelQuery, models
 
-FULL = "make room, then --resume goes on"
+FULL = "make room and try again; a stopped run goes on with --resume"
 CLOSED = "check the permissions of the folder"
 IN_THE_WAY = "move away what is there, or name another place with --output"
 TOO_LONG = "shorten common.run_name, or name a place near the root with --output"
 NO_MEMORY = "close other programs, or give it less data at once: shorter windows, fewer files"
 MOST_SHOWN = 160
-OF_THE_SYSTEM = "see what the system says about this disk and its limits, then --resume goes on"
+OF_THE_SYSTEM = (
+    "see what the system says about this disk and its limits; a stopped run goes on with --resume"
+)
 LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "seconds"}
 """Options of ``info models`` that leave models out, and the figure that each limits."""
 MODEL_OPTIONS = {

@@ -43,6 +43,8 @@ STOPS = (
         "boom_{code}",
     ),
     *("[].index({code})", "{{}}[{code}]", "open('no_file_{code}')", "raise StopIteration({code})"),
+    *("import os; os._exit({code})", "import os; os.chdir('/'); raise ValueError({code})"),
+    "raise type('Mute', (Exception,), {{'__str__': lambda self: 1 / 0}})({code})",
     *("raise UnicodeDecodeError('utf-8', b'x', 0, 1, '')", "raise BrokenPipeError({code})"),
 )
 """Statements that end a program, or raise."""

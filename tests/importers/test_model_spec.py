@@ -88,6 +88,11 @@ def test_the_class_is_named_where_there_are_two(tmp_path: Path) -> None:
             r"N in my_net\.py asks for 'layers', which is not known here",
         ),
         ("import sys\nsys.exit(0)\n", r"running the file failed at my_net\.py:2: SystemExit: 0"),
+        ("import os\nos._exit(0)\n", r"running the file failed at my_net\.py:2: SystemExit: 0"),
+        (
+            "class Mute(Exception):\n    def __str__(self): 1 / 0\nraise Mute\n",
+            r"running the file failed at my_net\.py:3: Mute: Mute",
+        ),
         ("raise KeyboardInterrupt\n", r"failed at my_net\.py:1: KeyboardInterrupt"),
         (
             "from torch import nn\nclass N(nn.Module):\n    def __init__(self):\n        boom\n",
@@ -201,3 +206,11 @@ def test_broken_weights(tmp_path: Path, name: str) -> None:
     path.unlink()
     with pytest.raises(ToolError, match="No such file"):
         read_weights(path)
+
+
+def test_the_users_code_moves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "import os\nfrom torch import nn\nos.chdir('/')\nclass N(nn.Module):\n    pass\n"
+    Path("my_net.py").write_text(code)
+    build_module(Path("my_net.py"), None, Shape(1, 8), 2)
+    assert Path.cwd() == tmp_path

@@ -39,7 +39,8 @@ def test_what_needs_most_of_the_compilers_is_recorded(run: Path) -> None:
             == (most["flash_bytes"])
         )
         layers = sum(model["layer_instructions"][core].values())
-        assert 0.9 * most["instructions"] < layers <= most["instructions"]
+        # each layer has its own maximum over the windows
+        assert 0.9 * most["instructions"] < layers < 1.001 * most["instructions"]
 
 
 def test_the_way_from_samples_to_labels_is_proven_and_measured(run: Path) -> None:

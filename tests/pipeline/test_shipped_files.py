@@ -43,9 +43,10 @@ def quick(run: Path, tmp_path: Path) -> Path:
 
 def _edit(run: Path, change: Callable[[dict[str, Any]], None], **others: object) -> None:
     """Rewrite the record of the only model of ``run``, and ``others`` of the run's own."""
-    record = json.loads((run / "results.json").read_text(encoding="utf-8")) | others
+    record = json.loads((run / "results.json").read_text(encoding="utf-8"))
     (model,) = record["models"]
     change(model)
+    record |= others
     (run / "results.json").write_text(json.dumps(record), encoding="utf-8")
 
 
@@ -202,3 +203,14 @@ def test_the_arena_is_the_one_that_the_c_says(run: Path, tmp_path: Path) -> None
     moved = shipped_c(copy, model, net)
     assert moved.arena_bytes == now.arena_bytes + 8
     assert moved.layer_outputs == tuple((at + 8, size) for at, size in now.layer_outputs)
+
+
+def test_a_record_that_says_nothing_is_no_proof(
+    quick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _edit(quick, lambda model: model.update(sha256={}))
+    assert main(["prove", str(quick), "--quiet"]) == 6
+    assert "results.json lacks the SHA-256 of its files" in capsys.readouterr().err
+    _edit(quick, lambda _: None, models=[])
+    assert main(["prove", str(quick), "--quiet"]) == 6
+    assert "names no model, so nothing is proven" in capsys.readouterr().err

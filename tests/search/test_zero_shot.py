@@ -162,7 +162,8 @@ def test_evolution_improves_the_scores(engine):
     assert len(scores) == 8 * 8
     founders, children = scores[:32], scores[32:]
     assert np.mean(children) < np.mean(founders)
-    assert min(children) < min(founders)
+    best = [np.mean(sorted(some)[:8]) for some in (children, founders)]  # one may be lucky
+    assert best[0] < best[1]
     ordered = [scorer.scores[c.key] for c in scorer.ordered()]
     assert ordered == sorted(scores)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import io
+import os
 import sys
 import traceback
 import warnings
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -66,7 +67,8 @@ def export_module(module: nn.Module, windows: Values, file: str) -> onnx.ModelPr
             "training=self.training",
         )
     try:
-        model = _exported(module, order)
+        with _contained():
+            model = _exported(module, order)
     except BaseException as error:
         interrupts.check()
         reason = f"{_line_of(error, file)}: {_first_line(error)}"
@@ -109,7 +111,7 @@ def _order(module: nn.Module, window: tuple[int, ...], file: str) -> tuple[int, 
 def _failure(module: nn.Module, order: tuple[int, ...]) -> BaseException | None:
     """What running ``module`` on a tensor of that shape raises."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _contained():
             module(torch.zeros(order))
     except BaseException as error:
         interrupts.check()
@@ -229,10 +231,27 @@ def _arguments(spec: Path, chosen: type[nn.Module], shape: Shape, outputs: int) 
 
 
 @contextmanager
+def _contained() -> Iterator[None]:
+    """While the user's code runs it cannot end the process, nor move it to another folder."""
+
+    def refuse(code: int) -> NoReturn:
+        raise SystemExit(code)
+
+    leave, folder = os._exit, Path.cwd()
+    os._exit = refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = leave
+        os.chdir(folder)
+
+
+@contextmanager
 def _his_code(spec: Path | str, doing: str) -> Iterator[None]:
     """Errors of the user's code as such, with his line; ``sys.exit`` may not end a run, either."""
     try:
-        yield
+        with _contained():
+            yield
     except ConfigError:
         raise
     except BaseException as error:
@@ -255,5 +274,9 @@ def _line_of(error: BaseException, spec: Path | str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    try:
+        text = str(error)
+    except Exception:  # his class may fail at that too
+        text = ""
+    first = (text.splitlines() or [""])[0].rstrip(".")
     return shortened(first) or type(error).__name__

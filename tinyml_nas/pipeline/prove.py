@@ -49,13 +49,23 @@ def prove_run(run: Path, console: Console) -> None:
             f"{run} is no finished run: it has no {RESULTS}",
             hint="name the folder of a run, such as runs/watch_exercise/latest",
         )
-    for model in load_provable(run / RESULTS).models:
+    models = load_provable(run / RESULTS).models
+    if not models:
+        raise ToolError(
+            f"{run / RESULTS} names no model, so nothing is proven.",
+            hint="name a run that trained one, or put back the file as the run wrote it",
+        )
+    for model in models:
         console.stage(f"prove: {model.name} ({model.role})")
         _prove_model(run, model, console)
 
 
 def _prove_model(run: Path, model: Exported, console: Console) -> None:
     wrong = list(differences(run, model))
+    if model.model_hash is not None and not model.sha256:
+        wrong.append(f"{RESULTS} lacks the SHA-256 of its files")
+    for clause in wrong:
+        console.warning(f"{model.name}: {clause}")
     report = ParityReport(0, ())
     if INT8 in model.files:
         stored = run / "quantize" / model.role / "integer.npz"
@@ -66,15 +76,13 @@ def _prove_model(run: Path, model: Exported, console: Console) -> None:
         console.warning(f"{model.name}: float only, there is nothing to prove")
     for carrier in report.carriers:
         say_carrier(carrier, console)
-    if not model.sha256:
+    if model.model_hash is None and not model.sha256:
         console.warning(
             f"{model.name}: this run is of an older release, which wrote down no SHA-256 of its "
             "files: those that no carrier runs were not checked"
         )
     for fault in faults(run, model):
         console.warning(f"{model.name}: the C is of an older release: {fault}; {REMEDY}")
-    for clause in wrong:
-        console.warning(f"{model.name}: {clause}")
     report.require()
     _require_proven(model, report)
     if wrong:
