@@ -35,6 +35,12 @@ KNOWN_FAULTS = (
         what="its DSP code loads words from any address, so it faults where SCB->CCR.UNALIGN_TRP "
         "is set or the arena lies in Device memory",
     ),
+    KnownFault(
+        mark=r"\(naked, noinline\)",
+        fixed_with="MODEL_HASH",
+        what="with -fstack-protector-all or -finstrument-functions GCC puts code before its assembly, "
+        "which then faults or spoils the stack of its caller",
+    ),
 )
 REMEDY = "run the pipeline again, for a point of a search with --take, and ship the C of that run"
 
