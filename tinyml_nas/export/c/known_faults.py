@@ -38,8 +38,8 @@ KNOWN_FAULTS = (
     KnownFault(
         mark=r"\(naked, noinline\)",
         fixed_with="MODEL_HASH",
-        what="with -fstack-protector-all or -finstrument-functions GCC puts code before its assembly, "
-        "which then faults or spoils the stack of its caller",
+        what="with -fstack-protector-all or -finstrument-functions GCC puts code before its "
+        "assembly, which then faults or spoils the stack of its caller",
     ),
 )
 REMEDY = "run the pipeline again, for a point of a search with --take, and ship the C of that run"
