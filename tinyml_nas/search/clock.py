@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
+
+from tinyml_nas.files import write_whole
 
 NAME = "clock.json"
 
@@ -36,10 +37,8 @@ class Clock:
 
     def save(self) -> None:
         """Write the times down, whole or not at all."""
-        temporary = self._path.with_suffix(".tmp")
         record = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        temporary.write_text(json.dumps(record), encoding="utf-8")
-        os.replace(temporary, self._path)
+        write_whole(self._path, json.dumps(record))
 
 
 def _read(path: Path) -> dict[str, float]:
