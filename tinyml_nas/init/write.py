@@ -16,7 +16,6 @@ from tinyml_nas.config.common import Task
 from tinyml_nas.config.delivery import HEADERS, TAKEN
 from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, DataError, ToolError
-from tinyml_nas.files import write_whole
 from tinyml_nas.init.decide import MODELS, Plan, decide
 from tinyml_nas.init.labels import find_labels
 from tinyml_nas.init.survey import Column, Survey, survey
@@ -50,7 +49,9 @@ def write_config(source: Path, out: Path, console: Console, target: str | None =
     plan = decide(found, find_labels(found, target))
     text = render(found, plan, out)
     try:
-        write_whole(out, text)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise ToolError(
             f"{out} cannot be written: {error.strerror}.", hint="name another file with -o"
