@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyml_nas.config import load_config
-from tinyml_nas.config.model import SECTIONS
+from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.config.validate import field_names
 from tinyml_nas.errors import ConfigError
 

@@ -13,7 +13,7 @@ import yaml
 from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
 from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config, names
-from tinyml_nas.config.model import SECTIONS
+from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.config.validate import asks_for_what_happens, field_names, without_effect
 from tinyml_nas.console import Console
 from tinyml_nas.features.chain import resolve_chain

@@ -59,7 +59,7 @@ def test_a_spoiled_test_side_changes_no_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, results = _run(tmp_path / "whole")
-    module = importlib.import_module("tinyml_nas.pipeline.run")
+    module = importlib.import_module("tinyml_nas.pipeline.stages")
     monkeypatch.setattr(module, "extract_features", _spoiled)
     spoiled_files, spoiled = _run(tmp_path / "spoiled")
     assert files == spoiled_files

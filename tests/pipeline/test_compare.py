@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tinyml_nas.pipeline.compare import comparison
-from tinyml_nas.report.search_schema import Comparison
+from tinyml_nas.results.search import Comparison
 
 pytestmark = pytest.mark.fast
 

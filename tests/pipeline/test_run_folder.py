@@ -12,8 +12,8 @@ import pytest
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.pipeline import folder as folder_module
-from tinyml_nas.pipeline.folder import RunFolder, fingerprint, named_run
+from tinyml_nas.results import folder as folder_module
+from tinyml_nas.results.folder import RunFolder, fingerprint, named_run
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)

@@ -18,7 +18,7 @@ from tinyml_nas.pipeline.shipped import confused_models, differences, faults, sh
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.report import load_provable
-from tinyml_nas.report.export_schema import Exported
+from tinyml_nas.results.export import Exported
 
 pytestmark = pytest.mark.e2e
 

@@ -15,9 +15,9 @@ from sample_results import CLASSES, sample_cell_results, sample_results, with_se
 from sample_search import chain_search
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.report import format as fmt
 from tinyml_nas.report import write_report
-from tinyml_nas.report.metric import Metric
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.metric import Metric
 
 pytestmark = pytest.mark.fast
 

@@ -10,7 +10,7 @@ import samples
 from test_darts import Stop, StoppingConsole
 
 from tinyml_nas.errors import BudgetError
-from tinyml_nas.report.search_schema import Cells
+from tinyml_nas.results.search import Cells
 from tinyml_nas.search import Genotype, derive, stage
 from tinyml_nas.search.darts.propose import RULE
 from tinyml_nas.search.spaces.cells import CellSpace

@@ -7,9 +7,9 @@ Every value carries the place where it was written, so each error names its line
 
 from __future__ import annotations
 
+from tinyml_nas.config.config import Config
 from tinyml_nas.config.jsonschema import config_schema
 from tinyml_nas.config.load import LoadedConfig, load_config
-from tinyml_nas.config.model import Config
 from tinyml_nas.config.problems import InvalidConfig
 
 __all__ = ["Config", "InvalidConfig", "LoadedConfig", "config_schema", "load_config"]

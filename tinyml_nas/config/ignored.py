@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from types import MappingProxyType
 
+from tinyml_nas.config.config import IGNORED_SECTIONS, SECTIONS
 from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.marks import Mapping, Tree, plain
-from tinyml_nas.config.model import IGNORED_SECTIONS, SECTIONS
 from tinyml_nas.config.validate import asks_for_what_happens, field_names, without_effect
 
 WITHOUT_EFFECT = "Without effect: "

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
+from tinyml_nas.config.config import (
+    IGNORED_SECTIONS,
+    REQUIRED_SECTIONS,
+    SECTIONS,
+    Config,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

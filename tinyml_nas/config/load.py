@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyml_nas.config.common import OTHER_SIGNALS
+from tinyml_nas.config.config import (
+    IGNORED_SECTIONS,
+    REQUIRED_SECTIONS,
+    SECTIONS,
+    Config,
+)
 from tinyml_nas.config.crosscheck import check_whole
 from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.marks import Entry, Mapping, Scalar, Tree, parse
-from tinyml_nas.config.model import IGNORED_SECTIONS, REQUIRED_SECTIONS, SECTIONS, Config
 from tinyml_nas.config.overrides import overridden
 from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve

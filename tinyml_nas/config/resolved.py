@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from tinyml_nas.config.model import SECTIONS, Config
+from tinyml_nas.config.config import SECTIONS, Config
 from tinyml_nas.config.search_checks import silent_keys
 from tinyml_nas.config.training import Training
 from tinyml_nas.config.validate import field_names, without_effect

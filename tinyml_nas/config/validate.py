@@ -16,8 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tinyml_nas.config.base import ASKED_ANYWAY, WITHOUT_EFFECT, Section
+from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.config.marks import Items, Mapping, Scalar, Tree, plain
-from tinyml_nas.config.model import SECTIONS
 from tinyml_nas.config.problems import Place, Problem
 from tinyml_nas.config.suggest import closest, did_you_mean
 

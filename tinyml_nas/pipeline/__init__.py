@@ -2,6 +2,6 @@
 
 from tinyml_nas.pipeline.explore import explore
 from tinyml_nas.pipeline.prove import prove_run
-from tinyml_nas.pipeline.run import run, run_name
+from tinyml_nas.pipeline.stages import run, run_name
 
 __all__ = ["explore", "prove_run", "run", "run_name"]

@@ -11,8 +11,8 @@ from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits
 from tinyml_nas.devices import Device
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.pipeline.folder import RunFolder
 from tinyml_nas.pipeline.timing import timed_stage
+from tinyml_nas.results.folder import RunFolder
 
 
 @dataclass(frozen=True)

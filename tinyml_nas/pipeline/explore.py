@@ -32,9 +32,9 @@ from tinyml_nas.features.separability import (
     odd_examples,
     separability,
 )
-from tinyml_nas.pipeline.folder import runs_named
 from tinyml_nas.report.data_page import check_own_page, write_data_page
 from tinyml_nas.report.exploration import ChannelView, Exploration, FindingRow, View
+from tinyml_nas.results.folder import runs_named
 
 PAGE = "data.html"
 EXAMPLES, MOST_POINTS, BINS = 3, 256, 48

@@ -12,8 +12,7 @@ from tinyml_nas.export.c.known_faults import REMEDY
 from tinyml_nas.export.carriers import Carrier, OnnxRuntime
 from tinyml_nas.export.parity import ParityReport, c_carriers
 from tinyml_nas.export.stage import prove_carriers, prove_streams, say_carrier
-from tinyml_nas.pipeline.folder import RESULTS, named_run
-from tinyml_nas.pipeline.model import STREAM_FILE
+from tinyml_nas.pipeline.finish import STREAM_FILE
 from tinyml_nas.pipeline.shipped import (
     SOURCE,
     STREAM,
@@ -26,7 +25,8 @@ from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.quantize.stream import load_stream
 from tinyml_nas.report import load_provable
-from tinyml_nas.report.export_schema import Exported
+from tinyml_nas.results.export import Exported
+from tinyml_nas.results.folder import RESULTS, named_run
 
 INT8 = "int8 ONNX"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from tinyml_nas.export.c import CExport, describe
 from tinyml_nas.export.c.known_faults import defined, known_faults
 from tinyml_nas.export.stage import sha256_of
-from tinyml_nas.pipeline.folder import RESULTS
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import IntNetwork
-from tinyml_nas.report.export_schema import Exported
+from tinyml_nas.results.export import Exported
+from tinyml_nas.results.folder import RESULTS
 
 HEADER = "C header"
 SOURCE = "C source"

@@ -16,7 +16,7 @@ from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.pipeline.final import Entrant
-from tinyml_nas.pipeline.folder import RunFolder
+from tinyml_nas.results.folder import RunFolder
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import NAME as ARCHIVE
 from tinyml_nas.search.archive import read_archive

@@ -6,8 +6,13 @@ Reads ``results.json`` and nothing else; imports no stage.
 from __future__ import annotations
 
 from tinyml_nas.report.page import write_report
-from tinyml_nas.report.schema import load_provable, load_results, results_schema, write_schema
 from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.results.run import (
+    load_provable,
+    load_results,
+    results_schema,
+    write_schema,
+)
 
 __all__ = [
     "load_provable",

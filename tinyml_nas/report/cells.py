@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyml_nas.report.charts import Frame
-from tinyml_nas.report.search_schema import Cells
+from tinyml_nas.results.search import Cells
 
 BOX_WIDTH, BOX_HEIGHT = 148, 34
 STATE_WIDTH = 74

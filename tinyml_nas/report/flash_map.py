@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from tinyml_nas.report.charts import Tick, nice_ticks
-from tinyml_nas.report.export_schema import FlashSymbol
-from tinyml_nas.report.format import core_order, core_title, size
-from tinyml_nas.report.schema import Model
+from tinyml_nas.results.export import FlashSymbol
+from tinyml_nas.results.format import core_order, core_title, size
+from tinyml_nas.results.run import Model
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 940, 132, 10, 4, 24
 STRIP_HEIGHT, STRIP_GAP = 24, 18  # two strips per kind of core: groups above their symbols

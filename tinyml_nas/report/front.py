@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tinyml_nas.report import format as fmt
 from tinyml_nas.report.charts import Frame, Tick, axis, nice_ticks
 from tinyml_nas.report.labels import Disc, Label, Rectangle, place_labels
-from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.resources import RESOURCES
-from tinyml_nas.report.search_schema import Point, Search
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.search import Point, Search
 
 WIDTH, HEIGHT = 940, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 18, 42

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyml_nas.report.charts import Tick, nice_ticks
-from tinyml_nas.report.export_schema import Buffer
-from tinyml_nas.report.format import size
-from tinyml_nas.report.schema import Model
+from tinyml_nas.results.export import Buffer
+from tinyml_nas.results.format import size
+from tinyml_nas.results.run import Model
 
 WIDTH, HEIGHT = 940, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 16, 36

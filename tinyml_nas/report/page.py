@@ -13,15 +13,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.files import write_whole
-from tinyml_nas.report import format as fmt
 from tinyml_nas.report import summary
 from tinyml_nas.report.charts import Chart, Series, line_chart
 from tinyml_nas.report.flash_map import flash_map
 from tinyml_nas.report.memory_map import memory_map
-from tinyml_nas.report.metric import Metric
-from tinyml_nas.report.schema import Model, Results, load_results
 from tinyml_nas.report.search_page import search_context
 from tinyml_nas.report.task_plots import task_plots
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.run import Model, Results, load_results
 
 STAGES = ("data", "features", "search", "train", "quantize", "export")
 SPLITS = ("train", "validation", "test")

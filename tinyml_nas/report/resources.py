@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tinyml_nas.report import format as fmt
-from tinyml_nas.report.search_schema import Search
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.search import Search
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinyml_nas.report import format as fmt
 from tinyml_nas.report.cells import draw_cells, edge_plots
 from tinyml_nas.report.charts import Chart, Series, line_chart
 from tinyml_nas.report.front import front_charts
 from tinyml_nas.report.genome import genome_words
-from tinyml_nas.report.metric import Metric
 from tinyml_nas.report.resources import RESOURCES, binding_text, budget_lines, refusals
-from tinyml_nas.report.schema import Results
-from tinyml_nas.report.search_schema import Cells, Limits, Search
 from tinyml_nas.report.versus import versus
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.run import Results
+from tinyml_nas.results.search import Cells, Limits, Search
 
 NEAR = 2.0  # a limit further than this above a curve would only flatten it
 

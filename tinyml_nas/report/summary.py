@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinyml_nas.report import format as fmt
-from tinyml_nas.report.export_schema import Parity
-from tinyml_nas.report.metric import Metric
-from tinyml_nas.report.schema import Model, Results, parse_results
-from tinyml_nas.report.search_schema import Comparison, Contender
-from tinyml_nas.report.task_schema import AnomalyTest, RegressionTest
+from tinyml_nas.results import format as fmt
+from tinyml_nas.results.export import Parity
+from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.run import Model, Results, parse_results
+from tinyml_nas.results.search import Comparison, Contender
+from tinyml_nas.results.task import AnomalyTest, RegressionTest
 
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
 SHOWN_TARGETS = 4

@@ -5,7 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tinyml_nas.report.plot import Layer, Plot, plot
-from tinyml_nas.report.task_schema import AnomalyTest, ClassificationTest, RegressionTest, Test
+from tinyml_nas.results.task import (
+    AnomalyTest,
+    ClassificationTest,
+    RegressionTest,
+    Test,
+)
 
 SHOWN_TARGETS = 4
 BINS = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyml_nas.report.charts import Frame, Tick, nice_ticks
-from tinyml_nas.report.metric import Metric
-from tinyml_nas.report.search_schema import Comparison, Contender
+from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.search import Comparison, Contender
 
 WIDTH, HEIGHT = 280, 26
 MARGIN = 18

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.report.export_schema import (
+from tinyml_nas.results.export import (
     Buffer,
     Build,
     Exported,
@@ -26,9 +26,9 @@ from tinyml_nas.report.export_schema import (
     StackFrame,
     Stream,
 )
-from tinyml_nas.report.record import Count, Fraction, Record, Score, Spread
-from tinyml_nas.report.search_schema import Comparison, Search
-from tinyml_nas.report.task_schema import ClassificationTest, Tests
+from tinyml_nas.results.record import Count, Fraction, Record, Score, Spread
+from tinyml_nas.results.search import Comparison, Search
+from tinyml_nas.results.task import ClassificationTest, Tests
 
 SCHEMA_VERSION = 3
 PROVABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from tinyml_nas.report.record import Count, Fraction, Positive, Record, Spread
+from tinyml_nas.results.record import Count, Fraction, Positive, Record, Spread
 
 
 class Genotype(Record):

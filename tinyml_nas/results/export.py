@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinyml_nas.report.record import Count, Digest, Fraction, Record
+from tinyml_nas.results.record import Count, Digest, Fraction, Record
 
 
 class Exported(Record):

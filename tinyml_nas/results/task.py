@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tinyml_nas.report.record import Count, Fraction, Matrix, Record, Score
+from tinyml_nas.results.record import Count, Fraction, Matrix, Record, Score
 
 
 class Roc(Record):

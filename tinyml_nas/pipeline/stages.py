@@ -36,7 +36,14 @@ from tinyml_nas.pipeline.final import (
     fit_all,
     refit_features,
 )
-from tinyml_nas.pipeline.folder import (
+from tinyml_nas.pipeline.finish import finish_model
+from tinyml_nas.pipeline.take import SAME_DATA, Taken
+from tinyml_nas.pipeline.take import take as take_point
+from tinyml_nas.pipeline.timing import timed_stage
+from tinyml_nas.report import write_report
+from tinyml_nas.report.data_page import write_data_page
+from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.results.folder import (
     LATEST,
     RESULTS,
     RunFolder,
@@ -44,14 +51,7 @@ from tinyml_nas.pipeline.folder import (
     named_run,
     runs_named,
 )
-from tinyml_nas.pipeline.model import finish_model
-from tinyml_nas.pipeline.take import SAME_DATA, Taken
-from tinyml_nas.pipeline.take import take as take_point
-from tinyml_nas.pipeline.timing import timed_stage
-from tinyml_nas.report import write_report
-from tinyml_nas.report.data_page import write_data_page
-from tinyml_nas.report.schema import SCHEMA_VERSION
-from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.results.run import SCHEMA_VERSION
 from tinyml_nas.search.budget import resources_of, shown
 from tinyml_nas.train.seeding import make_deterministic
 from tinyml_nas.train.tasks import task_of

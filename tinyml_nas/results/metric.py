@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyml_nas.report.format import MISSING
+from tinyml_nas.results.format import MISSING
 
 SHARES = ("accuracy",)
 
