@@ -18,20 +18,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import integer_model, measurable_cores  # noqa: E402
-from test_memory_plan import problem  # noqa: E402
+from measured_networks import integer_model, measurable_cores
+from test_memory_plan import problem
 
-from tinyml_nas.devices import CORES  # noqa: E402
-from tinyml_nas.export.c import CExport, emit_c  # noqa: E402
-from tinyml_nas.export.emulate import emulate  # noqa: E402
-from tinyml_nas.graph import Add, Network, Shape, network_cost, plan_memory  # noqa: E402
-from tinyml_nas.graph.placement import longest_chain, most_live  # noqa: E402
-from tinyml_nas.quantize import quantize_input  # noqa: E402
-from tinyml_nas.search.cells.derive import derive  # noqa: E402
-from tinyml_nas.search.cells.genotype import Gene, Genotype  # noqa: E402
-from tinyml_nas.search.cells.primitives import PRIMITIVES  # noqa: E402
-from tinyml_nas.search.cells.space import SearchSpace  # noqa: E402
-from tinyml_nas.search.spaces import ChainSpace, random_genome  # noqa: E402
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.placement import longest_chain, most_live
+from tinyml_nas.devices import CORES
+from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.export.emulate import emulate
+from tinyml_nas.graph import Add, Network, Shape
+from tinyml_nas.quantize import quantize_input
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Gene, Genotype
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.spaces import ChainSpace, random_genome
 
 MACS = (10_000, 400_000)
 CLASSES = 5

@@ -25,9 +25,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from build_matrix import COMPILERS, CORES, FLOATS, KERNELS, LEVELS, Build, builds  # noqa: E402
-from matrix_cases import Case, kinds_of, make_case  # noqa: E402
-from matrix_cells import Examined, examine  # noqa: E402
+from build_matrix import COMPILERS, CORES, FLOATS, KERNELS, LEVELS, Build, builds
+from matrix_cases import Case, kinds_of, make_case
+from matrix_cells import Examined, examine
 
 
 class Done(NamedTuple):

@@ -19,12 +19,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import Measured, data_bytes, measure, random_cells, random_chain  # noqa: E402
+from measured_networks import Measured, data_bytes, measure, random_cells, random_chain
 
-from tinyml_nas.devices.costs import CODE_BYTES, INSTRUCTIONS  # noqa: E402
-from tinyml_nas.graph import Network, Shape, network_cost  # noqa: E402
-from tinyml_nas.graph.latency import network_instructions  # noqa: E402
-from tinyml_nas.zoo import ZOO  # noqa: E402
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.latency import network_instructions
+from tinyml_nas.cost.tables import CODE_BYTES, INSTRUCTIONS
+from tinyml_nas.graph import Network, Shape
+from tinyml_nas.zoo import ZOO
 
 ZOO_SHAPE = Shape(9, 128)
 

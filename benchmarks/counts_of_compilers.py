@@ -24,14 +24,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import integer_model  # noqa: E402
+from measured_networks import integer_model
 
-from tinyml_nas.devices.costs import HEADROOM  # noqa: E402
-from tinyml_nas.export import qemu  # noqa: E402
-from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import COUNTED, emulate  # noqa: E402
-from tinyml_nas.export.targets import EMULATED_CORES, THUMB  # noqa: E402
-from tinyml_nas.export.toolchain import (  # noqa: E402
+from tinyml_nas.cost.latency import network_instructions
+from tinyml_nas.cost.tables import HEADROOM
+from tinyml_nas.export import qemu
+from tinyml_nas.export.c import emit_c
+from tinyml_nas.export.emulate import COUNTED, emulate
+from tinyml_nas.export.targets import EMULATED_CORES, THUMB
+from tinyml_nas.export.toolchain import (
     CROSS_COMPILERS,
     GCC,
     NO_LIBC,
@@ -39,7 +40,7 @@ from tinyml_nas.export.toolchain import (  # noqa: E402
     linker_script,
     run_tool,
 )
-from tinyml_nas.graph import (  # noqa: E402
+from tinyml_nas.graph import (
     INPUT,
     Add,
     Conv,
@@ -51,13 +52,12 @@ from tinyml_nas.graph import (  # noqa: E402
     Node,
     Shape,
 )
-from tinyml_nas.graph.latency import network_instructions  # noqa: E402
-from tinyml_nas.graph.ops import Op, same_padding  # noqa: E402
-from tinyml_nas.quantize import quantize_input  # noqa: E402
-from tinyml_nas.search.cells.derive import derive  # noqa: E402
-from tinyml_nas.search.cells.genotype import Gene, Genotype  # noqa: E402
-from tinyml_nas.search.cells.primitives import PRIMITIVES  # noqa: E402
-from tinyml_nas.search.cells.space import SearchSpace  # noqa: E402
+from tinyml_nas.graph.ops import Op, same_padding
+from tinyml_nas.quantize import quantize_input
+from tinyml_nas.search.cells.derive import derive
+from tinyml_nas.search.cells.genotype import Gene, Genotype
+from tinyml_nas.search.cells.primitives import PRIMITIVES
+from tinyml_nas.search.cells.space import SearchSpace
 
 CLANG = "clang"
 HEAD = (GlobalAvgPool(), Linear(6))

@@ -33,7 +33,7 @@ from scipy.optimize import linprog, nnls
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import (  # noqa: E402
+from measured_networks import (
     Measured,
     data_bytes,
     measurable_cores,
@@ -43,11 +43,19 @@ from measured_networks import (  # noqa: E402
     random_packed,
 )
 
-from tinyml_nas.config.names import SUGGESTED  # noqa: E402
-from tinyml_nas.devices.cores import CORES, Backend  # noqa: E402
-from tinyml_nas.devices.costs import CODE_BYTES, COSTS_FILE, Instructions  # noqa: E402
-from tinyml_nas.export.emulate import COUNTED  # noqa: E402
-from tinyml_nas.graph import (  # noqa: E402
+from tinyml_nas.config.names import SUGGESTED
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.flash import layer_code, shared_code
+from tinyml_nas.cost.kernels import kernel_of
+from tinyml_nas.cost.latency import (
+    layer_instructions,
+    layer_trips,
+    network_instructions,
+)
+from tinyml_nas.cost.tables import CODE_BYTES, COSTS_FILE, Instructions
+from tinyml_nas.devices.cores import CORES, Backend
+from tinyml_nas.export.emulate import COUNTED
+from tinyml_nas.graph import (
     INPUT,
     AvgPool,
     Concat,
@@ -61,17 +69,9 @@ from tinyml_nas.graph import (  # noqa: E402
     Node,
     Shape,
     Upsample,
-    plan_memory,
 )
-from tinyml_nas.graph.cost import layer_code, shared_code  # noqa: E402
-from tinyml_nas.graph.kernels import kernel_of  # noqa: E402
-from tinyml_nas.graph.latency import (  # noqa: E402
-    layer_instructions,
-    layer_trips,
-    network_instructions,
-)
-from tinyml_nas.graph.ops import same_padding  # noqa: E402
-from tinyml_nas.zoo import ZOO  # noqa: E402
+from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.zoo import ZOO
 
 Vector = npt.NDArray[np.float64]
 HELD_OUT_SHARE = 0.3

@@ -21,19 +21,19 @@ from typing import get_args
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
-from measured_networks import integer_model  # noqa: E402
+from measured_networks import integer_model
 
-from tinyml_nas.config.delivery import Optimize  # noqa: E402
-from tinyml_nas.devices import CORES  # noqa: E402
-from tinyml_nas.export.c import emit_c  # noqa: E402
-from tinyml_nas.export.emulate import COUNTED_CORES, emulate  # noqa: E402
-from tinyml_nas.export.targets import EMULATED_CORES, THUMB  # noqa: E402
-from tinyml_nas.export.toolchain import (  # noqa: E402
+from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.devices import CORES
+from tinyml_nas.export.c import emit_c
+from tinyml_nas.export.emulate import COUNTED_CORES, emulate
+from tinyml_nas.export.targets import EMULATED_CORES, THUMB
+from tinyml_nas.export.toolchain import (
     BareMetalBuild,
     build_bare_metal,
     gcc_build,
 )
-from tinyml_nas.graph import (  # noqa: E402
+from tinyml_nas.graph import (
     INPUT,
     Add,
     AvgPool,
@@ -47,8 +47,8 @@ from tinyml_nas.graph import (  # noqa: E402
     Node,
     Shape,
 )
-from tinyml_nas.graph.ops import same_padding  # noqa: E402
-from tinyml_nas.quantize import quantize_input  # noqa: E402
+from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.quantize import quantize_input
 
 THUMB_CORES = [core for core, emulated in EMULATED_CORES.items() if emulated.isa is THUMB]
 PEERS = {

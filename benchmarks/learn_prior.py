@@ -28,19 +28,19 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyml_nas.config.training import Training  # noqa: E402
-from tinyml_nas.devices import load_device  # noqa: E402
-from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
-from tinyml_nas.graph import Shape  # noqa: E402
-from tinyml_nas.search.budget import Budget  # noqa: E402
-from tinyml_nas.search.evaluator import Evaluator  # noqa: E402
-from tinyml_nas.search.prior import PAYS, trait_matrix  # noqa: E402
-from tinyml_nas.search.problem import Problem  # noqa: E402
-from tinyml_nas.search.recipes import MILD  # noqa: E402
-from tinyml_nas.search.spaces import ChainSpace  # noqa: E402
-from tinyml_nas.search.trial import Trial  # noqa: E402
-from tinyml_nas.train.recipe import Recipe  # noqa: E402
-from tinyml_nas.train.seeding import make_deterministic  # noqa: E402
+from tinyml_nas.config.training import Training
+from tinyml_nas.cost.budget import Budget
+from tinyml_nas.devices import load_device
+from tinyml_nas.features import Examples, FeatureSet, Normalization
+from tinyml_nas.graph import Shape
+from tinyml_nas.search.evaluator import Evaluator
+from tinyml_nas.search.prior import PAYS, trait_matrix
+from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.recipes import MILD
+from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.trial import Trial
+from tinyml_nas.train.recipe import Recipe
+from tinyml_nas.train.seeding import make_deterministic
 
 BUDGETS = (Budget(7168, 8192, 200_000), Budget(6144, 2048, 30_000))
 EPOCHS, BATCH, RIDGE = 40, 32, 100.0

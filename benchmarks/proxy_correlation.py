@@ -32,24 +32,24 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyml_nas.config.training import Training  # noqa: E402
-from tinyml_nas.devices import load_device  # noqa: E402
-from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
-from tinyml_nas.graph import Shape  # noqa: E402
-from tinyml_nas.search.budget import Budget  # noqa: E402
-from tinyml_nas.search.evaluator import Evaluator  # noqa: E402
-from tinyml_nas.search.folds import make_folds  # noqa: E402
-from tinyml_nas.search.problem import Problem  # noqa: E402
-from tinyml_nas.search.proxies import load_proxy, proxy_names  # noqa: E402
-from tinyml_nas.search.proxies.protocol import Probe  # noqa: E402
-from tinyml_nas.search.proxies.ranking import draw_batches, merit, rank_mean  # noqa: E402
-from tinyml_nas.search.spaces import ChainSpace  # noqa: E402
-from tinyml_nas.search.trial import Candidate, Trial  # noqa: E402
-from tinyml_nas.train.augment import Augmentation  # noqa: E402
-from tinyml_nas.train.builder import build_module  # noqa: E402
-from tinyml_nas.train.loop import Normalizer, train_epoch  # noqa: E402
-from tinyml_nas.train.recipe import Recipe, make_optimizer  # noqa: E402
-from tinyml_nas.train.seeding import generator  # noqa: E402
+from tinyml_nas.config.training import Training
+from tinyml_nas.cost.budget import Budget
+from tinyml_nas.devices import load_device
+from tinyml_nas.features import Examples, FeatureSet, Normalization
+from tinyml_nas.graph import Shape
+from tinyml_nas.search.evaluator import Evaluator
+from tinyml_nas.search.folds import make_folds
+from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.proxies import load_proxy, proxy_names
+from tinyml_nas.search.proxies.protocol import Probe
+from tinyml_nas.search.proxies.ranking import draw_batches, merit, rank_mean
+from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.trial import Candidate, Trial
+from tinyml_nas.train.augment import Augmentation
+from tinyml_nas.train.builder import build_module
+from tinyml_nas.train.loop import Normalizer, train_epoch
+from tinyml_nas.train.recipe import Recipe, make_optimizer
+from tinyml_nas.train.seeding import generator
 
 LEVELS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 BUDGET = Budget(flash_bytes=8192, ram_bytes=6144, macs=60_000)

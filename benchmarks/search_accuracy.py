@@ -24,21 +24,21 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyml_nas.config import load_config  # noqa: E402
-from tinyml_nas.console import Console  # noqa: E402
-from tinyml_nas.devices import load_device  # noqa: E402
-from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
-from tinyml_nas.pipeline.final import (  # noqa: E402
+from tinyml_nas.config import load_config
+from tinyml_nas.console import Console
+from tinyml_nas.devices import load_device
+from tinyml_nas.features import Examples, FeatureSet, Normalization
+from tinyml_nas.pipeline.final import (
     Entrant,
     FinalFit,
     answers,
     fit_all,
     refit_features,
 )
-from tinyml_nas.search.recipes import recipe_of  # noqa: E402
-from tinyml_nas.search.stage import search  # noqa: E402
-from tinyml_nas.train.recipe import recipe_from_config  # noqa: E402
-from tinyml_nas.train.tasks import task_of  # noqa: E402
+from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.stage import search
+from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.train.tasks import task_of
 
 STEPS = 4200
 YAML = """

@@ -30,18 +30,18 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "search")]
 
-from plain_supernet import plain_logits  # noqa: E402
+from plain_supernet import plain_logits
 
-from tinyml_nas.devices import load_device  # noqa: E402
-from tinyml_nas.features import Examples, FeatureSet, Normalization  # noqa: E402
-from tinyml_nas.graph import Shape  # noqa: E402
-from tinyml_nas.search.budget import Budget  # noqa: E402
-from tinyml_nas.search.cells.space import SearchSpace  # noqa: E402
-from tinyml_nas.search.darts.loop import Darts  # noqa: E402
-from tinyml_nas.search.darts.penalty import cost_model  # noqa: E402
-from tinyml_nas.search.darts.settings import SearchSettings  # noqa: E402
-from tinyml_nas.search.darts.stream import make_streams  # noqa: E402
-from tinyml_nas.search.darts.supernet import Sample, Supernet  # noqa: E402
+from tinyml_nas.cost.budget import Budget
+from tinyml_nas.devices import load_device
+from tinyml_nas.features import Examples, FeatureSet, Normalization
+from tinyml_nas.graph import Shape
+from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.darts.loop import Darts
+from tinyml_nas.search.darts.penalty import cost_model
+from tinyml_nas.search.darts.settings import SearchSettings
+from tinyml_nas.search.darts.stream import make_streams
+from tinyml_nas.search.darts.supernet import Sample, Supernet
 
 STEPS_PER_EPOCH = 58
 BATCH = 128

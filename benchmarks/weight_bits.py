@@ -20,12 +20,12 @@ from search_accuracy import load_features, mean_sd
 
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import resources_of
+from tinyml_nas.cost.packing import as_configured, weight_bits
 from tinyml_nas.devices import Device, load_device
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape
-from tinyml_nas.graph.packing import as_configured, weight_bits
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Job, answers
-from tinyml_nas.search.budget import resources_of
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.train.tasks import task_of
 from tinyml_nas.zoo import ZOO

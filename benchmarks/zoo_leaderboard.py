@@ -23,15 +23,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import torch  # noqa: E402
+import torch
 
-from tinyml_nas import pipeline  # noqa: E402
-from tinyml_nas.config import load_config  # noqa: E402
-from tinyml_nas.config.names import models_for  # noqa: E402
-from tinyml_nas.console import Console  # noqa: E402
-from tinyml_nas.errors import TinymlError  # noqa: E402
-from tinyml_nas.graph import Network  # noqa: E402
-from tinyml_nas.graph.latency import network_instructions  # noqa: E402
+from tinyml_nas import pipeline
+from tinyml_nas.config import load_config
+from tinyml_nas.config.names import models_for
+from tinyml_nas.console import Console
+from tinyml_nas.cost.latency import network_instructions
+from tinyml_nas.errors import TinymlError
+from tinyml_nas.graph import Network
 
 CORE = "cortex-m4"
 INTRODUCTION = """\

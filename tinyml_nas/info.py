@@ -127,8 +127,8 @@ def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
 
 
 def _npu(console: Console, name: str | None) -> None:
+    from tinyml_nas.cost.npu import lint
     from tinyml_nas.devices import device_names, load_device
-    from tinyml_nas.export.npu import lint
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tinyml_nas.cost.tables import INSTRUCTIONS
 from tinyml_nas.devices import CORES, device_names, load_device
-from tinyml_nas.devices.costs import INSTRUCTIONS
 from tinyml_nas.errors import ConfigError
 
 pytestmark = pytest.mark.fast

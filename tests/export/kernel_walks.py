@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyml_nas.cost.arena import Buffer, MemoryPlan
+from tinyml_nas.cost.packing import PACKED_CHANNELS, PACKED_ROWS
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.export.c import calls
 from tinyml_nas.export.c.layers import CLayer, resolve
 from tinyml_nas.export.c.records import Code, KernelCall
-from tinyml_nas.graph import INPUT, Buffer, MemoryPlan
-from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS
+from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.integer import IntConcat, IntLayer, IntNetwork, IntReshape
 
 Reads = list[tuple[int, int, int]]

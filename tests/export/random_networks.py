@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -26,7 +27,6 @@ from tinyml_nas.graph import (
     Upsample,
 )
 from tinyml_nas.graph.ops import MOVING
-from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.quantize.integer import (
     InputQuantization,
     Int8,

@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 from random_networks import random_int_network, random_samples
 
+from tinyml_nas.cost.arena import plan_memory
 from tinyml_nas.export import c
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.c.emit import HIDDEN_STACK_BYTES
 from tinyml_nas.export.c.layers import resolve
-from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape, plan_memory
+from tinyml_nas.graph import (
+    INPUT,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    Network,
+    Node,
+    Shape,
+)
 from tinyml_nas.quantize.integer import (
     InputQuantization,
     IntAvgPool,

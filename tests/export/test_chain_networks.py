@@ -12,6 +12,7 @@ import pytest
 import torch
 from c_builds import Emit
 
+from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.export.parity import prove
@@ -24,7 +25,6 @@ from tinyml_nas.graph import (
     MaxPool,
     Network,
     Shape,
-    network_cost,
 )
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm

@@ -15,11 +15,12 @@ from measured_networks import (
 )
 
 from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.latency import network_instructions
+from tinyml_nas.cost.tables import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.costs import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.export.emulate import COUNTED
-from tinyml_nas.graph import Network, Shape, network_cost
-from tinyml_nas.graph.latency import network_instructions
+from tinyml_nas.graph import Network, Shape
 from tinyml_nas.zoo import ZOO
 
 pytestmark = pytest.mark.c

@@ -9,8 +9,9 @@ import pytest
 from c_builds import Emit, compiler_or_skip, core_or_skip
 from random_networks import random_int_network, random_windows
 
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.devices import CORES
-from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.c.emit import STACK_BYTES
@@ -19,7 +20,7 @@ from tinyml_nas.export.machine import Machine
 from tinyml_nas.export.stack import StackWatch
 from tinyml_nas.export.targets import EMULATED_CORES, RISCV, THUMB
 from tinyml_nas.export.toolchain import build_bare_metal, gcc_build, linker_script, run_tool
-from tinyml_nas.graph import Conv, network_cost
+from tinyml_nas.graph import Conv
 from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 

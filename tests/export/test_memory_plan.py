@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from measured_networks import integer_model, random_chain
 from random_networks import random_int_network
 
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.overlap import leads
+from tinyml_nas.cost.placement import Span, longest_chain, most_live
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -28,10 +31,7 @@ from tinyml_nas.graph import (
     Reshape,
     Shape,
     Upsample,
-    plan_memory,
 )
-from tinyml_nas.graph.overlap import leads
-from tinyml_nas.graph.placement import Span, longest_chain, most_live
 
 pytestmark = pytest.mark.fast
 
@@ -82,7 +82,7 @@ def test_an_output_can_begin_so_high_and_no_word_higher(
             offsets["weights of layer"] = 5000
             return {name: offsets[name] for name in spans}
 
-        monkeypatch.setattr("tinyml_nas.graph.memory.place", place)
+        monkeypatch.setattr("tinyml_nas.cost.arena.place", place)
         return kernel_walks.overwritten(net, "two_rows")
 
     assert read_too_late(0) == []

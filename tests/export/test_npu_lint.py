@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.config.names import SUGGESTED
+from tinyml_nas.cost.npu import ADAPTERS, lint
 from tinyml_nas.devices import device_names, load_device
-from tinyml_nas.export.npu import ADAPTERS, lint
 from tinyml_nas.graph import (
     INPUT,
     Add,

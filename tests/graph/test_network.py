@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.kernels import copies
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -22,10 +25,7 @@ from tinyml_nas.graph import (
     Reshape,
     Shape,
     Upsample,
-    network_cost,
-    plan_memory,
 )
-from tinyml_nas.graph.kernels import copies
 from tinyml_nas.graph.ops import interpolation, same_padding
 
 pytestmark = pytest.mark.fast

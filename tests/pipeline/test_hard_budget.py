@@ -6,11 +6,16 @@ import pytest
 
 from tinyml_nas.config.search_keys import NasBudget
 from tinyml_nas.config.training import Training
+from tinyml_nas.cost.budget import (
+    Resources,
+    check_budget,
+    measured_excess,
+    promised_need,
+    resources_of,
+)
 from tinyml_nas.devices import load_device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
-from tinyml_nas.pipeline.budget import check_budget, measured_excess, promised_need
-from tinyml_nas.search.budget import Resources, resources_of
 
 pytestmark = pytest.mark.fast
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
+from tinyml_nas.cost.packing import as_configured, weight_bits, weight_bytes
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape
-from tinyml_nas.graph.packing import as_configured, weight_bits, weight_bytes
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm

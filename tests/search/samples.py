@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyml_nas.cost.budget import Budget
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
 from tinyml_nas.search import PRIMITIVES
-from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.cells.genotype import Genotype
 from tinyml_nas.search.cells.space import SearchSpace
 from tinyml_nas.search.darts.settings import SearchSettings

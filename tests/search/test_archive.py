@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import Resources
 from tinyml_nas.errors import ToolError
 from tinyml_nas.graph import INPUT, GlobalAvgPool, Linear, Network, Node, Shape
 from tinyml_nas.search.archive import Archive, open_archive, read_archive
-from tinyml_nas.search.budget import Resources
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 pytestmark = pytest.mark.fast

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
+from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import load_device
-from tinyml_nas.export.npu import lint
 from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape, residual_of
 from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, random_genome
 

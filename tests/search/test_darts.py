@@ -10,10 +10,10 @@ import samples
 import torch
 
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import Budget
 from tinyml_nas.devices import load_device
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.search import PRIMITIVES
-from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.darts import collapse
 from tinyml_nas.search.darts.loop import Darts, State, run_search
 from tinyml_nas.search.darts.penalty import METRICS, cost_model

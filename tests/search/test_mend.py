@@ -12,9 +12,9 @@ import runs
 import samples
 import torch
 
+from tinyml_nas.cost.budget import Budget
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.search import PRIMITIVES
-from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.cells.genotype import Genotype, discretize
 from tinyml_nas.search.darts.mend import Mender
 from tinyml_nas.search.darts.penalty import as_mixture, cost_model, pair_choices

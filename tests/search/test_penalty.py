@@ -7,10 +7,10 @@ import pytest
 import samples
 import torch
 
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.budget import Budget, resources_of
 from tinyml_nas.devices import load_device
-from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.search import PRIMITIVES, derive
-from tinyml_nas.search.budget import Budget, resources_of
 from tinyml_nas.search.darts.penalty import METRICS, as_mixture, cost_model
 
 pytestmark = pytest.mark.fast

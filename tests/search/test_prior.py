@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import runs
 
+from tinyml_nas.cost.budget import Resources
 from tinyml_nas.graph import (
     INPUT,
     Concat,
@@ -20,7 +21,6 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
-from tinyml_nas.search.budget import Resources
 from tinyml_nas.search.prior import PAYS, Prior, traits
 from tinyml_nas.search.trial import Candidate
 

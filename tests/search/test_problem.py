@@ -7,9 +7,9 @@ import random
 import pytest
 import runs
 
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.errors import BudgetError
-from tinyml_nas.graph import network_cost
-from tinyml_nas.graph.packing import weight_bits
 from tinyml_nas.search.spaces import random_genome
 
 pytestmark = pytest.mark.fast

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.console import Board, Console
+from tinyml_nas.cost.budget import Budget
 from tinyml_nas.search import pareto
-from tinyml_nas.search.budget import Budget
 from tinyml_nas.search.view import View, binding_resources, rows
 
 pytestmark = pytest.mark.fast

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.config import names
-from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network, Shape, network_cost
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network, Shape
 from tinyml_nas.zoo import ZOO
 from tinyml_nas.zoo.architecture import parse
 

@@ -56,3 +56,6 @@ CORES: Mapping[str, CycleModel] = {
     "riscv32imc": CycleModel(1.3, "riscv32imc", "two_steps"),
     "xtensa-lx7": CycleModel(1.3),
 }
+
+MEASURED_CORES = tuple(core for core, cycles in CORES.items() if cycles.measured_on == core)
+"""The cores whose instructions are counted, by emulation."""

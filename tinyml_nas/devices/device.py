@@ -23,8 +23,7 @@ from tinyml_nas.config.names import device_file, device_names
 from tinyml_nas.config.problems import Place, Problem, Source
 from tinyml_nas.config.suggest import did_you_mean, nearest_relative
 from tinyml_nas.config.units import parse_clock, parse_size
-from tinyml_nas.devices.cores import CORES, CycleModel
-from tinyml_nas.devices.costs import INSTRUCTIONS
+from tinyml_nas.devices.cores import CORES, MEASURED_CORES, CycleModel
 from tinyml_nas.errors import ConfigError
 
 KEYS = "it has core, clock, flash and ram, and may have vendor, source, note, assumed and npu"
@@ -97,7 +96,7 @@ class Device(_Record):
     @property
     def cycles_per_instruction(self) -> MappingType[str, float]:
         """By emulated core; the one that stands for this device's core has this device's figure."""
-        by_core = {core: CORES[core].cycles_per_instruction for core in INSTRUCTIONS}
+        by_core = {core: CORES[core].cycles_per_instruction for core in MEASURED_CORES}
         stand_in = self.cycles.measured_on
         own = {stand_in: self.cycles.cycles_per_instruction} if stand_in else {}
         return by_core | own

@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinyml_nas.config.names import SUGGESTED
+from tinyml_nas.cost.budget import budget_from_config, resources_of
+from tinyml_nas.cost.packing import as_configured
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network
-from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.entrants import search_as, zoo_network
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
-from tinyml_nas.search.budget import resources_of
-from tinyml_nas.search.budget_from_config import budget_from_config
 from tinyml_nas.train.recipe import recipe_from_config
 
 

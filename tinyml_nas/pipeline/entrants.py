@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from tinyml_nas.config import Config
+from tinyml_nas.cost.packing import as_configured
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape, residual_of
-from tinyml_nas.graph.packing import as_configured
 from tinyml_nas.importers import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinyml_nas.export.npu import lint
+from tinyml_nas.cost.arena import MemoryPlan, plan_memory
+from tinyml_nas.cost.flash import Cost, network_cost
+from tinyml_nas.cost.npu import lint
+from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.fixed import NoTwin
-from tinyml_nas.graph import Cost, MemoryPlan, Network, network_cost, plan_memory
-from tinyml_nas.graph.packing import weight_bits
+from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers
 from tinyml_nas.quantize.stage import Quantized

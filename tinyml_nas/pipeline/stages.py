@@ -17,13 +17,13 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import check_budget, measured_excess, promised_need, resources_of, shown
+from tinyml_nas.cost.npu import lint
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
-from tinyml_nas.export.npu import lint
 from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.importers import bring_model
-from tinyml_nas.pipeline.budget import check_budget, measured_excess, promised_need
 from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
@@ -52,7 +52,6 @@ from tinyml_nas.results.folder import (
     runs_named,
 )
 from tinyml_nas.results.run import SCHEMA_VERSION
-from tinyml_nas.search.budget import resources_of, shown
 from tinyml_nas.train.seeding import make_deterministic
 from tinyml_nas.train.tasks import task_of
 

@@ -13,8 +13,8 @@ import torch
 
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
+from tinyml_nas.cost.packing import fixed_bits, weight_bits
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph.packing import fixed_bits, weight_bits
 from tinyml_nas.quantize.answer import answer_of
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import Resources
 from tinyml_nas.errors import ToolError
-from tinyml_nas.search.budget import Resources
 from tinyml_nas.search.trial import Outcome, Trial
 
 NAME = "archive.jsonl"

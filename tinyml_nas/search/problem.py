@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tinyml_nas.config.training import Training
+from tinyml_nas.cost.budget import (
+    RESOURCES,
+    Budget,
+    Resources,
+    resources_of,
+    shown,
+)
+from tinyml_nas.cost.packing import as_configured
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import BudgetError, ToolError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph.packing import as_configured
-from tinyml_nas.search.budget import RESOURCES, Budget, Resources, resources_of, shown
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.spaces import Genome, Space, genome_key, mutate, random_genome
 from tinyml_nas.search.trial import Candidate

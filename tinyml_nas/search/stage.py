@@ -15,13 +15,13 @@ import numpy as np
 from tinyml_nas import __version__
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
+from tinyml_nas.cost.budget import budget_from_config
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Shape
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive, open_archive
-from tinyml_nas.search.budget_from_config import budget_from_config
 from tinyml_nas.search.cells.record import cells_of
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed

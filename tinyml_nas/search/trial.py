@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from tinyml_nas.cost.budget import Resources
 from tinyml_nas.graph import Network
-from tinyml_nas.search.budget import Resources
 from tinyml_nas.search.spaces import Value, genome_key
 
 

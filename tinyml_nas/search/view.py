@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyml_nas.console import Board, Console
+from tinyml_nas.cost.budget import RESOURCES, Budget
 from tinyml_nas.search import pareto
-from tinyml_nas.search.budget import RESOURCES, Budget
 from tinyml_nas.search.pareto import Point
 
 BINDS = 0.9

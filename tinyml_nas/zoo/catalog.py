@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.latency import latency_seconds, network_instructions
+from tinyml_nas.cost.tables import HEADROOM
 from tinyml_nas.devices import Device
-from tinyml_nas.devices.costs import HEADROOM
-from tinyml_nas.graph import Shape, network_cost
-from tinyml_nas.graph.latency import latency_seconds, network_instructions
+from tinyml_nas.graph import Shape
 from tinyml_nas.zoo import ZooModel
 
 STAND_IN = "cortex-m3"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tinyml_nas.cost.arena import Buffer
 from tinyml_nas.export.c.records import KernelCall, Placed
-from tinyml_nas.graph import Buffer
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tinyml_nas.cost.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
-from tinyml_nas.graph.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.quantize.integer import IntConv
 
 

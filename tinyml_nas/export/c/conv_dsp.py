@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.devices.unroll import STEP_BYTES
+from tinyml_nas.cost.kernels import DSP_QUAD, dsp_words
+from tinyml_nas.cost.packing import PACKED_CHANNELS, WORD_BYTES
+from tinyml_nas.cost.unroll import STEP_BYTES
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
-from tinyml_nas.graph.kernels import DSP_QUAD, dsp_words
-from tinyml_nas.graph.packing import PACKED_CHANNELS, WORD_BYTES
 from tinyml_nas.quantize.integer import IntConv
 
 ODD_STEP_BYTES = 52

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.packing import PACKED_CHANNELS, PACKED_ROWS, is_packed
+from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.unroll import UNROLL
 from tinyml_nas.export.c.conv_dsp import PAIRS
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.namespace import prefixed
 from tinyml_nas.export.c.stream import stream_context
-from tinyml_nas.graph import INPUT, network_cost
-from tinyml_nas.graph.packing import PACKED_CHANNELS, PACKED_ROWS, is_packed
+from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference

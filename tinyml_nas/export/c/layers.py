@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.devices.unroll import UNROLL
+from tinyml_nas.cost.arena import Buffer, MemoryPlan, plan_memory
+from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.export.c import calls
 from tinyml_nas.export.c.calls import FAST_SHIFT, raised_bits
 from tinyml_nas.export.c.conv import conv
@@ -19,7 +20,7 @@ from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.packed import as_bytes
 from tinyml_nas.export.c.records import Choice, Code, Placed
-from tinyml_nas.graph import Buffer, MemoryPlan, Op, Shape, plan_memory
+from tinyml_nas.graph import Op, Shape
 from tinyml_nas.quantize.integer import (
     IntAdd,
     IntAvgPool,

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.cost.arena import Buffer
+from tinyml_nas.cost.packing import WORD_BITS, WORD_BYTES
 from tinyml_nas.export.c.records import KernelCall, Table
-from tinyml_nas.graph import Buffer
-from tinyml_nas.graph.packing import WORD_BITS, WORD_BYTES
 from tinyml_nas.quantize.integer import MAX_SHIFT, Int8, IntConv
 from tinyml_nas.quantize.scheme import raised
 

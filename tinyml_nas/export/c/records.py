@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.graph import Buffer
+from tinyml_nas.cost.arena import Buffer
 from tinyml_nas.quantize.integer import Int32, IntConv, IntLayer, IntNetwork, Requantize
 
 Choice = Literal["DSP", "DSP_UNALIGNED"]

@@ -36,11 +36,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tinyml_nas.cost.budget import Budget, Resources, resources_of
+from tinyml_nas.cost.flash import layer_cost
+from tinyml_nas.cost.latency import layer_seconds
 from tinyml_nas.devices import Device
 from tinyml_nas.graph import INPUT, Network, Node
-from tinyml_nas.graph.cost import layer_cost
-from tinyml_nas.graph.latency import layer_seconds
-from tinyml_nas.search.budget import Budget, Resources, resources_of
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Genotype, discretize, first_edge, one_hot
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES

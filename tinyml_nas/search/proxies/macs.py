@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyml_nas.graph import network_cost
+from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.search.proxies.protocol import Probe, Proxy
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tinyml_nas.cost.npu import cde, tinpu
+from tinyml_nas.cost.npu.report import NpuReport, Placement
 from tinyml_nas.devices import Device, NpuRules
-from tinyml_nas.export.npu import cde, tinpu
-from tinyml_nas.export.npu.placement import NpuReport, Placement
 from tinyml_nas.graph import Network
 
 __all__ = ["ADAPTERS", "NpuReport", "Placement", "lint"]

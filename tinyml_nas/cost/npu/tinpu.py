@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tinyml_nas.cost.npu.report import NpuReport, Placement, report_of
 from tinyml_nas.devices import NpuRules
-from tinyml_nas.export.npu.placement import NpuReport, Placement, report_of
 from tinyml_nas.graph import (
     INPUT,
     Add,

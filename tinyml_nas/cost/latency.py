@@ -2,7 +2,7 @@
 
 The generated C is so regular that what a layer executes is a sum over its loops: how often each
 runs follows from the shapes alone, and what one trip costs was counted once per core and compiler
-(`devices/costs.py`).  Every layer counts by itself, with the compiler that needs most for it, so
+(`cost/tables.py`).  Every layer counts by itself, with the compiler that needs most for it, so
 that sums over layers, or over the edges of a cell, are the instructions of the whole.
 """
 
@@ -11,11 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.devices import CORES, Device
-from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.costs import HEADROOM, INSTRUCTIONS, Instructions
-from tinyml_nas.devices.unroll import UNROLL
-from tinyml_nas.graph.kernels import (
+from tinyml_nas.cost.kernels import (
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,
@@ -25,8 +21,12 @@ from tinyml_nas.graph.kernels import (
     packed_group_words,
     padding_of,
 )
+from tinyml_nas.cost.packing import PACKED_ROWS, is_packed, packed_bits
+from tinyml_nas.cost.tables import HEADROOM, INSTRUCTIONS, Instructions
+from tinyml_nas.cost.unroll import UNROLL
+from tinyml_nas.devices import CORES, Device
+from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
-from tinyml_nas.graph.packing import PACKED_ROWS, is_packed, packed_bits
 
 MVE_CHANNELS, MVE_BYTES = 4, 16
 """What the Helium convolution takes at a time."""

@@ -1,6 +1,6 @@
 """What the generated C executes and occupies (-Os), as `benchmarks/fit_cycles.py` measured it.
 
-The script wrote `tables/costs.json`: it compiled random networks with every compiler that has a
+The script wrote `costs.json`: it compiled random networks with every compiler that has a
 column there, ran them and fitted these figures.  It prints the error on networks that it has not
 seen.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from tinyml_nas.devices.cores import Backend
 
-COSTS_FILE = Path(__file__).with_name("tables") / "costs.json"
+COSTS_FILE = Path(__file__).with_name("costs.json")
 _COSTS: Mapping[str, Any] = json.loads(COSTS_FILE.read_text(encoding="utf-8"))
 
 Instructions = Mapping[str, Mapping[str, float]]

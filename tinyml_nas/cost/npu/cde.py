@@ -5,9 +5,9 @@ No document lists its rules; those of the TINPU are taken, and every report says
 
 from __future__ import annotations
 
+from tinyml_nas.cost.npu import tinpu
+from tinyml_nas.cost.npu.report import NpuReport
 from tinyml_nas.devices import NpuRules
-from tinyml_nas.export.npu import tinpu
-from tinyml_nas.export.npu.placement import NpuReport
 from tinyml_nas.graph import Network
 
 BASIS = "assumed: the rules of the TINPU"

@@ -14,10 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.costs import CODE_BYTES
-from tinyml_nas.devices.unroll import code_bytes
-from tinyml_nas.graph.kernels import (
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.kernels import (
     DSP_QUAD,
     NARROW_CHANNELS,
     channel_pairs,
@@ -29,10 +27,12 @@ from tinyml_nas.graph.kernels import (
     padding_of,
     plain_convolutions,
 )
-from tinyml_nas.graph.memory import plan_memory
+from tinyml_nas.cost.packing import WORD_BYTES, is_packed
+from tinyml_nas.cost.tables import CODE_BYTES
+from tinyml_nas.cost.unroll import code_bytes
+from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import Concat, Reshape
-from tinyml_nas.graph.packing import WORD_BYTES, is_packed
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""

@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.cost.overlap import leads
+from tinyml_nas.cost.packing import scratch_bytes
+from tinyml_nas.cost.placement import Span, place
 from tinyml_nas.graph.network import INPUT, Network, Node
 from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv, Linear
-from tinyml_nas.graph.overlap import leads
-from tinyml_nas.graph.packing import scratch_bytes
-from tinyml_nas.graph.placement import Span, place
 
 ALIGNMENT_BYTES = 4
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.packing import groups, is_packed, packed_bits, packed_words
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.graph.memory import plan_memory
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import (
     Add,
@@ -26,7 +27,6 @@ from tinyml_nas.graph.ops import (
     Shape,
     Upsample,
 )
-from tinyml_nas.graph.packing import groups, is_packed, packed_bits, packed_words
 
 DSP_QUAD = 4
 """Channels that a depthwise convolution takes at a time with DSP."""

@@ -7,6 +7,14 @@ from typing import Any
 import pytest
 
 from tinyml_nas.config.training import Training
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.packing import (
+    as_configured,
+    fixed_bits,
+    weight_bits,
+    weight_bytes,
+)
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import (
     INPUT,
@@ -17,10 +25,7 @@ from tinyml_nas.graph import (
     Network,
     Node,
     Shape,
-    network_cost,
-    plan_memory,
 )
-from tinyml_nas.graph.packing import as_configured, fixed_bits, weight_bits, weight_bytes
 
 pytestmark = pytest.mark.fast
 

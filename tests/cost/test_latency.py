@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.cost.flash import network_cost, shared_code
+from tinyml_nas.cost.kernels import kernel_of
+from tinyml_nas.cost.latency import (
+    latency_seconds,
+    layer_instructions,
+    layer_seconds,
+    layer_trips,
+    network_instructions,
+)
+from tinyml_nas.cost.tables import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.devices import load_device
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.devices.costs import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -24,16 +33,6 @@ from tinyml_nas.graph import (
     Op,
     Shape,
     Upsample,
-    network_cost,
-)
-from tinyml_nas.graph.cost import shared_code
-from tinyml_nas.graph.kernels import kernel_of
-from tinyml_nas.graph.latency import (
-    latency_seconds,
-    layer_instructions,
-    layer_seconds,
-    layer_trips,
-    network_instructions,
 )
 
 pytestmark = pytest.mark.fast

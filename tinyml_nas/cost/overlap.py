@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from operator import eq
 
+from tinyml_nas.cost.packing import PACKED_ROWS, groups, is_packed
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import (
     Add,
@@ -40,7 +41,6 @@ from tinyml_nas.graph.ops import (
     Upsample,
     interpolation,
 )
-from tinyml_nas.graph.packing import PACKED_ROWS, groups, is_packed
 
 ROWS_AT_ONCE = 2
 """Of a convolution's output, on the cores where they are most; fewer ask for less."""
