@@ -26,8 +26,8 @@ from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.placement import longest_chain, most_live
 from tinyml_nas.devices import CORES
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.export.emulate import emulate
 from tinyml_nas.graph import Add, Network, Shape
+from tinyml_nas.proof.emulate import emulate
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype

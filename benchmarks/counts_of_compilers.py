@@ -28,18 +28,7 @@ from measured_networks import integer_model
 
 from tinyml_nas.cost.latency import network_instructions
 from tinyml_nas.cost.tables import HEADROOM
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import COUNTED, emulate
-from tinyml_nas.export.targets import EMULATED_CORES, THUMB
-from tinyml_nas.export.toolchain import (
-    CROSS_COMPILERS,
-    GCC,
-    NO_LIBC,
-    BareMetalBuild,
-    linker_script,
-    run_tool,
-)
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -53,6 +42,17 @@ from tinyml_nas.graph import (
     Shape,
 )
 from tinyml_nas.graph.ops import Op, same_padding
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.targets import EMULATED_CORES, THUMB
+from tinyml_nas.proof.cores.toolchain import (
+    CROSS_COMPILERS,
+    GCC,
+    NO_LIBC,
+    BareMetalBuild,
+    linker_script,
+    run_tool,
+)
+from tinyml_nas.proof.emulate import COUNTED, emulate
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype

@@ -54,7 +54,6 @@ from tinyml_nas.cost.latency import (
 )
 from tinyml_nas.cost.tables import CODE_BYTES, COSTS_FILE, Instructions
 from tinyml_nas.devices.cores import CORES, Backend
-from tinyml_nas.export.emulate import COUNTED
 from tinyml_nas.graph import (
     INPUT,
     AvgPool,
@@ -71,6 +70,7 @@ from tinyml_nas.graph import (
     Upsample,
 )
 from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.proof.emulate import COUNTED
 from tinyml_nas.zoo import ZOO
 
 Vector = npt.NDArray[np.float64]

@@ -26,13 +26,6 @@ from measured_networks import integer_model
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.devices import CORES
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import COUNTED_CORES, emulate
-from tinyml_nas.export.targets import EMULATED_CORES, THUMB
-from tinyml_nas.export.toolchain import (
-    BareMetalBuild,
-    build_bare_metal,
-    gcc_build,
-)
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -48,6 +41,13 @@ from tinyml_nas.graph import (
     Shape,
 )
 from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.proof.cores.targets import EMULATED_CORES, THUMB
+from tinyml_nas.proof.cores.toolchain import (
+    BareMetalBuild,
+    build_bare_metal,
+    gcc_build,
+)
+from tinyml_nas.proof.emulate import COUNTED_CORES, emulate
 from tinyml_nas.quantize import quantize_input
 
 THUMB_CORES = [core for core, emulated in EMULATED_CORES.items() if emulated.isa is THUMB]

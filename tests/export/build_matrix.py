@@ -16,9 +16,13 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from tinyml_nas.export import qemu
-from tinyml_nas.export.machine import read_sections
-from tinyml_nas.export.toolchain import BUILD_TIMEOUT_S, linker_script, run_tool
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.machine import read_sections
+from tinyml_nas.proof.cores.toolchain import (
+    BUILD_TIMEOUT_S,
+    linker_script,
+    run_tool,
+)
 
 GCC = "arm-none-eabi-gcc"
 COMPILERS = ("gcc", "clang", "zig")

@@ -13,10 +13,15 @@ from typing import Any
 import pytest
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import Compiler, build_host, host_compilers, run_tool
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.toolchain import (
+    Compiler,
+    build_host,
+    host_compilers,
+    run_tool,
+)
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror")

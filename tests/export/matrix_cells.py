@@ -13,11 +13,11 @@ from c_builds import WARNINGS
 from matrix_cases import Case
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.carriers import BoardC, EmulatedC
-from tinyml_nas.export.carriers.protocol import Carrier, Quantizer
-from tinyml_nas.export.streaming import PROTOTYPE, CoreStream, first_difference
+from tinyml_nas.proof.carriers import BoardC, EmulatedC
+from tinyml_nas.proof.carriers.protocol import Carrier, Quantizer
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.streaming import PROTOTYPE, CoreStream, first_difference
 
 PLAY = """\
 #include "@p@_stream.h"

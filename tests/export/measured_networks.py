@@ -18,12 +18,12 @@ from tinyml_nas.config.names import NAS_PRESETS
 from tinyml_nas.cost.flash import record_bytes, table_bytes
 from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.devices.cores import CORES, Backend
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.emulate import COUNTED, COUNTED_CORES, emulate
-from tinyml_nas.export.toolchain import CROSS_COMPILERS, GCC
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Network, Shape
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS, GCC
+from tinyml_nas.proof.emulate import COUNTED, COUNTED_CORES, emulate
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm

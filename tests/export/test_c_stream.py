@@ -18,9 +18,14 @@ from tests.export.random_streams import (
     random_stream,
 )
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.export.streaming import CoreStream, HostStream, expected, first_difference
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import Compiler, run_tool
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.toolchain import Compiler, run_tool
+from tinyml_nas.proof.streaming import (
+    CoreStream,
+    HostStream,
+    expected,
+    first_difference,
+)
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream, Voting
 
 

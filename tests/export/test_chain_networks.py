@@ -13,9 +13,7 @@ import torch
 from c_builds import Emit
 
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.export.carriers import Carrier, EmulatedC, HostC, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import integer_model
-from tinyml_nas.export.parity import prove
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import (
     Add,
@@ -26,6 +24,14 @@ from tinyml_nas.graph import (
     Network,
     Shape,
 )
+from tinyml_nas.proof.carriers import (
+    Carrier,
+    EmulatedC,
+    HostC,
+    OnnxRuntime,
+    TorchModule,
+)
+from tinyml_nas.proof.parity import prove
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.integer import Float32, IntNetwork

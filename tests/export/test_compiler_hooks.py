@@ -10,9 +10,9 @@ import pytest
 from c_builds import Emit, compiler_or_skip
 from random_networks import random_int_network, random_samples
 
-from tinyml_nas.export.carriers import EmulatedC
-from tinyml_nas.export.parity import prove
-from tinyml_nas.export.toolchain import GCC, gcc_build
+from tinyml_nas.proof.carriers import EmulatedC
+from tinyml_nas.proof.cores.toolchain import GCC, gcc_build
+from tinyml_nas.proof.parity import prove
 
 pytestmark = pytest.mark.c
 

@@ -19,8 +19,8 @@ from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.latency import network_instructions
 from tinyml_nas.cost.tables import CODE_BYTES, HEADROOM, INSTRUCTIONS
 from tinyml_nas.devices.cores import Backend
-from tinyml_nas.export.emulate import COUNTED
 from tinyml_nas.graph import Network, Shape
+from tinyml_nas.proof.emulate import COUNTED
 from tinyml_nas.zoo import ZOO
 
 pytestmark = pytest.mark.c

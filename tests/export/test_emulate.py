@@ -15,12 +15,17 @@ from tinyml_nas.devices import CORES
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.c.emit import STACK_BYTES
-from tinyml_nas.export.emulate import COUNTED_CORES, emulate, linked_size
-from tinyml_nas.export.machine import Machine
-from tinyml_nas.export.stack import StackWatch
-from tinyml_nas.export.targets import EMULATED_CORES, RISCV, THUMB
-from tinyml_nas.export.toolchain import build_bare_metal, gcc_build, linker_script, run_tool
 from tinyml_nas.graph import Conv
+from tinyml_nas.proof.cores.machine import Machine
+from tinyml_nas.proof.cores.stack import StackWatch
+from tinyml_nas.proof.cores.targets import EMULATED_CORES, RISCV, THUMB
+from tinyml_nas.proof.cores.toolchain import (
+    build_bare_metal,
+    gcc_build,
+    linker_script,
+    run_tool,
+)
+from tinyml_nas.proof.emulate import COUNTED_CORES, emulate, linked_size
 from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 

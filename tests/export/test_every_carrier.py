@@ -14,12 +14,18 @@ from c_builds import SANITIZE, Emit, host_compiler, missing_for, unproven
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.export import qemu
-from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model
-from tinyml_nas.export.parity import prove
-from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import INPUT
+from tinyml_nas.proof.carriers import (
+    BoardC,
+    Carrier,
+    EmulatedC,
+    HostC,
+    OnnxRuntime,
+)
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.parity import prove
 from tinyml_nas.quantize.integer import IntConv, IntMaxPool, IntNetwork
 
 SEEDS, NIGHTLY_SEEDS = 21, 500

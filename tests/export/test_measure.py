@@ -7,8 +7,9 @@ from c_builds import Emit, compiler_or_skip
 from random_networks import random_int_network, random_windows
 
 from tinyml_nas.console import Console
-from tinyml_nas.export import measure, toolchain
-from tinyml_nas.export.toolchain import GCC, gcc_build
+from tinyml_nas.proof import measure
+from tinyml_nas.proof.cores import toolchain
+from tinyml_nas.proof.cores.toolchain import GCC, gcc_build
 
 pytestmark = pytest.mark.c
 

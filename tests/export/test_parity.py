@@ -16,13 +16,19 @@ from random_networks import KINDS, network_of_shifts, random_int_network, random
 
 from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.errors import ParityError, ToolError
-from tinyml_nas.export import qemu, toolchain
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.carriers import BoardC, Carrier, EmulatedC, HostC, OnnxRuntime
 from tinyml_nas.export.onnx import integer_model as onnx_model
-from tinyml_nas.export.parity import c_carriers, prove, worst_inputs, worst_samples
-from tinyml_nas.export.targets import EMULATED_CORES
 from tinyml_nas.graph import INPUT, Conv, Linear, Network, Node, Shape
+from tinyml_nas.proof.carriers import (
+    BoardC,
+    Carrier,
+    EmulatedC,
+    HostC,
+    OnnxRuntime,
+)
+from tinyml_nas.proof.cores import qemu, toolchain
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.parity import c_carriers, prove, worst_inputs, worst_samples
 from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from c_builds import Emit
 
-from tinyml_nas.export.carriers import EmulatedC, HostC, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import float_model, integer_model
-from tinyml_nas.export.parity import prove
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import Shape
+from tinyml_nas.proof.carriers import EmulatedC, HostC, OnnxRuntime, TorchModule
+from tinyml_nas.proof.parity import prove
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.lower import lower

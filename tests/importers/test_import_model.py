@@ -25,11 +25,11 @@ from torch import nn
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import emit_c
-from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.export.onnx import integer_model
-from tinyml_nas.export.parity import c_carriers, prove
 from tinyml_nas.graph import Conv, DepthwiseConv
 from tinyml_nas.importers import Imported, Wanted, equality, import_model, read_model
+from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
+from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.lower import lower

@@ -11,10 +11,10 @@ import pytest
 
 from tests.export.c_builds import missing_for, require_proven
 from tinyml_nas.cli import main
-from tinyml_nas.export import qemu
-from tinyml_nas.export.emulate import COUNTED, COUNTED_CORES
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import GCC
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.toolchain import GCC
+from tinyml_nas.proof.emulate import COUNTED, COUNTED_CORES
 
 pytestmark = pytest.mark.e2e
 

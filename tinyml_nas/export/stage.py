@@ -15,22 +15,22 @@ import onnxruntime
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.export.carriers import Carrier, OnnxRuntime, TorchModule
-from tinyml_nas.export.measure import measure, on_each
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
-from tinyml_nas.export.parity import CarrierResult, ParityReport, c_carriers, prove
 from tinyml_nas.export.replay import write_replay
-from tinyml_nas.export.streaming import (
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.features.frontend import Int16
+from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.measure import measure, on_each
+from tinyml_nas.proof.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.proof.streaming import (
     cut,
     expected,
     measure_stream,
     prove_stream,
     stream_carriers,
 )
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.features import FeatureSet
-from tinyml_nas.features.frontend import Int16
 from tinyml_nas.quantize import Quantized, quantize_input, run_reference
 from tinyml_nas.quantize.fold import fold_batch_norm
 from tinyml_nas.quantize.identity import model_hash

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c.known_faults import REMEDY
-from tinyml_nas.export.carriers import Carrier, OnnxRuntime
-from tinyml_nas.export.parity import ParityReport, c_carriers
 from tinyml_nas.export.stage import prove_carriers, prove_streams, say_carrier
 from tinyml_nas.pipeline.finish import STREAM_FILE
 from tinyml_nas.pipeline.shipped import (
@@ -21,6 +18,9 @@ from tinyml_nas.pipeline.shipped import (
     faults,
     shipped_c,
 )
+from tinyml_nas.proof.carriers import Carrier, OnnxRuntime
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.parity import ParityReport, c_carriers
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.quantize.stream import load_stream

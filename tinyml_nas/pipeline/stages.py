@@ -21,7 +21,6 @@ from tinyml_nas.cost.budget import check_budget, measured_excess, promised_need,
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
-from tinyml_nas.export.parity import ParityReport
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.importers import bring_model
 from tinyml_nas.pipeline.compare import comparison
@@ -40,6 +39,7 @@ from tinyml_nas.pipeline.finish import finish_model
 from tinyml_nas.pipeline.take import SAME_DATA, Taken
 from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
+from tinyml_nas.proof.parity import ParityReport
 from tinyml_nas.report import write_report
 from tinyml_nas.report.data_page import write_data_page
 from tinyml_nas.report.summary import summary_rows, verdict

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.emulate import COUNTED, Emulation, emulate
-from tinyml_nas.export.toolchain import CROSS_COMPILERS
+from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS
+from tinyml_nas.proof.emulate import COUNTED, Emulation, emulate
 from tinyml_nas.quantize.integer import Int8, IntNetwork
 
 T = TypeVar("T")

@@ -12,9 +12,18 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport, time_major
-from tinyml_nas.export.carriers.protocol import NotAvailable
-from tinyml_nas.export.toolchain import Compiler, build_host, host_compiler, run_tool
-from tinyml_nas.export.trace import PROTOTYPE, split_trace, write_trace_header
+from tinyml_nas.proof.carriers.protocol import NotAvailable
+from tinyml_nas.proof.cores.toolchain import (
+    Compiler,
+    build_host,
+    host_compiler,
+    run_tool,
+)
+from tinyml_nas.proof.cores.trace import (
+    PROTOTYPE,
+    split_trace,
+    write_trace_header,
+)
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.scratch import scratch_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tinyml_nas.export.machine import Machine
+from tinyml_nas.proof.cores.machine import Machine
 
 
 class StackWatch:

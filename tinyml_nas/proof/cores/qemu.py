@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport, time_major
-from tinyml_nas.export.toolchain import (
+from tinyml_nas.proof.cores.toolchain import (
     BUILD_TIMEOUT_S,
     GCC,
     GCC_PACKAGE,

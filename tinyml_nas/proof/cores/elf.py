@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinyml_nas.export import machine
-from tinyml_nas.export.machine import Function, read_sections, read_symbols
+from tinyml_nas.proof.cores import machine
+from tinyml_nas.proof.cores.machine import Function, read_sections, read_symbols
 
 Group = Literal["API", "layers", "kernels", "compiler library", "tables", "filling"]
 """``layers`` has a function and a constant record for each layer, ``tables`` has weights and what

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyml_nas.errors import ParityError
-from tinyml_nas.export import qemu
 from tinyml_nas.export.c import CExport, time_major
-from tinyml_nas.export.flash import Symbol, flash_symbols
-from tinyml_nas.export.machine import Machine, read_functions, read_sections
-from tinyml_nas.export.stack import StackWatch
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import BareMetalBuild, build_bare_metal
+from tinyml_nas.proof.cores import qemu
+from tinyml_nas.proof.cores.elf import Symbol, flash_symbols
+from tinyml_nas.proof.cores.machine import Machine, read_functions, read_sections
+from tinyml_nas.proof.cores.stack import StackWatch
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.toolchain import BareMetalBuild, build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
 from tinyml_nas.scratch import scratch_folder
 

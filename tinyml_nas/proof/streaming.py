@@ -16,18 +16,18 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
-from tinyml_nas.export.emulate import linked_size
-from tinyml_nas.export.machine import Machine
-from tinyml_nas.export.parity import CarrierResult
-from tinyml_nas.export.targets import EMULATED_CORES
-from tinyml_nas.export.toolchain import (
+from tinyml_nas.features.frontend import Int16
+from tinyml_nas.proof.cores.machine import Machine
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.toolchain import (
     Compiler,
     build_bare_metal,
     build_host,
     host_compiler,
     run_tool,
 )
-from tinyml_nas.features.frontend import Int16
+from tinyml_nas.proof.emulate import linked_size
+from tinyml_nas.proof.parity import CarrierResult
 from tinyml_nas.quantize.stream import IntStream, run_stream
 from tinyml_nas.scratch import scratch_folder
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.export.targets import EMULATED_CORES
+from tinyml_nas.proof.cores.targets import EMULATED_CORES
 
 HOST_COMPILERS = ("gcc", "clang", "cc")
 GCC, GCC_PACKAGE = "arm-none-eabi-gcc", "gcc-arm-none-eabi"

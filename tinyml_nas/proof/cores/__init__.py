@@ -1,0 +1,1 @@
+"""Real machine code: built by cross compilers, run on emulated cores, measured to the byte."""
