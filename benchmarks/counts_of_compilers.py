@@ -56,8 +56,8 @@ from tinyml_nas.proof.emulate import COUNTED, emulate
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import PRIMITIVES
-from tinyml_nas.search.cells.space import SearchSpace
 
 CLANG = "clang"
 HEAD = (GlobalAvgPool(), Linear(6))

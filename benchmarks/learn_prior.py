@@ -1,4 +1,4 @@
-"""Learns ``search/prior.py``: which traits of a random network pay, whatever the data.
+"""Learns ``search/auto/prior.py``: which traits of a random network pay, whatever the data.
 
     python benchmarks/learn_prior.py DATASETS [--nets 72]
 
@@ -33,10 +33,10 @@ from tinyml_nas.cost.budget import Budget
 from tinyml_nas.devices import load_device
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
+from tinyml_nas.search.auto.prior import PAYS, trait_matrix
 from tinyml_nas.search.evaluator import Evaluator
-from tinyml_nas.search.prior import PAYS, trait_matrix
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.recipes import MILD
+from tinyml_nas.search.recipe_genes import MILD
 from tinyml_nas.search.spaces import ChainSpace
 from tinyml_nas.search.trial import Trial
 from tinyml_nas.train.recipe import Recipe

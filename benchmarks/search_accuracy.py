@@ -35,7 +35,7 @@ from tinyml_nas.pipeline.final import (
     fit_all,
     refit_features,
 )
-from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.train.tasks import task_of

@@ -36,11 +36,11 @@ from tinyml_nas.cost.budget import Budget
 from tinyml_nas.devices import load_device
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
+from tinyml_nas.search.darts.batches import make_streams
 from tinyml_nas.search.darts.loop import Darts
 from tinyml_nas.search.darts.penalty import cost_model
 from tinyml_nas.search.darts.settings import SearchSettings
-from tinyml_nas.search.darts.stream import make_streams
 from tinyml_nas.search.darts.supernet import Sample, Supernet
 
 STEPS_PER_EPOCH = 58

@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 
 from tinyml_nas import __version__
 from tinyml_nas.config import names
-from tinyml_nas.config.marks import NO_TEXT
-from tinyml_nas.config.problems import printable, shortened
-from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.config.units import parse_duration, parse_size
 from tinyml_nas.console import own_command, shell_quoted
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.info import TOPICS
+from tinyml_nas.located.marks import NO_TEXT
+from tinyml_nas.located.problems import printable, shortened
+from tinyml_nas.located.suggest import did_you_mean
+from tinyml_nas.located.units import parse_duration, parse_size
 
 COMMANDS = {
     "init": "look at your recordings and write a YAML for them",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from tinyml_nas.config import names
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.errors import BudgetError, ConfigError
+from tinyml_nas.located.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from tinyml_nas.zoo.catalog import Entry

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
-from tinyml_nas.config.search_checks import READ_BY
 from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Network, Shape
+from tinyml_nas.search.check import READ_BY
 from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]

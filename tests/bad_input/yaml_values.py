@@ -10,7 +10,7 @@ from pathlib import Path
 from case import Case, Kind
 
 from tinyml_nas.config.config import SECTIONS
-from tinyml_nas.config.validate import field_names, leaf_types
+from tinyml_nas.located.validate import field_names, leaf_types
 
 FEATURES = "data_processing_feature_extraction"
 GOOD = {

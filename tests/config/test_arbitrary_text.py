@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tinyml_nas.config import load_config
 from tinyml_nas.config.config import SECTIONS
-from tinyml_nas.config.validate import field_names
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.located.validate import field_names
 
 pytestmark = pytest.mark.fast
 

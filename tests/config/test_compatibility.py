@@ -10,7 +10,7 @@ import pytest
 
 from tinyml_nas.config.config import IGNORED_SECTIONS, SECTIONS
 from tinyml_nas.config.dataset_presets import DATASET_PRESETS, SERVER
-from tinyml_nas.config.validate import field_names, without_effect
+from tinyml_nas.located.validate import field_names, without_effect
 
 pytestmark = pytest.mark.fast
 

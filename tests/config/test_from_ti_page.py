@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tinyml_nas.config.config import SECTIONS
-from tinyml_nas.config.validate import field_names, without_effect
+from tinyml_nas.located.validate import field_names, without_effect
 
 pytestmark = pytest.mark.fast
 

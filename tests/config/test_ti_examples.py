@@ -14,10 +14,14 @@ from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
 from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config, names
 from tinyml_nas.config.config import SECTIONS
-from tinyml_nas.config.validate import asks_for_what_happens, field_names, without_effect
 from tinyml_nas.console import Console
 from tinyml_nas.features.chain import resolve_chain
 from tinyml_nas.features.signal import Shape, settings_of
+from tinyml_nas.located.validate import (
+    asks_for_what_happens,
+    field_names,
+    without_effect,
+)
 from tinyml_nas.plan import plan
 
 pytestmark = pytest.mark.fast

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tinyml_nas.config.units import parse_bytes, parse_frequency
+from tinyml_nas.located.units import parse_bytes, parse_frequency
 
 pytestmark = pytest.mark.fast
 

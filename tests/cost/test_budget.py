@@ -16,7 +16,7 @@ from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Shape
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Genotype
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
 
 pytestmark = pytest.mark.fast
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tinyml_nas.search.cells.plan import CellPlan
 from tinyml_nas.search.cells.primitives import PRIMITIVES
-from tinyml_nas.search.cells.space import CellPlan
 from tinyml_nas.search.darts.supernet import Supernet
 
 

@@ -9,7 +9,7 @@ from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import Shape
 from tinyml_nas.search import PRIMITIVES
 from tinyml_nas.search.cells.genotype import Genotype
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.darts.settings import SearchSettings
 
 PRESETS = {"s": (3, 4, 1, 3, 4), "m": (10, 4, 1, 3, 4), "l": (12, 4, 4, 3, 4)}

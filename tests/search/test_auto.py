@@ -9,7 +9,13 @@ import runs
 
 from tinyml_nas.search import stage
 from tinyml_nas.search.archive import read_archive
-from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION, MILD, recipe_decisions, recipe_of
+from tinyml_nas.search.recipe_genes import (
+    AS_WRITTEN,
+    AUGMENTATION,
+    MILD,
+    recipe_decisions,
+    recipe_of,
+)
 from tinyml_nas.search.spaces import random_genome
 from tinyml_nas.search.strategies.auto import _Judge
 from tinyml_nas.search.trial import Outcome

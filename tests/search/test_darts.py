@@ -15,9 +15,9 @@ from tinyml_nas.devices import load_device
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.search import PRIMITIVES
 from tinyml_nas.search.darts import collapse
+from tinyml_nas.search.darts.batches import make_streams
 from tinyml_nas.search.darts.loop import Darts, State, run_search
 from tinyml_nas.search.darts.penalty import METRICS, cost_model
-from tinyml_nas.search.darts.stream import make_streams
 from tinyml_nas.search.darts.supernet import Supernet
 
 DEVICE = load_device("MSPM0G3507")

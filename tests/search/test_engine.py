@@ -26,7 +26,7 @@ from tinyml_nas.search.engine import Engine, Timed
 from tinyml_nas.search.speed import measured_speed, two_digits
 from tinyml_nas.search.strategies import Proposals, Search, Strategy, load_strategy
 from tinyml_nas.search.trial import Trial
-from tinyml_nas.search.workers.inline import Inline
+from tinyml_nas.workers.inline import Inline
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 600

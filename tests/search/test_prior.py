@@ -21,7 +21,7 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
-from tinyml_nas.search.prior import PAYS, Prior, traits
+from tinyml_nas.search.auto.prior import PAYS, Prior, traits
 from tinyml_nas.search.trial import Candidate
 
 pytestmark = pytest.mark.fast

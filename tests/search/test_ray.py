@@ -18,7 +18,7 @@ import runs
 
 from tinyml_nas import interrupts
 from tinyml_nas.errors import DataError, ToolError
-from tinyml_nas.search.workers import open_workers
+from tinyml_nas.workers import open_workers
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,7 @@ def test_the_archive_is_that_of_one_process(tmp_path):
 DEAD = """\
 import os, sys
 from tinyml_nas.errors import ToolError
-from tinyml_nas.search.workers import open_workers
+from tinyml_nas.workers import open_workers
 
 for os.environ["RAY_ADDRESS"] in sys.argv[1:]:
     try:
@@ -180,7 +180,7 @@ def test_without_ray_the_way_to_it_is_named():
     code = (
         "import sys; sys.modules['ray'] = None\n"
         "from tinyml_nas.errors import ToolError\n"
-        "from tinyml_nas.search.workers import open_workers\n"
+        "from tinyml_nas.workers import open_workers\n"
         "try: open_workers(len, 'ray')\n"
         "except ToolError as error: print(error.message, error.hint)\n"
     )

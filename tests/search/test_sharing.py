@@ -10,9 +10,14 @@ from samples import features
 
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import Shape
+from tinyml_nas.search.one_shot.superkernels import (
+    SinglePath,
+    Supernet,
+    share_of,
+    warm_up,
+)
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches
-from tinyml_nas.search.sharing import SinglePath, Supernet, share_of, warm_up
 from tinyml_nas.search.spaces import ChainSpace, random_genome
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import Recipe

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyml_nas.search.darts.batches import make_streams
 from tinyml_nas.search.darts.halves import training_halves
-from tinyml_nas.search.darts.stream import make_streams
 
 pytestmark = pytest.mark.fast
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import runs
 
-from tinyml_nas.search.prior import Prior
-from tinyml_nas.search.surrogate import Surrogate
+from tinyml_nas.search.auto.prior import Prior
+from tinyml_nas.search.auto.surrogate import Surrogate
 
 pytestmark = pytest.mark.fast
 

@@ -7,7 +7,7 @@ import pytest
 from tinyml_nas.console import Board, Console
 from tinyml_nas.cost.budget import Budget
 from tinyml_nas.search import pareto
-from tinyml_nas.search.view import View, binding_resources, rows
+from tinyml_nas.search.progress import View, binding_resources, rows
 
 pytestmark = pytest.mark.fast
 
@@ -57,7 +57,7 @@ def test_a_latency_that_nobody_knows_is_a_dash():
 
 def test_time_left_follows_the_pace_after_the_first_trial(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("tinyml_nas.search.view.time.monotonic", lambda: now)
+    monkeypatch.setattr("tinyml_nas.search.progress.time.monotonic", lambda: now)
     seen = view()
     assert seen.seconds_left(10.0, 5) is None
     seen.ran(1.0)

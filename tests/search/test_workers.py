@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tinyml_nas.errors import DataError, ToolError
-from tinyml_nas.search.workers import open_workers
+from tinyml_nas.workers import open_workers
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_nobody_outlives_the_parent(how):
     code = (
         "import sys; sys.path.insert(0, 'tests/search')\n"
         "from test_workers import sleep\n"
-        "from tinyml_nas.search.workers import open_workers\n"
+        "from tinyml_nas.workers import open_workers\n"
         "if __name__ == '__main__':\n"
         "    with open_workers(sleep, 2) as workers:\n"
         "        for index, _ in workers.map([0, 0, 3000, 3000]):\n"

@@ -21,7 +21,7 @@ from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all
 from tinyml_nas.search.proxies.sigeo import Coefficients
 from tinyml_nas.search.strategies import load_strategy, sub_one_shot, zero_shot
 from tinyml_nas.search.strategies._shortlist import warm_started
-from tinyml_nas.search.workers.inline import Inline
+from tinyml_nas.workers.inline import Inline
 
 TINY = {"nas_trials": 6, "training_epochs": 1}
 

@@ -10,6 +10,6 @@ from __future__ import annotations
 from tinyml_nas.config.config import Config
 from tinyml_nas.config.jsonschema import config_schema
 from tinyml_nas.config.load import LoadedConfig, load_config
-from tinyml_nas.config.problems import InvalidConfig
+from tinyml_nas.located.problems import InvalidConfig
 
 __all__ = ["Config", "InvalidConfig", "LoadedConfig", "config_schema", "load_config"]

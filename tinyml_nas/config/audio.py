@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tinyml_nas.config.audio_keys import AudioKeys
 from tinyml_nas.config.common import Common
-from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import MFCC
 from tinyml_nas.config.processing import FEATURES, DataProcessing
+from tinyml_nas.located.draft import Draft
 
 CHAINS: dict[str, tuple[str, ...]] = {
     "MFCC": MFCC,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from tinyml_nas.config.base import Ignored, Section, listed, without_effect
+from tinyml_nas.located.fields import Ignored, Section, listed, without_effect
 
 LINEAR_PREDICTION = "linear prediction is no audio_feature of this release"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from tinyml_nas.config.base import FolderName, Ignored, Section, without_effect
+from tinyml_nas.located.fields import FolderName, Ignored, Section, without_effect
 
 DATASETS = "data sets lie beside the YAML, in datasets/ there, or where TINYML_DATASETS says"
 RUNS = "runs go to runs/, or to the folder of --output"

@@ -7,12 +7,12 @@ from pathlib import Path
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from tinyml_nas.config.base import Section
 from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.delivery import Compilation, Testing
 from tinyml_nas.config.processing import DataProcessing
 from tinyml_nas.config.training import Training
+from tinyml_nas.located.fields import Section
 
 SECTIONS: dict[str, type[Section]] = {
     "common": Common,

@@ -9,9 +9,7 @@ from tinyml_nas.config.common import Common
 from tinyml_nas.config.dataset import Dataset
 from tinyml_nas.config.dataset_presets import DATASET_PRESETS
 from tinyml_nas.config.delivery import Compilation
-from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.own_model import check_own_model
 from tinyml_nas.config.processing import (
     COMPLEX,
     FEATURES,
@@ -21,12 +19,14 @@ from tinyml_nas.config.processing import (
     READ_BY,
     DataProcessing,
 )
-from tinyml_nas.config.search_checks import check_search, nearest_file
 from tinyml_nas.config.sources import existing, fault_of, file_name, is_address, where_to_put
-from tinyml_nas.config.suggest import did_you_mean, nearest_relative
-from tinyml_nas.config.task_checks import check_task
 from tinyml_nas.config.training import Training
 from tinyml_nas.errors import quoted
+from tinyml_nas.importers.check import check_own_model
+from tinyml_nas.located.draft import Draft
+from tinyml_nas.located.suggest import did_you_mean, nearest_relative
+from tinyml_nas.search.check import check_search, nearest_file
+from tinyml_nas.train.check import check_task
 
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
 SPLIT_NAMES = ("train", "validation", "test")

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config import names
-from tinyml_nas.config.base import NO_PLOTS, FolderName, Ignored, Section, without_effect
+from tinyml_nas.located.fields import (
+    NO_PLOTS,
+    FolderName,
+    Ignored,
+    Section,
+    without_effect,
+)
 
 SUM_TOLERANCE = 1e-6
 IN_PLACE = "archives are read where they lie and never unpacked"

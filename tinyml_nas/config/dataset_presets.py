@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tinyml_nas.config.dataset import Dataset
-from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.processing import FEATURES
+from tinyml_nas.located.draft import Draft
 
 SERVER = "https://software-dl.ti.com/C2000/esd/mcu_ai/datasets/"
 FEATURE_KEYS = ("feature_extraction_name", "feat_ext_transform", "frame_size")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tinyml_nas.config.base import Ignored, Section, without_effect
+from tinyml_nas.located.fields import Ignored, Section, without_effect
 
 ANY_COMPILER = "the C is source for every compiler, and none of TI's is called"
 

@@ -6,9 +6,13 @@ from collections import defaultdict
 from types import MappingProxyType
 
 from tinyml_nas.config.config import IGNORED_SECTIONS, SECTIONS
-from tinyml_nas.config.draft import Draft, Note
-from tinyml_nas.config.marks import Mapping, Tree, plain
-from tinyml_nas.config.validate import asks_for_what_happens, field_names, without_effect
+from tinyml_nas.located.draft import Draft, Note
+from tinyml_nas.located.marks import Mapping, Tree, plain
+from tinyml_nas.located.validate import (
+    asks_for_what_happens,
+    field_names,
+    without_effect,
+)
 
 WITHOUT_EFFECT = "Without effect: "
 REPORTED = "the report of a run always has it"

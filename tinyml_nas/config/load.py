@@ -15,17 +15,17 @@ from tinyml_nas.config.config import (
     Config,
 )
 from tinyml_nas.config.crosscheck import check_whole
-from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.ignored import note_ignored, without_unread
-from tinyml_nas.config.marks import Entry, Mapping, Scalar, Tree, parse
 from tinyml_nas.config.overrides import overridden
-from tinyml_nas.config.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml
-from tinyml_nas.config.suggest import did_you_mean
-from tinyml_nas.config.validate import check_section, nearest_section
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
+from tinyml_nas.located.draft import Draft, Note
+from tinyml_nas.located.marks import Entry, Mapping, Scalar, Tree, parse
+from tinyml_nas.located.problems import InvalidConfig, Place, Problem, Source
+from tinyml_nas.located.suggest import did_you_mean
+from tinyml_nas.located.validate import check_section, nearest_section
 
 MAX_BYTES = 1_000_000
 SECTION_HINTS = {

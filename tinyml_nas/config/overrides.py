@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config.marks import MAX_DEPTH, Entry, Items, Mapping, Scalar, Tree, parse
-from tinyml_nas.config.problems import Place, Problem, Source, shortened
+from tinyml_nas.located.marks import (
+    MAX_DEPTH,
+    Entry,
+    Items,
+    Mapping,
+    Scalar,
+    Tree,
+    parse,
+)
+from tinyml_nas.located.problems import Place, Problem, Source, shortened
 
 HINT = "write it like training.training_epochs=5"
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.audio_keys import AudioKeys
-from tinyml_nas.config.base import (
+from tinyml_nas.located.fields import (
     Count,
     FromZero,
     Ignored,

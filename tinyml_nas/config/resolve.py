@@ -7,11 +7,11 @@ from tinyml_nas.config.audio import resolve_audio
 from tinyml_nas.config.common import Common, Task
 from tinyml_nas.config.dataset_presets import resolve_dataset
 from tinyml_nas.config.delivery import Compilation, Testing
-from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
 from tinyml_nas.config.processing import FEATURES, DataProcessing
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
+from tinyml_nas.located.draft import Draft
+from tinyml_nas.located.suggest import did_you_mean
 
 GPUS = "training.num_gpus"
 PATIENCE = 10

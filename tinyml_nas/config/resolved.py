@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from tinyml_nas.config.config import SECTIONS, Config
-from tinyml_nas.config.search_checks import silent_keys
 from tinyml_nas.config.training import Training
-from tinyml_nas.config.validate import field_names, without_effect
+from tinyml_nas.located.validate import field_names, without_effect
+from tinyml_nas.search.check import silent_keys
 
 COMMENT_COLUMN = 52
 

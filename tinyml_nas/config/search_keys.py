@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from tinyml_nas.config.base import NotNegative, Section
-from tinyml_nas.config.units import parse_count, parse_duration, parse_size
+from tinyml_nas.located.fields import NotNegative, Section
+from tinyml_nas.located.units import parse_count, parse_duration, parse_size
 
 LARGEST = 10**12
 WITHIN = re.compile(r"smallest_within\((\d+(?:\.\d+)?)%\)")

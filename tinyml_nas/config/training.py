@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from tinyml_nas.config import names
-from tinyml_nas.config.base import (
+from tinyml_nas.config.common import RUNS
+from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
+from tinyml_nas.located.fields import (
     NO_PLOTS,
     Count,
     Fraction,
@@ -20,8 +22,6 @@ from tinyml_nas.config.base import (
     listed,
     without_effect,
 )
-from tinyml_nas.config.common import RUNS
-from tinyml_nas.config.search_keys import NasBudget, NasObjective, Selection
 
 ONE_PROCESS = "one process trains"
 ON_DEVICE = "the C infers; it does not train on the device"

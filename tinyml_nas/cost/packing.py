@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import Conv, Linear
+from tinyml_nas.located.suggest import did_you_mean
 
 WEIGHT_BITS = (8, 4, 2)
 PACKED_ROWS = 8

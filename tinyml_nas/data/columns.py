@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config.suggest import CUTOFF, closest
 from tinyml_nas.errors import DataError, listed
+from tinyml_nas.located.suggest import CUTOFF, closest
 
 Variables = int | tuple[int | str, ...]
 

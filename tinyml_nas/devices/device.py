@@ -18,13 +18,13 @@ from pydantic_core import ErrorDetails
 
 from tinyml_nas.config import Config, InvalidConfig
 from tinyml_nas.config.delivery import Optimize
-from tinyml_nas.config.marks import Mapping, parse, plain
 from tinyml_nas.config.names import device_file, device_names
-from tinyml_nas.config.problems import Place, Problem, Source
-from tinyml_nas.config.suggest import did_you_mean, nearest_relative
-from tinyml_nas.config.units import parse_clock, parse_size
 from tinyml_nas.devices.cores import CORES, MEASURED_CORES, CycleModel
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.located.marks import Mapping, parse, plain
+from tinyml_nas.located.problems import Place, Problem, Source
+from tinyml_nas.located.suggest import did_you_mean, nearest_relative
+from tinyml_nas.located.units import parse_clock, parse_size
 
 KEYS = "it has core, clock, flash and ram, and may have vendor, source, note, assumed and npu"
 SMALLEST_MEMORY, LARGEST_MEMORY = 256, 1 << 32

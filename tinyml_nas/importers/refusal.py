@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx
 
-from tinyml_nas.config.problems import printable, shortened
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.located.problems import printable, shortened
 
 EXPORT = "export it anew, such as with torch.onnx.export(model.eval(), example, 'model.onnx')"
 RECURRENT = (

@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 
 from tinyml_nas import interrupts
-from tinyml_nas.config.problems import shortened
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.errors import ConfigError, ParityError
 from tinyml_nas.graph import Shape
 from tinyml_nas.importers.equality import Values, require_equal, source_scores
 from tinyml_nas.importers.model_file import checked
+from tinyml_nas.located.problems import shortened
+from tinyml_nas.located.suggest import did_you_mean
 
 OPSET = 17
 CHANNELS = ("channels", "in_channels", "input_channels", "num_channels", "n_channels", "variables")

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.errors import ConfigError, ToolError
+from tinyml_nas.located.suggest import did_you_mean
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the weights in a larger checkpoint."""

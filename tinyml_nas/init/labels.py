@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field, replace
 
 from tinyml_nas.config.common import Task
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.layout import NORMAL_WORDS
 from tinyml_nas.init.names import (
@@ -17,6 +16,7 @@ from tinyml_nas.init.names import (
     find_owner,
 )
 from tinyml_nas.init.survey import Column, Survey
+from tinyml_nas.located.suggest import did_you_mean
 
 CLASS_COLUMNS = (
     "label",

@@ -23,12 +23,12 @@ from tinyml_nas.graph import Network
 from tinyml_nas.importers import Imported
 from tinyml_nas.quantize import Quantized, quantize
 from tinyml_nas.quantize.reference import real_outputs
-from tinyml_nas.search.workers import open_workers
 from tinyml_nas.train.builder import NetworkModule, build_module
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, predict
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import derive_seed, generator, make_deterministic
 from tinyml_nas.train.tasks import task_of
+from tinyml_nas.workers import open_workers
 
 
 @dataclass(frozen=True)

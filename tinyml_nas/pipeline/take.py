@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tinyml_nas.config import Config
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.console import Console
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.folder import RunFolder
 from tinyml_nas.search import pareto
@@ -22,10 +22,10 @@ from tinyml_nas.search.archive import NAME as ARCHIVE
 from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.progress import binding_resources
+from tinyml_nas.search.recipe_genes import recipe_of
 from tinyml_nas.search.stage import starting_point
 from tinyml_nas.search.trial import Candidate
-from tinyml_nas.search.view import binding_resources
 
 FROM_BEFORE = (ARCHIVE, "pareto.json", "pareto.csv")
 """Files of the earlier search that the new run keeps a copy of."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyml_nas.search.cells.derive import derive
     from tinyml_nas.search.cells.genotype import Genotype
+    from tinyml_nas.search.cells.plan import SearchSpace
     from tinyml_nas.search.cells.primitives import PRIMITIVES
-    from tinyml_nas.search.cells.space import SearchSpace
     from tinyml_nas.search.result import SearchResult
     from tinyml_nas.search.stage import search
 

@@ -16,12 +16,12 @@ from tinyml_nas.search.archive import Archive
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.progress import View
 from tinyml_nas.search.spaces import Genome
-from tinyml_nas.search.strategies.protocol import Strategy
+from tinyml_nas.search.strategy import Strategy
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
-from tinyml_nas.search.view import View
-from tinyml_nas.search.workers import Workers
 from tinyml_nas.train.seeding import derive_seed
+from tinyml_nas.workers import Workers
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
-from tinyml_nas.search.recipes import recipe_of
+from tinyml_nas.search.recipe_genes import recipe_of
 from tinyml_nas.search.trial import Outcome, Trial
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer, train_epoch, validate

@@ -15,7 +15,7 @@ from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.view import binding_resources
+from tinyml_nas.search.progress import binding_resources
 
 Lines = Sequence[Mapping[str, Any]]
 

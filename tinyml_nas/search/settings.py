@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinyml_nas.config import Config
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Shape
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
 
 
 def space_from_config(config: Config, input_shape: Shape, classes: int) -> SearchSpace:

@@ -29,7 +29,8 @@ from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.folds import make_folds, torn_groups
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.recipes import recipe_decisions
+from tinyml_nas.search.progress import HEADER, rows
+from tinyml_nas.search.recipe_genes import recipe_decisions
 from tinyml_nas.search.record import search_record, write_files
 from tinyml_nas.search.result import SearchResult
 from tinyml_nas.search.spaces import (
@@ -42,10 +43,9 @@ from tinyml_nas.search.spaces import (
 )
 from tinyml_nas.search.speed import measured_speed
 from tinyml_nas.search.strategies import Strategy, load_strategy
-from tinyml_nas.search.view import HEADER, rows
 from tinyml_nas.search.warm_start import load_genomes
-from tinyml_nas.search.workers import open_workers
 from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.workers import open_workers
 
 NOT_OF_THE_SEARCH = {
     "nas_workers",
@@ -183,7 +183,7 @@ def _space(
     if name == "chain":
         return ChainSpace(shape, outputs, npu, extra, positional=features.targets is not None)
     from tinyml_nas.search.settings import space_from_config
-    from tinyml_nas.search.spaces.cells import CellSpace
+    from tinyml_nas.search.spaces.cell import CellSpace
 
     return CellSpace(space_from_config(config, shape, outputs), extra)
 

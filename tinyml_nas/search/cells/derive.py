@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tinyml_nas.graph import INPUT, Concat, GlobalAvgPool, Linear, Network, Node
 from tinyml_nas.search.cells.genotype import Genotype
-from tinyml_nas.search.cells.space import CellPlan, SearchSpace
+from tinyml_nas.search.cells.plan import CellPlan, SearchSpace
 
 
 def derive(genotype: Genotype, space: SearchSpace, name: str = "darts") -> Network:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from tinyml_nas.search.cells.genotype import discretize, first_edge
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import PRIMITIVES, SKIP
-from tinyml_nas.search.cells.space import SearchSpace
 
 BETA_WEIGHT = 0.5
 """Lambda in the end: about a tenth of the loss's own gradient after eight epochs of preset s."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tinyml_nas.search.darts.stream import Streams
+from tinyml_nas.search.darts.batches import Streams
 from tinyml_nas.search.darts.supernet import Supernet
 
 

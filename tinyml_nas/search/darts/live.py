@@ -22,8 +22,8 @@ from torch import Tensor
 
 from tinyml_nas.graph import AvgPool, Conv, Shape
 from tinyml_nas.search.cells.genotype import first_edge
+from tinyml_nas.search.cells.plan import CellPlan, SearchSpace
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, SKIP, primitive_op
-from tinyml_nas.search.cells.space import CellPlan, SearchSpace
 
 LARGEST_PAD = 3
 

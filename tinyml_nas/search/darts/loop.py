@@ -32,6 +32,7 @@ from tinyml_nas.search.cells.genotype import Genotype, discretize
 from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.darts import gumbel
 from tinyml_nas.search.darts.architect import Descent, first_order_gradient, second_order_gradient
+from tinyml_nas.search.darts.batches import Streams
 from tinyml_nas.search.darts.collapse import (
     BETA_WEIGHT,
     MOST_SKIPS,
@@ -43,7 +44,6 @@ from tinyml_nas.search.darts.collapse import (
 from tinyml_nas.search.darts.evaluate import evaluate
 from tinyml_nas.search.darts.penalty import METRICS, CostModel
 from tinyml_nas.search.darts.settings import SearchSettings
-from tinyml_nas.search.darts.stream import Streams
 from tinyml_nas.search.darts.supernet import Sample, Supernet
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 from tinyml_nas.train.seeding import generator

@@ -43,8 +43,8 @@ from tinyml_nas.devices import Device
 from tinyml_nas.graph import INPUT, Network, Node
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Genotype, discretize, first_edge, one_hot
+from tinyml_nas.search.cells.plan import CellPlan, SearchSpace
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES
-from tinyml_nas.search.cells.space import CellPlan, SearchSpace
 from tinyml_nas.search.darts.live import Liveness, liveness
 
 METRICS = ("parameters", "macs", "flash_bytes", "latency_seconds", "ram_bytes")

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.search.cells.genotype import first_edge
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.darts.mixture import NORM_EPSILON, Mixer
 
 Sample = tuple[tuple[int, ...], tuple[int, ...]]

@@ -6,7 +6,7 @@ Fitted on steps of the five presets and four other spaces, on a machine of speed
 
 from __future__ import annotations
 
-from tinyml_nas.search.cells.space import SearchSpace
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.darts.settings import SearchSettings
 
 SECONDS_OF_PENALTY = 6e-3

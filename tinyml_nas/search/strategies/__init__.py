@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 
 __all__ = ["Proposals", "Search", "Strategy", "load_strategy", "strategy_names"]
 

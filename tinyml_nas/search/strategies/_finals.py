@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
-from tinyml_nas.search.strategies.protocol import Search
+from tinyml_nas.search.strategy import Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 FEWEST_TRIALS = 24

@@ -9,9 +9,9 @@ import random
 from collections.abc import Container, Sequence
 
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
+from tinyml_nas.search.recipe_genes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Genome, Value, mutate
-from tinyml_nas.search.strategies.protocol import Proposals, Search
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Trial
 
 FEWEST, MOST = 4, 15

@@ -4,9 +4,9 @@ Small networks differ by little more than the noise of judging them, so every tr
 
 1. *Opening.*  Random networks that keep the budget and, in turn with them, those of hundreds that a
    surrogate expects most of are trained briefly on one fold.  Before any trial it knows what paid
-   on other data sets (``search/prior.py``): worth a dozen trials, except where it is wrong.
-2. *Rounds.*  It learns from all trials so far (``search/surrogate.py``) and picks the next few from
-   those that were drawn or bred from the best; they are trained as the opening was.
+   on other data sets (``search/auto/prior.py``): worth a dozen trials, except where it is wrong.
+2. *Rounds.*  It learns from all trials so far (``search/auto/surrogate.py``) and picks the next few
+   from those that were drawn or bred from the best; they are trained as the opening was.
 3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
    folds as well.
 4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, for brief trials
@@ -28,11 +28,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.recipes import AS_WRITTEN, AUGMENTATION
+from tinyml_nas.search.auto.surrogate import Surrogate
+from tinyml_nas.search.recipe_genes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover
 from tinyml_nas.search.strategies._shortlist import as_written, feasible_child
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
-from tinyml_nas.search.surrogate import Surrogate
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 Matrix = npt.NDArray[np.float64]

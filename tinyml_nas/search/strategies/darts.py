@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 
 
 def propose(search: Search) -> Proposals:

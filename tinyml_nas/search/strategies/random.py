@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.search.strategies._finals import Judged, make_plan
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 
 TYPICAL = 32
 

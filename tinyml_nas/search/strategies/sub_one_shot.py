@@ -1,8 +1,9 @@
 """Sub-one-shot search (SiGeo): a barely trained supernet, proxies on its parts, evolution on top.
 
-1. The supernet of the chain space (``search/sharing``) passes ``nas_epochs`` times through the
-   share ``nas_warmup_level`` of the training examples, each batch along a random feasible network.
-   Level 0 leaves it at its initial weights, level 1 shows it everything in every epoch.
+1. The supernet of the chain space (``search/one_shot/superkernels``) passes ``nas_epochs`` times
+   through the share ``nas_warmup_level`` of the training examples, each batch along a random
+   feasible network.  Level 0 leaves it at its initial weights, level 1 shows it everything in
+   every epoch.
 2. A network inherits its part of the weights and is scored by the SiGeo combination
    (``search/proxies/sigeo``) with coefficients 1, 1, 0.  ``nas_proxy`` may name the terms to take
    instead, each weighing 1: ``zico``, ``fisher_rao``, ``loss``.  Other names are not for this.
@@ -25,14 +26,14 @@ from tinyml_nas import interrupts
 from tinyml_nas.config.names import SIGEO_TERMS
 from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import Evaluator, training_seconds
+from tinyml_nas.search.one_shot.superkernels import Supernet, share_of, warm_up
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
-from tinyml_nas.search.sharing import Supernet, share_of, warm_up
 from tinyml_nas.search.spaces import ChainSpace
 from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 from tinyml_nas.search.trial import Candidate
 from tinyml_nas.train.seeding import generator
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all, scoring_seconds
 from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
-from tinyml_nas.search.strategies.protocol import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search, Strategy
 from tinyml_nas.search.trial import Candidate
 
 DRAWN, CHILDREN, PARENTS = 300, 100, 10

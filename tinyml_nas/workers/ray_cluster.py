@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tinyml_nas import interrupts
 from tinyml_nas.errors import ToolError
-from tinyml_nas.search.workers.protocol import Function
+from tinyml_nas.workers.protocol import Function
 
 RETRIES = 2
 """A payload that three workers died of is given up, as with processes."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from tinyml_nas.config.base import Section
-from tinyml_nas.config.problems import Place, Problem
+from tinyml_nas.located.fields import Section
+from tinyml_nas.located.problems import Place, Problem
 
 SectionT = TypeVar("SectionT", bound=Section)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Literal
 
-from tinyml_nas.search.workers.inline import Inline
-from tinyml_nas.search.workers.protocol import Function, Workers
+from tinyml_nas.workers.inline import Inline
+from tinyml_nas.workers.protocol import Function, Workers
 
 __all__ = ["Function", "Workers", "open_workers"]
 
@@ -16,11 +16,11 @@ def open_workers(
 ) -> AbstractContextManager[Workers]:
     """Workers for ``function``: this process for 1, else that many processes, or a Ray cluster."""
     if workers == "ray":
-        from tinyml_nas.search.workers.ray_cluster import RayCluster
+        from tinyml_nas.workers.ray_cluster import RayCluster
 
         return RayCluster(function)
     if workers == 1:
         return Inline(function)
-    from tinyml_nas.search.workers.processes import Processes
+    from tinyml_nas.workers.processes import Processes
 
     return Processes(function, workers)

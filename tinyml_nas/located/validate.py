@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tinyml_nas.config.base import ASKED_ANYWAY, WITHOUT_EFFECT, Section
 from tinyml_nas.config.config import SECTIONS
-from tinyml_nas.config.marks import Items, Mapping, Scalar, Tree, plain
-from tinyml_nas.config.problems import Place, Problem
-from tinyml_nas.config.suggest import closest, did_you_mean
+from tinyml_nas.located.fields import ASKED_ANYWAY, WITHOUT_EFFECT, Section
+from tinyml_nas.located.marks import Items, Mapping, Scalar, Tree, plain
+from tinyml_nas.located.problems import Place, Problem
+from tinyml_nas.located.suggest import closest, did_you_mean
 
 WRONG = {
     "missing": "has too few values",

@@ -16,7 +16,7 @@ from yaml.composer import ComposerError
 from yaml.reader import Reader
 from yaml.scanner import ScannerError
 
-from tinyml_nas.config.problems import Place, Problem, Source
+from tinyml_nas.located.problems import Place, Problem, Source
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 MAX_DEPTH = 20

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from tinyml_nas.config.units import parse_frequency, parse_seconds
+from tinyml_nas.located.units import parse_frequency, parse_seconds
 
 LONGEST_TEXT = 4096
 """Characters of a value; Linux takes no longer path."""

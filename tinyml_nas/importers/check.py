@@ -6,9 +6,9 @@ import os
 import warnings
 from pathlib import Path
 
-from tinyml_nas.config.draft import Draft
-from tinyml_nas.config.search_checks import is_file_beside, nearest_file
 from tinyml_nas.config.training import Training
+from tinyml_nas.located.draft import Draft
+from tinyml_nas.search.check import is_file_beside, nearest_file
 
 NETWORK, SPEC = "training.model_path", "training.model_spec"
 WEIGHTS, NORMALIZE = "training.pretrained_checkpoint_path", "training.model_normalize"

@@ -13,8 +13,8 @@ from functools import cached_property
 from tinyml_nas.graph import Network
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, primitive_op
-from tinyml_nas.search.cells.space import SearchSpace
 from tinyml_nas.search.spaces.space import Decision, Genome, Value
 
 OPERATIONS = tuple(name for column, name in enumerate(PRIMITIVES) if column != NONE)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.search.prior import Prior
+from tinyml_nas.search.auto.prior import Prior
 from tinyml_nas.search.spaces import Space
 from tinyml_nas.search.trial import Candidate
 

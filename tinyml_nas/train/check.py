@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tinyml_nas.config.common import Common, Task
-from tinyml_nas.config.draft import Draft
 from tinyml_nas.config.processing import FEATURES, DataProcessing
+from tinyml_nas.located.draft import Draft
 
 READ_BY: dict[str, tuple[Task, ...]] = {
     "training.class_weights": ("classification",),

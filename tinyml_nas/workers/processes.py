@@ -21,7 +21,7 @@ from typing import Any
 
 from tinyml_nas import interrupts
 from tinyml_nas.errors import ToolError
-from tinyml_nas.search.workers.protocol import Function
+from tinyml_nas.workers.protocol import Function
 
 MAX_DEATHS = 3
 """So many workers may die of one payload before it is given up."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinyml_nas import interrupts
-from tinyml_nas.search.workers.protocol import Function
+from tinyml_nas.workers.protocol import Function
 
 
 class Inline:

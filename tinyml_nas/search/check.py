@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tinyml_nas.config import names
 from tinyml_nas.config.common import Common
-from tinyml_nas.config.draft import Draft, Note
 from tinyml_nas.config.sources import exists_beside
-from tinyml_nas.config.suggest import did_you_mean
 from tinyml_nas.config.training import Training
+from tinyml_nas.located.draft import Draft, Note
+from tinyml_nas.located.suggest import did_you_mean
 
 SWITCH = "training.nas_enabled"
 STRATEGY = "training.nas_search_strategy"

@@ -1,0 +1,1 @@
+"""What the default search knows and learns of the networks that it has yet to train."""

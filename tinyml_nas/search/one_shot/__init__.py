@@ -1,0 +1,1 @@
+"""One supernet whose parts serve every network of the chain space."""
