@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "export")]
 
 from measured_networks import integer_model
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.devices import CORES
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.graph import (

@@ -28,7 +28,7 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.budget import Budget
 from tinyml_nas.devices import load_device
 from tinyml_nas.features import Examples, FeatureSet, Normalization

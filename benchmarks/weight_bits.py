@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from search_accuracy import load_features, mean_sd
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.budget import resources_of
 from tinyml_nas.cost.packing import as_configured, weight_bits

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from tinyml_nas.config import names
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.errors import BudgetError, ConfigError
 from tinyml_nas.located.suggest import did_you_mean
@@ -167,7 +167,7 @@ def _features(console: Console, name: str | None) -> None:
 
 
 def _presets(console: Console, name: str | None) -> None:
-    from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+    from tinyml_nas.config.presets.features import FEATURE_PRESETS
 
     chosen = _chosen((*names.NAS_PRESETS, *FEATURE_PRESETS), name, "preset")
     console.stage("nas_model_size and feature_extraction_name")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config.audio import CHAINS
+from tinyml_nas.config.presets.audio import CHAINS
 
 pytestmark = pytest.mark.fast
 CLIPS = """\

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tinyml_nas.config.config import IGNORED_SECTIONS, SECTIONS
-from tinyml_nas.config.dataset_presets import DATASET_PRESETS, SERVER
+from tinyml_nas.config.presets.datasets import DATASET_PRESETS, SERVER
 from tinyml_nas.located.validate import field_names, without_effect
 
 pytestmark = pytest.mark.fast

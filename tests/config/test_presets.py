@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tinyml_nas.config import names
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.presets.features import FEATURE_PRESETS
+from tinyml_nas.config.sections.processing import DataProcessing
 
 pytestmark = pytest.mark.fast
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.flash import network_cost, shared_code
 from tinyml_nas.cost.kernels import kernel_of
 from tinyml_nas.cost.latency import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.arena import plan_memory
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.packing import (

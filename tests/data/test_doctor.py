@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from data_sets import signal, write_config, write_csv, write_folder
 
-from tinyml_nas.data.channels import channel_findings, label_leaks
-from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import findings
-from tinyml_nas.data.findings import Finding, sorted_findings
-from tinyml_nas.data.pace import clock_findings, window_findings
+from tinyml_nas.data.doctor.channels import channel_findings, label_leaks
+from tinyml_nas.data.doctor.dead import dead_channels
+from tinyml_nas.data.doctor.findings import Finding, sorted_findings
+from tinyml_nas.data.doctor.pace import clock_findings, window_findings
+from tinyml_nas.data.doctor.twins import twin_findings
 from tinyml_nas.data.records import DataSplits, Recording, WindowSet
-from tinyml_nas.data.twins import twin_findings
 
 pytestmark = pytest.mark.fast
 

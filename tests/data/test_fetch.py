@@ -13,8 +13,8 @@ import pytest
 
 from tinyml_nas.config import InvalidConfig, load_config
 from tinyml_nas.console import Console
-from tinyml_nas.data import fetch
-from tinyml_nas.data.fetch import located
+from tinyml_nas.data.readers import fetch
+from tinyml_nas.data.readers.fetch import located
 from tinyml_nas.errors import DataError
 
 pytestmark = pytest.mark.fast

@@ -7,7 +7,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from tinyml_nas.data.rhythm import dominant_period, mean_frequency, read_clock
+from tinyml_nas.data.doctor.rhythm import (
+    dominant_period,
+    mean_frequency,
+    read_clock,
+)
 
 pytestmark = pytest.mark.fast
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, Side, prepare_data
 from tinyml_nas.data.checks import check_no_leak
+from tinyml_nas.data.readers.tree import FolderTree
 from tinyml_nas.data.records import Recording, RecordingSet, Segment
 from tinyml_nas.data.split import allocate, split
-from tinyml_nas.data.tree import FolderTree
 from tinyml_nas.data.windows import Framing
 from tinyml_nas.errors import DataError
 

@@ -14,8 +14,8 @@ from tests.data.sounds import encode, tone, write_words
 from tinyml_nas.config import Config, load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
-from tinyml_nas.data.layout import read_layout
-from tinyml_nas.data.wav import read_clip, read_wav, resample
+from tinyml_nas.data.readers.folders import read_layout
+from tinyml_nas.data.readers.wav import read_clip, read_wav, resample
 from tinyml_nas.errors import DataError
 
 pytestmark = pytest.mark.fast

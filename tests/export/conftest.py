@@ -8,7 +8,7 @@ import pytest
 from c_builds import Emit
 from random_networks import random_int_network, random_samples
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.c.layers import resolve
 from tinyml_nas.graph.ops import OPS

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from tinyml_nas.config.delivery import Optimize
 from tinyml_nas.config.names import NAS_PRESETS
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.flash import record_bytes, table_bytes
 from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.devices.cores import CORES, Backend

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.export.random_networks import random_int_network
 from tinyml_nas.features import STEPS
-from tinyml_nas.features.frontend import Int16, lower_chain, make_frontend
+from tinyml_nas.features.integer.frontend import Int16, lower_chain, make_frontend
 from tinyml_nas.features.signal import Frames, Settings
 from tinyml_nas.graph import Shape
 from tinyml_nas.quantize.stream import IntStream, Voting, frames

@@ -14,7 +14,7 @@ from measured_networks import (
     random_packed,
 )
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.latency import network_instructions
 from tinyml_nas.cost.tables import CODE_BYTES, HEADROOM, INSTRUCTIONS

@@ -13,7 +13,7 @@ import pytest
 from c_builds import SANITIZE, Emit, host_compiler, missing_for, unproven
 from random_networks import random_int_network, random_samples
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.graph import INPUT
 from tinyml_nas.proof.carriers import (

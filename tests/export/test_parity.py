@@ -14,7 +14,7 @@ from c_builds import Emit, core_or_skip, missing_for
 from measured_networks import integer_model
 from random_networks import KINDS, network_of_shifts, random_int_network, random_samples
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.onnx import integer_model as onnx_model

@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from tinyml_nas.config import load_config
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, WindowSet, prepare_data
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.extract import BLOCK, fit_normalization
-from tinyml_nas.features.frontend import lower_chain
+from tinyml_nas.features.integer.frontend import lower_chain
 from tinyml_nas.features.signal import Shape, settings_of
 
 pytestmark = pytest.mark.fast

@@ -11,8 +11,8 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import STEPS
 from tinyml_nas.features.chain import TI_ARC_LIST, check_chain, resolve_chain
-from tinyml_nas.features.concat_step import last_frames
 from tinyml_nas.features.signal import Frames, Settings, Shape
+from tinyml_nas.features.steps.concat import last_frames
 
 pytestmark = pytest.mark.fast
 

@@ -16,11 +16,16 @@ from tests.export.random_streams import (
     random_settings,
 )
 from tinyml_nas.features import STEPS
-from tinyml_nas.features.band_steps import _log_twin
-from tinyml_nas.features.fixed import NoTwin, Signal
-from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain, make_frontend
-from tinyml_nas.features.integer_fft import error_bound
+from tinyml_nas.features.integer.fft import error_bound
+from tinyml_nas.features.integer.fixed import NoTwin, Signal
+from tinyml_nas.features.integer.frontend import (
+    FixedChain,
+    choose_lsb,
+    lower_chain,
+    make_frontend,
+)
 from tinyml_nas.features.signal import Settings
+from tinyml_nas.features.steps.bands import _log_twin
 
 pytestmark = pytest.mark.fast
 LENGTH = 256

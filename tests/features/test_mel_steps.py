@@ -9,14 +9,14 @@ import pytest
 import scipy.fft
 
 from tests.export.random_streams import float_features
-from tinyml_nas.config.audio import CHAINS
+from tinyml_nas.config.presets.audio import CHAINS
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import STEPS
 from tinyml_nas.features.chain import check_chain
-from tinyml_nas.features.fixed import NoTwin
-from tinyml_nas.features.frontend import lower_chain
-from tinyml_nas.features.mel_steps import MelScale
+from tinyml_nas.features.integer.fixed import NoTwin
+from tinyml_nas.features.integer.frontend import lower_chain
 from tinyml_nas.features.signal import Frames, Settings, Shape
+from tinyml_nas.features.steps.mel import MelScale
 
 pytestmark = pytest.mark.fast
 SPEECH = Settings(

@@ -11,9 +11,14 @@ import pytest
 
 from tests.features.test_feature_steps import BASE, run
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.q15_fft import LENGTHS, Q15FFT, ROOT_START, Q15Magnitude
-from tinyml_nas.features.q15_steps import Q15Shift
+from tinyml_nas.features.integer.q15_fft import (
+    LENGTHS,
+    Q15FFT,
+    ROOT_START,
+    Q15Magnitude,
+)
 from tinyml_nas.features.signal import Frames
+from tinyml_nas.features.steps.q15 import Q15Shift
 
 pytestmark = pytest.mark.fast
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config.processing import DataProcessing
+from tinyml_nas.config.sections.processing import DataProcessing
 from tinyml_nas.features import STEPS
 from tinyml_nas.features.reference import markdown
 

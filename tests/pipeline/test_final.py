@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError
 from tinyml_nas.features import Examples, FeatureSet, Normalization

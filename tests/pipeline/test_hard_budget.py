@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tinyml_nas.config.search_keys import NasBudget
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.search_keys import NasBudget
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.budget import (
     Resources,
     check_budget,

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.packing import as_configured, weight_bits, weight_bytes
 from tinyml_nas.features import Examples, FeatureSet, Normalization

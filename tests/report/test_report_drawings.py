@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_results import sample_cell_results, sample_results
 
-from tinyml_nas.report.cells import BOX_WIDTH, draw_cells, edge_plots
-from tinyml_nas.report.charts import Series, epoch_ticks, line_chart, nice_ticks
-from tinyml_nas.report.flash_map import flash_map
-from tinyml_nas.report.memory_map import memory_map
+from tinyml_nas.report.drawings.axes import (
+    Series,
+    epoch_ticks,
+    line_chart,
+    nice_ticks,
+)
+from tinyml_nas.report.drawings.cells import BOX_WIDTH, draw_cells, edge_plots
+from tinyml_nas.report.drawings.flash_map import flash_map
+from tinyml_nas.report.drawings.memory_map import memory_map
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.run import Results

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from sample_results import sample_cell_results, sample_results
 from sample_search import chain_search
 
-from tinyml_nas.report.charts import axis, log_ticks
-from tinyml_nas.report.front import TITLED, front_chart, front_charts, staircase
-from tinyml_nas.report.genome import genome_words
-from tinyml_nas.report.labels import (
+from tinyml_nas.report.drawings.axes import axis, log_ticks
+from tinyml_nas.report.drawings.front import (
+    TITLED,
+    front_chart,
+    front_charts,
+    staircase,
+)
+from tinyml_nas.report.drawings.labels import (
     CHARACTER_WIDTH,
     LINE_HEIGHT,
     Disc,
@@ -23,9 +27,10 @@ from tinyml_nas.report.labels import (
     Rectangle,
     place_labels,
 )
+from tinyml_nas.report.drawings.versus import versus
+from tinyml_nas.report.genome import genome_words
 from tinyml_nas.report.resources import binding_text, budget_lines, refusals
 from tinyml_nas.report.search_page import search_context
-from tinyml_nas.report.versus import versus
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.run import Results, parse_results

@@ -10,7 +10,7 @@ import samples
 
 from tinyml_nas.search import derive
 from tinyml_nas.search.spaces import Decision, mutate, random_genome
-from tinyml_nas.search.spaces.cell import CellSpace
+from tinyml_nas.search.spaces.cells import CellSpace
 
 pytestmark = pytest.mark.fast
 

@@ -18,7 +18,7 @@ from tinyml_nas.search import PRIMITIVES
 from tinyml_nas.search.cells.genotype import Genotype, discretize
 from tinyml_nas.search.darts.mend import Mender
 from tinyml_nas.search.darts.penalty import as_mixture, cost_model, pair_choices
-from tinyml_nas.search.spaces.cell import CellSpace
+from tinyml_nas.search.spaces.cells import CellSpace
 
 pytestmark = pytest.mark.fast
 

@@ -13,7 +13,7 @@ from tinyml_nas.errors import BudgetError
 from tinyml_nas.results.search import Cells
 from tinyml_nas.search import Genotype, derive, stage
 from tinyml_nas.search.darts.propose import RULE
-from tinyml_nas.search.spaces.cell import CellSpace
+from tinyml_nas.search.spaces.cells import CellSpace
 
 SMALL = {
     "nas_epochs": 3,

@@ -7,11 +7,11 @@ from pathlib import Path
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from tinyml_nas.config.common import Common
-from tinyml_nas.config.dataset import Dataset
-from tinyml_nas.config.delivery import Compilation, Testing
-from tinyml_nas.config.processing import DataProcessing
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.common import Common
+from tinyml_nas.config.sections.dataset import Dataset
+from tinyml_nas.config.sections.delivery import Compilation, Testing
+from tinyml_nas.config.sections.processing import DataProcessing
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.located.fields import Section
 
 SECTIONS: dict[str, type[Section]] = {

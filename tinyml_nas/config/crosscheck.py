@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyml_nas.config import names
-from tinyml_nas.config.common import Common
-from tinyml_nas.config.dataset import Dataset
-from tinyml_nas.config.dataset_presets import DATASET_PRESETS
-from tinyml_nas.config.delivery import Compilation
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS
-from tinyml_nas.config.processing import (
+from tinyml_nas.config.own_model import check_own_model
+from tinyml_nas.config.presets.datasets import DATASET_PRESETS
+from tinyml_nas.config.presets.features import FEATURE_PRESETS
+from tinyml_nas.config.sections.common import Common
+from tinyml_nas.config.sections.dataset import Dataset
+from tinyml_nas.config.sections.delivery import Compilation
+from tinyml_nas.config.sections.processing import (
     COMPLEX,
     FEATURES,
     FRAMED,
@@ -19,10 +20,9 @@ from tinyml_nas.config.processing import (
     READ_BY,
     DataProcessing,
 )
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.config.sources import existing, fault_of, file_name, is_address, where_to_put
-from tinyml_nas.config.training import Training
 from tinyml_nas.errors import quoted
-from tinyml_nas.importers.check import check_own_model
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean, nearest_relative
 from tinyml_nas.search.check import check_search, nearest_file

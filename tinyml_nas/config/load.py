@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyml_nas.config.common import OTHER_SIGNALS
 from tinyml_nas.config.config import (
     IGNORED_SECTIONS,
     REQUIRED_SECTIONS,
@@ -19,6 +18,7 @@ from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.overrides import overridden
 from tinyml_nas.config.resolve import resolve
 from tinyml_nas.config.resolved import resolved_yaml
+from tinyml_nas.config.sections.common import OTHER_SIGNALS
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
 from tinyml_nas.located.draft import Draft, Note
@@ -159,7 +159,9 @@ def _refuse_others(path: Path, tree: Mapping) -> None:
             )
             raise InvalidConfig(str(path), [Problem(value.place, message, hint)])
     known = (*SECTIONS, *IGNORED_SECTIONS)
-    if tree.entries and not any(name in known or nearest_section(name) for name in tree.entries):
+    if tree.entries and not any(
+        name in known or nearest_section(SECTIONS, name) for name in tree.entries
+    ):
         message = (
             f"This is no configuration of a run: it has none of the sections {', '.join(SECTIONS)}."
         )
@@ -175,7 +177,7 @@ def _sections(tree: Mapping, draft: Draft) -> dict[str, Mapping]:
         if name in IGNORED_SECTIONS:
             continue
         if name not in SECTIONS:
-            near = nearest_section(name)
+            near = nearest_section(SECTIONS, name)
             misspelt += near or ""
             hint = near or SECTION_HINTS.get(name) or f"the sections are {', '.join(SECTIONS)}"
             draft.problems.append(Problem(entry.key, f"{name!r} is not a known section.", hint))
@@ -214,7 +216,7 @@ def _add_section(draft: Draft, name: str, tree: Mapping) -> None:
         _note(draft, f"{name}.{key}", entry)
     section_is_there = name in draft.places
     tree = without_unread(draft, name, Mapping(tree.entries, draft.place(name)))
-    checked = check_section(name, tree)
+    checked = check_section(SECTIONS, name, tree)
     draft.sections[name] = checked.model
     draft.wrong |= {f"{name}.{key}" for key in checked.dropped}
     draft.problems += checked.problems if section_is_there else ()

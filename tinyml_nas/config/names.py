@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 
 import yaml
 
-from tinyml_nas.config.common import Task
+from tinyml_nas.config.sections.common import Task
 
 PACKAGE = Path(__file__).parent.parent
 

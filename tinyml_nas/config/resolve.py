@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from tinyml_nas.config import names
-from tinyml_nas.config.audio import resolve_audio
-from tinyml_nas.config.common import Common, Task
-from tinyml_nas.config.dataset_presets import resolve_dataset
-from tinyml_nas.config.delivery import Compilation, Testing
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS, LATER_PRESETS, LOG_20_10
-from tinyml_nas.config.processing import FEATURES, DataProcessing
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.presets.audio import resolve_audio
+from tinyml_nas.config.presets.datasets import resolve_dataset
+from tinyml_nas.config.presets.features import (
+    FEATURE_PRESETS,
+    LATER_PRESETS,
+    LOG_20_10,
+)
+from tinyml_nas.config.sections.common import Common, Task
+from tinyml_nas.config.sections.delivery import Compilation, Testing
+from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean
 

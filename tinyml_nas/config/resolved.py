@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from tinyml_nas.config.config import SECTIONS, Config
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.located.validate import field_names, without_effect
 from tinyml_nas.search.check import silent_keys
 

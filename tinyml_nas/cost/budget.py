@@ -13,7 +13,7 @@ from typing import Any
 
 from tinyml_nas.config import Config
 from tinyml_nas.config.names import PRESET_PARAMETERS
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.latency import latency_seconds
 from tinyml_nas.cost.tables import CODE_HEADROOM_BYTES

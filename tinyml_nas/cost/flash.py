@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import plan_memory
 from tinyml_nas.cost.kernels import (
     DSP_QUAD,

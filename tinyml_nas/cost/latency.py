@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.kernels import (
     NARROW_CHANNELS,
     channel_pairs,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import Conv, Linear

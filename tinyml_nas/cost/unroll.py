@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.devices.cores import Backend
 
 FIXED: Mapping[Backend, int] = {"two_steps": 2, "mve": 1}

@@ -12,17 +12,17 @@ from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data.anomalies import normal_first
 from tinyml_nas.data.checks import check_no_leak, check_sides
-from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
-from tinyml_nas.data.fetch import located
-from tinyml_nas.data.layout import PICKLES, read_layout
+from tinyml_nas.data.doctor.dead import dead_channels
+from tinyml_nas.data.readers.fetch import located
+from tinyml_nas.data.readers.folders import PICKLES, read_layout
+from tinyml_nas.data.readers.series import chosen_columns, read_series
+from tinyml_nas.data.readers.single import read_single, read_tables
+from tinyml_nas.data.readers.tree import is_archive
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
-from tinyml_nas.data.series import chosen_columns, read_series
-from tinyml_nas.data.single import read_single, read_tables
 from tinyml_nas.data.speeds import with_speeds
 from tinyml_nas.data.split import split
 from tinyml_nas.data.synthetic import generate
-from tinyml_nas.data.tree import is_archive
 from tinyml_nas.data.windows import cut, framing, process, shifted
 from tinyml_nas.errors import ConfigError, DataError, listed, quoted
 

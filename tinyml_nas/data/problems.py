@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tinyml_nas.data.columns import NAMES_HINT, MissingColumn
+from tinyml_nas.data.readers.columns import NAMES_HINT, MissingColumn
 from tinyml_nas.errors import DataError
 
 MOST_SHOWN = 10

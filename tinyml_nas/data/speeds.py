@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from tinyml_nas.config import Config
+from tinyml_nas.data.readers.wav import INT16, centered, resample
 from tinyml_nas.data.records import Recording, RecordingSet, Segment
-from tinyml_nas.data.wav import INT16, centered, resample
 
 STEPS = 100
 """A speed is so many hundredths."""

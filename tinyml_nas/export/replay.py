@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyml_nas.export.c.stream import sample_names
-from tinyml_nas.features.frontend import Int16
+from tinyml_nas.features.integer.frontend import Int16
 from tinyml_nas.quantize.integer import Detection, Values
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream, run_stream
 

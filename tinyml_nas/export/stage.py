@@ -19,7 +19,7 @@ from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.replay import write_replay
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.features.frontend import Int16
+from tinyml_nas.features.integer.frontend import Int16
 from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.measure import measure, on_each

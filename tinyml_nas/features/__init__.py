@@ -13,7 +13,11 @@ from tinyml_nas.features.extract import (
     Targets,
     extract_features,
 )
-from tinyml_nas.features.frontend import FixedChain, Frontend, make_frontend
+from tinyml_nas.features.integer.frontend import (
+    FixedChain,
+    Frontend,
+    make_frontend,
+)
 
 __all__ = [
     "STEPS",

@@ -12,19 +12,32 @@ from types import MappingProxyType
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.band_steps import BINNING, LOG_DB
-from tinyml_nas.features.concat_step import CONCAT
-from tinyml_nas.features.decimate_step import FE_DECIMATE
-from tinyml_nas.features.last_step import LAST_REMOVE
-from tinyml_nas.features.mel_steps import DCT, MEL, TO_CHANNELS, ZERO_PAD
-from tinyml_nas.features.q15_steps import BIN_Q15, FE_Q15, FFT_Q15, Q15_MAG, Q15_SCALE, TO_Q15
-from tinyml_nas.features.range_steps import ECG_NORMALIZE, RANGE_NORMALIZE
 from tinyml_nas.features.signal import Settings, Shape, Step
-from tinyml_nas.features.spectrum_steps import ABS, DC_REMOVE, FFT_FE, FFT_POS_HALF, NORMALIZE
-from tinyml_nas.features.time_steps import RAW_FE, WINDOWING
-from tinyml_nas.features.wavelet_steps import HAAR, HADAMARD
-from tinyml_nas.features.whole_step import ROUND_OFF
-from tinyml_nas.features.window_steps import (
+from tinyml_nas.features.steps.bands import BINNING, LOG_DB
+from tinyml_nas.features.steps.concat import CONCAT
+from tinyml_nas.features.steps.decimate import FE_DECIMATE
+from tinyml_nas.features.steps.last import LAST_REMOVE
+from tinyml_nas.features.steps.mel import DCT, MEL, TO_CHANNELS, ZERO_PAD
+from tinyml_nas.features.steps.q15 import (
+    BIN_Q15,
+    FE_Q15,
+    FFT_Q15,
+    Q15_MAG,
+    Q15_SCALE,
+    TO_Q15,
+)
+from tinyml_nas.features.steps.ranges import ECG_NORMALIZE, RANGE_NORMALIZE
+from tinyml_nas.features.steps.spectrum import (
+    ABS,
+    DC_REMOVE,
+    FFT_FE,
+    FFT_POS_HALF,
+    NORMALIZE,
+)
+from tinyml_nas.features.steps.time import RAW_FE, WINDOWING
+from tinyml_nas.features.steps.wavelets import HAAR, HADAMARD
+from tinyml_nas.features.steps.whole import ROUND_OFF
+from tinyml_nas.features.steps.windows import (
     DOM_FE,
     ENT_FE,
     KURT_FE,

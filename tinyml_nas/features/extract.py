@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
-from tinyml_nas.config.common import Task
+from tinyml_nas.config.sections.common import Task
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, WindowSet
 from tinyml_nas.data.windows import stretches
 from tinyml_nas.errors import ConfigError, DataError, listed
 from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
-from tinyml_nas.features.fixed import NoTwin
-from tinyml_nas.features.frontend import FixedChain, choose_lsb, lower_chain
 from tinyml_nas.features.gain import with_gains
-from tinyml_nas.features.q15_steps import warn_of_fractions
+from tinyml_nas.features.integer.fixed import NoTwin
+from tinyml_nas.features.integer.frontend import (
+    FixedChain,
+    choose_lsb,
+    lower_chain,
+)
 from tinyml_nas.features.signal import Frames, Settings, Shape, Step, settings_of
+from tinyml_nas.features.steps.q15 import warn_of_fractions
 
 CONSTANT = 1e-6
 """A channel that spreads less than this share of its mean is constant."""

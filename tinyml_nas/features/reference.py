@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS
+from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.features.chain import STEPS
 
 HEAD = """\

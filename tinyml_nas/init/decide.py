@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2
 
-from tinyml_nas.config.common import Task
-from tinyml_nas.config.feature_presets import FEATURE_PRESETS
 from tinyml_nas.config.names import model_names
-from tinyml_nas.data.rhythm import clock_words
+from tinyml_nas.config.presets.features import FEATURE_PRESETS
+from tinyml_nas.config.sections.common import Task
+from tinyml_nas.data.doctor.rhythm import clock_words
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.labels import Labels
 from tinyml_nas.init.survey import Column, Survey

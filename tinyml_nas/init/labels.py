@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from tinyml_nas.config.common import Task
+from tinyml_nas.config.sections.common import Task
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.layout import NORMAL_WORDS
 from tinyml_nas.init.names import (

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.data.cells import read_cells
-from tinyml_nas.data.tables import is_time, read_npy
+from tinyml_nas.data.readers.tables import is_time, read_npy
+from tinyml_nas.data.readers.text_table import read_cells
 from tinyml_nas.errors import DataError
 
 Numbers = NDArray[np.float64]

@@ -11,10 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from tinyml_nas.data.dead import dead_channels
-from tinyml_nas.data.reading import check_regular, read_file
-from tinyml_nas.data.records import Recording
-from tinyml_nas.data.rhythm import (
+from tinyml_nas.data.doctor.dead import dead_channels
+from tinyml_nas.data.doctor.rhythm import (
     Clock,
     dominant_period,
     is_clock,
@@ -22,8 +20,10 @@ from tinyml_nas.data.rhythm import (
     read_clock,
     tells_time,
 )
-from tinyml_nas.data.tables import SUFFIXES, is_time
-from tinyml_nas.data.tree import TOP, open_tree
+from tinyml_nas.data.readers.reading import check_regular, read_file
+from tinyml_nas.data.readers.tables import SUFFIXES, is_time
+from tinyml_nas.data.readers.tree import TOP, open_tree
+from tinyml_nas.data.records import Recording
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.layout import Layout, find_layout
 from tinyml_nas.init.parts import Part, matched, read_part

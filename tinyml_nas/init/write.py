@@ -12,8 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tinyml_nas.config import load_config
-from tinyml_nas.config.common import Task
-from tinyml_nas.config.delivery import HEADERS, TAKEN
+from tinyml_nas.config.sections.common import Task
+from tinyml_nas.config.sections.delivery import HEADERS, TAKEN
 from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, DataError, ToolError
 from tinyml_nas.init.decide import MODELS, Plan, decide

@@ -8,6 +8,7 @@ that the checks between sections can still speak about everything else.
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -15,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.located.fields import ASKED_ANYWAY, WITHOUT_EFFECT, Section
 from tinyml_nas.located.marks import Items, Mapping, Scalar, Tree, plain
 from tinyml_nas.located.problems import Place, Problem
@@ -32,6 +32,10 @@ WRONG = {
     "tuple": "is not a list",
     "model": "is not a group of keys",
 }
+
+
+Sections = MappingType[str, type[Section]]
+"""The sections that a file may have, by name."""
 
 
 @dataclass(frozen=True)
@@ -128,20 +132,22 @@ def _find(tree: Tree, location: tuple[int | str, ...]) -> tuple[Tree, str]:
     return tree, ".".join(keys)
 
 
-def _home(key: str) -> str | None:
+def _home(sections: Sections, key: str) -> str | None:
     """The section that has a key of this very name."""
-    return next((s for s, model in SECTIONS.items() if key in field_names(model)), None)
+    return next((s for s, model in sections.items() if key in field_names(model)), None)
 
 
-def _unknown_key(section: str, key: str, place: Place, known: list[str]) -> Problem:
-    home = _home(key)
+def _unknown_key(
+    sections: Sections, section: str, key: str, place: Place, known: list[str]
+) -> Problem:
+    home = _home(sections, key)
     hint = f"{key!r} belongs to the section {home!r}" if home else did_you_mean(key, known)
     return Problem(place, f"{section}: {key!r} is not a known key.", hint)
 
 
-def _known_keys(section: str, path: tuple[int | str, ...]) -> list[str]:
+def _known_keys(sections: Sections, section: str, path: tuple[int | str, ...]) -> list[str]:
     """The keys that are known in the mapping at ``path`` of a section, ours before ignored ones."""
-    model: type[BaseModel] = SECTIONS[section]
+    model: type[BaseModel] = sections[section]
     for step in path:
         name = field_names(model).get(str(step))
         leaves = leaf_types(model.model_fields[name].annotation) if name else ()
@@ -191,7 +197,7 @@ def _shown(tree: Tree) -> str:
     return "a group of keys" if isinstance(tree, Mapping) else "this list"
 
 
-def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
+def _problem(sections: Sections, section: str, tree: Mapping, error: ErrorDetails) -> Problem:
     location = error["loc"]
     if error["type"] == "missing" and len(location) == 1:
         return Problem(tree.place, f"{section}: the key {location[0]!r} is missing.")
@@ -199,61 +205,65 @@ def _problem(section: str, tree: Mapping, error: ErrorDetails) -> Problem:
         parent, word = _find(tree, location[:-1])[0], str(location[-1])
         place = parent.entries[word].key if isinstance(parent, Mapping) else parent.place
         inside = ".".join((section, *map(str, location[:-1])))
-        return _unknown_key(inside, word, place, _known_keys(section, location[:-1]))
+        return _unknown_key(
+            sections, inside, word, place, _known_keys(sections, section, location[:-1])
+        )
     found, keys = _find(tree, location)
     path = f"{section}.{keys}"
-    field = _field(SECTIONS[section], location)
+    field = _field(sections[section], location)
     reason, hint = _reason(error, field.annotation, _shown(found))
     return Problem(found.place, f"{path}: {reason}.", hint or field.description)
 
 
-def _one_per_key(tree: Mapping, section: str, errors: list[ErrorDetails]) -> tuple[Problem, ...]:
+def _one_per_key(
+    sections: Sections, tree: Mapping, section: str, errors: list[ErrorDetails]
+) -> tuple[Problem, ...]:
     """A problem for each wrong key: a union reports each of its arms, the nearest place counts."""
     problems: dict[str, Problem] = {}
     for error in errors:
-        problem = _problem(section, tree, error)
+        problem = _problem(sections, section, tree, error)
         key = _find(tree, error["loc"])[1]
         if key not in problems or problem.place.length < problems[key].place.length:
             problems[key] = problem
     return tuple(problems.values())
 
 
-def check_section(section: str, tree: Mapping) -> Checked:
+def check_section(sections: Sections, section: str, tree: Mapping) -> Checked:
     """The model of ``section`` with everything that is right, and a problem for the rest."""
-    model = SECTIONS[section]
+    model = sections[section]
     values = typed_keys(tree, model)
     try:
         return Checked(model.model_validate(values), (), frozenset())
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
-    meant = _meant(section, errors) - set(values)
+    meant = _meant(sections, section, errors) - set(values)
     dropped = meant | {str(error["loc"][0]) for error in errors if error["loc"]}
     errors = [
         error for error in errors if error["type"] != "missing" or error["loc"][0] not in meant
     ]
-    problems = _one_per_key(tree, section, errors)
+    problems = _one_per_key(sections, tree, section, errors)
     kept = {key: value for key, value in values.items() if key not in dropped}
     if section == "common":
         kept.setdefault("task_type", "generic_timeseries_classification")
     return Checked(model.model_validate(kept), problems, dropped)
 
 
-def _meant(section: str, errors: list[ErrorDetails]) -> frozenset[str]:
+def _meant(sections: Sections, section: str, errors: list[ErrorDetails]) -> frozenset[str]:
     """The keys that misspelt ones stand for: one typo is one mistake, the key is not missing."""
-    known = _known_keys(section, ())
+    known = _known_keys(sections, section, ())
     misspelt = [
         str(error["loc"][0])
         for error in errors
         if error["type"] == "extra_forbidden" and len(error["loc"]) == 1
     ]
-    misspelt = [word for word in misspelt if _home(word) is None]
+    misspelt = [word for word in misspelt if _home(sections, word) is None]
     return frozenset(near for word in misspelt if (near := closest(word, known)) is not None)
 
 
-def nearest_section(name: str) -> str | None:
+def nearest_section(sections: Sections, name: str) -> str | None:
     """A did-you-mean for the name of a section."""
-    for section in SECTIONS:
+    for section in sections:
         if len(name) >= 4 and (name in section or section in name):
             return f"did you mean {section!r}?"
-    near = closest(name, SECTIONS)
+    near = closest(name, sections)
     return f"did you mean {near!r}?" if near else None

@@ -16,10 +16,10 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, Side, prepare_data
-from tinyml_nas.data.dead import dead_channels
 from tinyml_nas.data.doctor import drop_copies, drop_short, findings
-from tinyml_nas.data.findings import Finding, sorted_findings
-from tinyml_nas.data.pace import clock_findings, window_findings
+from tinyml_nas.data.doctor.dead import dead_channels
+from tinyml_nas.data.doctor.findings import Finding, sorted_findings
+from tinyml_nas.data.doctor.pace import clock_findings, window_findings
 from tinyml_nas.data.prepare import load_recordings
 from tinyml_nas.data.records import Recording
 from tinyml_nas.data.windows import framing, process

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network

@@ -17,7 +17,7 @@ from tinyml_nas.cost.npu import lint
 from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.features.fixed import NoTwin
+from tinyml_nas.features.integer.fixed import NoTwin
 from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers

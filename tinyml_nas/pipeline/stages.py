@@ -15,7 +15,7 @@ from typing import Any
 
 from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.budget import check_budget, measured_excess, promised_need, resources_of, shown
 from tinyml_nas.cost.npu import lint

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
-from tinyml_nas.features.frontend import Int16
+from tinyml_nas.features.integer.frontend import Int16
 from tinyml_nas.proof.cores.machine import Machine
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.cores.toolchain import (

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.packing import WEIGHT_BITS, weight_bits, weight_bytes
 from tinyml_nas.graph import Network
 from tinyml_nas.quantize.qat import QuantizedModule

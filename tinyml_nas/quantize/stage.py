@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.packing import fixed_bits, weight_bits
 from tinyml_nas.features import FeatureSet

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tinyml_nas.data import WindowSet
 from tinyml_nas.data.windows import stretches
 from tinyml_nas.features import STEPS, Examples, FixedChain, Frontend, make_frontend
-from tinyml_nas.features.concat_step import last_frames
-from tinyml_nas.features.fixed import Int64
-from tinyml_nas.features.frontend import Int8, Int16, lower_chain
+from tinyml_nas.features.integer.fixed import Int64
+from tinyml_nas.features.integer.frontend import Int8, Int16, lower_chain
 from tinyml_nas.features.signal import Settings
+from tinyml_nas.features.steps.concat import last_frames
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint

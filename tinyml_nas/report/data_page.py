@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
-from tinyml_nas.report.charts import Frame, Line, Tick, nice_ticks
+from tinyml_nas.report.drawings.axes import Frame, Line, Tick, nice_ticks
 from tinyml_nas.report.exploration import ChannelView, Exploration, View
 from tinyml_nas.report.page import html_environment, write_page
 from tinyml_nas.results import format as fmt

@@ -14,11 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tinyml_nas.errors import ToolError
 from tinyml_nas.files import write_whole
 from tinyml_nas.report import summary
-from tinyml_nas.report.charts import Chart, Series, line_chart
-from tinyml_nas.report.flash_map import flash_map
-from tinyml_nas.report.memory_map import memory_map
+from tinyml_nas.report.drawings.axes import Chart, Series, line_chart
+from tinyml_nas.report.drawings.flash_map import flash_map
+from tinyml_nas.report.drawings.memory_map import memory_map
+from tinyml_nas.report.drawings.task_plots import task_plots
 from tinyml_nas.report.search_page import search_context
-from tinyml_nas.report.task_plots import task_plots
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.run import Model, Results, load_results

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinyml_nas.report.cells import draw_cells, edge_plots
-from tinyml_nas.report.charts import Chart, Series, line_chart
-from tinyml_nas.report.front import front_charts
+from tinyml_nas.report.drawings.axes import Chart, Series, line_chart
+from tinyml_nas.report.drawings.cells import draw_cells, edge_plots
+from tinyml_nas.report.drawings.front import front_charts
+from tinyml_nas.report.drawings.versus import versus
 from tinyml_nas.report.genome import genome_words
 from tinyml_nas.report.resources import RESOURCES, binding_text, budget_lines, refusals
-from tinyml_nas.report.versus import versus
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.run import Results

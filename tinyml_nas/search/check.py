@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinyml_nas.config import names
-from tinyml_nas.config.common import Common
+from tinyml_nas.config.sections.common import Common
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.config.sources import exists_beside
-from tinyml_nas.config.training import Training
 from tinyml_nas.located.draft import Draft, Note
 from tinyml_nas.located.suggest import did_you_mean
 

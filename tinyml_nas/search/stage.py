@@ -183,7 +183,7 @@ def _space(
     if name == "chain":
         return ChainSpace(shape, outputs, npu, extra, positional=features.targets is not None)
     from tinyml_nas.search.settings import space_from_config
-    from tinyml_nas.search.spaces.cell import CellSpace
+    from tinyml_nas.search.spaces.cells import CellSpace
 
     return CellSpace(space_from_config(config, shape, outputs), extra)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinyml_nas.config.common import Common, Task
-from tinyml_nas.config.processing import FEATURES, DataProcessing
+from tinyml_nas.config.sections.common import Common, Task
+from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
 from tinyml_nas.located.draft import Draft
 
 READ_BY: dict[str, tuple[Task, ...]] = {

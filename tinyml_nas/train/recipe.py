@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from tinyml_nas.config.training import Training
+from tinyml_nas.config.sections.training import Training
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.tasks import Task, task_of

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_nas.config.common import Task
 from tinyml_nas.config.names import ModelEntry, zoo_entries
+from tinyml_nas.config.sections.common import Task
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.zoo.architecture import parse
 

@@ -11,7 +11,7 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.packing import PACKED_CHANNELS, PACKED_ROWS, is_packed
 from tinyml_nas.cost.unroll import UNROLL

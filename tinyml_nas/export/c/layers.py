@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tinyml_nas.config.delivery import Optimize
+from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import Buffer, MemoryPlan, plan_memory
 from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.export.c import calls

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyml_nas.cost.arena import Buffer, MemoryPlan
 from tinyml_nas.export.c.names import c_comment
-from tinyml_nas.features.fixed import FixedOp
+from tinyml_nas.features.integer.fixed import FixedOp
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream
 

@@ -24,7 +24,7 @@ from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, SKIP
 from tinyml_nas.search.darts.collapse import MOST_SKIPS
 from tinyml_nas.search.darts.penalty import SUMS, CostModel, pair_choices
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.spaces.cell import KINDS, CellSpace
+from tinyml_nas.search.spaces.cells import KINDS, CellSpace
 from tinyml_nas.search.strategies._shortlist import as_written
 from tinyml_nas.search.trial import Candidate
 

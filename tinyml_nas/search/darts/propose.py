@@ -28,7 +28,7 @@ from tinyml_nas.search.darts.penalty import cost_model
 from tinyml_nas.search.darts.settings import SearchSettings, settings_of
 from tinyml_nas.search.darts.supernet import Supernet
 from tinyml_nas.search.darts.work import step_seconds
-from tinyml_nas.search.spaces.cell import CellSpace
+from tinyml_nas.search.spaces.cells import CellSpace
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 from tinyml_nas.train.seeding import derive_seed

@@ -1,0 +1,1 @@
+"""Names that stand for many keys: features, data sets, sound."""

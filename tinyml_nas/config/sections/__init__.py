@@ -1,0 +1,1 @@
+"""The sections of the YAML: their keys, what each means, and their defaults."""

@@ -1,0 +1,1 @@
+"""From what lies in files to recordings: folders, zips, tables, arrays, sound."""

@@ -1,0 +1,1 @@
+"""The same features in integers, as the generated C computes them."""

@@ -1,0 +1,1 @@
+"""The steps of a feature chain, a family to a file."""
