@@ -35,8 +35,8 @@ MOST_SHOWN = 160
 OF_THE_SYSTEM = (
     "see what the system says about this disk and its limits; a stopped run goes on with --resume"
 )
-LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "seconds"}
-"""Options of ``info models`` that leave models out, and the figure that each limits."""
+LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "latency_seconds"}
+"""Options of ``info models`` that leave models out, and the resource that each limits."""
 MODEL_OPTIONS = {
     "device": "device",
     "fits": "device",

@@ -61,7 +61,7 @@ def _devices(console: Console, name: str | None) -> None:
 
 @dataclass(frozen=True)
 class ModelQuery:
-    """What ``info models`` is asked: the input, the device, and limits by ``catalog.Entry``."""
+    """What ``info models`` is asked: the input, the device, and limits by resource."""
 
     device: str = "cortex-m4"
     input_shape: tuple[int, int] = (1, 256)
@@ -73,24 +73,30 @@ class ModelQuery:
 def models(console: Console, name: str | None, query: ModelQuery) -> None:
     """A table of the zoo's models that keep the limits; of one model all that is known.
 
-    Raises ``BudgetError`` where none keeps them.
+    Raises ``BudgetError`` where none keeps them, ``ConfigError`` for a limit of the latency on a
+    device that has no cycle model.
     """
+    from tinyml_nas.cost.latency import require_cycle_model
     from tinyml_nas.devices import load_device
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
-    from tinyml_nas.zoo.catalog import STAND_IN, catalog
+    from tinyml_nas.zoo.catalog import catalog
 
     own = names.own_model(name) if name else None
     known = _chosen(tuple(ZOO), own.name if own else name, "model")
     asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
     device = load_device(query.device)
+    if "latency_seconds" in query.limits:
+        require_cycle_model(device, "--latency", "leave it out")
     every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
     found = [entry for entry in every if entry.keeps(query.limits)]
-    rough = "" if device.cycles.measured_on else "~"
 
     def row(entry: Entry) -> tuple[str, ...]:
-        figures = (entry.parameters, entry.macs, entry.flash_bytes, entry.ram_bytes)
-        return (entry.model.name, *map(str, figures), f"{rough}{1000 * entry.seconds:.3g}")
+        need = entry.need
+        figures = (need.parameters, need.macs, need.flash_bytes, need.ram_bytes)
+        seconds = need.latency_seconds
+        latency = "unknown" if seconds is None else f"{1000 * seconds:.3g}"
+        return (entry.model.name, *map(str, figures), latency)
 
     channels, length = query.input_shape
     if every and not found:
@@ -111,18 +117,17 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
         console.info(f"other names:  {', '.join(aliases) or 'none'}")
     for model, why in refused.items():
         console.info(f"{model} cannot read this input: {why}")
-    if rough:
-        console.info(f"~ {device.core} was never measured: with the instructions of a {STAND_IN}")
 
 
 def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
     """The smallest of each limited figure, and the model that has it."""
-    units = {"flash_bytes": (1, "B of flash"), "ram_bytes": (1, "B of RAM"), "seconds": (1e3, "ms")}
+    from tinyml_nas.cost.budget import RESOURCES, shown
+
     parts = []
-    for figure in limits:
-        factor, unit = units[figure]
-        best = min(entries, key=lambda entry: float(getattr(entry, figure)))
-        parts.append(f"{factor * getattr(best, figure):.4g} {unit} ({best.model.name})")
+    for name in limits:
+        best = min(entries, key=lambda entry: float(getattr(entry.need, name)))
+        least = shown(name, getattr(best.need, name))
+        parts.append(f"{least} of {RESOURCES[name]} ({best.model.name})")
     return f"the least are {', '.join(parts)}"
 
 

@@ -288,14 +288,15 @@ def test_info_about_one_name(
     ("arguments", "among", "missing"),
     [
         (
-            ["--fits", "F28P55", "--latency", "1ms"],
-            ["CLS_2.8k", "REGR_3k", "c28x was"],
-            ["CLS_1k "],
+            ["--fits", "MSPM0G3507", "--latency", "10ms"],
+            ["CLS_2.8k", "REGR_3k"],
+            ["CLS_1k ", "unknown"],
         ),
         (["--task", "anomaly", "--input", "3x100"], ["AE_1k", "AD_2k cannot read"], ["CLS_"]),
-        (["--flash", "1750B", "--device", "cortex-m4"], ["ArcFault_model_200_t"], ["CLS_500 "]),
+        (["--flash", "1850B", "--device", "cortex-m4"], ["ArcFault_model_200_t"], ["CLS_500 "]),
         (["PIRDetection_model_1_t", "--input", "25x25"], ["two-dimensional", "cbr 16 k3"], []),
         (["CLS_1k"], [" 810 "], ["outputs"]),
+        (["CLS_1k", "--fits", "F28P55"], [" 810 ", " unknown "], []),
         (["CLS_1k", "--outputs", "7"], [" 895 ", "and 7 outputs"], []),
     ],
 )
@@ -313,6 +314,15 @@ def test_no_model_keeps_the_limits(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert "None of" in said
     assert "B of flash (CLS_100), " in said
+
+
+def test_a_latency_that_nobody_can_promise_limits_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["info", "models", "--fits", "F28P55", "--latency", "1ms"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--latency: no cycle model was measured for the c28x of F28P55" in said
+    assert "leave it out, or name a device with one of cortex-m0, " in said
 
 
 def test_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from tinyml_nas.cost.tables import HEADROOM, INSTRUCTIONS, Instructions
 from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.devices import CORES, Device
 from tinyml_nas.devices.cores import Backend
+from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph.network import Network, Node
 
 MVE_CHANNELS, MVE_BYTES = 4, 16
@@ -187,6 +188,20 @@ def latency_seconds(network: Network, device: Device) -> float | None:
     if core is None:
         return None
     return _seconds(network_instructions(network, core, device.optimize), device)
+
+
+def require_cycle_model(device: Device, limit: str, instead: str) -> None:
+    """Raise ``ConfigError`` where nobody can promise the latency that ``limit`` is about.
+
+    ``instead`` is a way out that needs no other device.
+    """
+    if device.cycles.measured_on is None:
+        measured = ", ".join(name for name, core in CORES.items() if core.measured_on)
+        raise ConfigError(
+            f"{limit}: no cycle model was measured for the {device.core} of {device.name}, so a "
+            "latency cannot be promised.",
+            hint=f"{instead}, or name a device with one of {measured}",
+        )
 
 
 def _seconds(instructions: float, device: Device) -> float:
