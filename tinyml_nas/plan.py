@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
+from tinyml_nas.config.resolved import unread_keys
 from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Network, Shape
-from tinyml_nas.search.check import READ_BY
 from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
@@ -174,17 +174,18 @@ def _likely_shape(config: Config) -> Shape:
 def _search_words(config: Config) -> str:
     training = config.training
     strategy, space = training.nas_search_strategy, training.nas_space
+    silent = unread_keys(config)
     words = f"{strategy} over {space if space == 'cells' else f'{space}s'}"
     if space == "cells":
         words += f" of preset {training.nas_model_size or '(own keys)'}"
-    if strategy in READ_BY["nas_epochs"]:
+    if "training.nas_epochs" not in silent:
         words += f", {training.nas_epochs} epochs"
     time = f"{training.nas_search_seconds:g} s"
     limit = f"{training.nas_trials} trainings" if training.nas_trials else time
     mode = training.nas_optimization_mode
     return (
         f"{words}, {limit} on {_workers_words(training.nas_workers)}, {training.nas_folds} folds, "
-        + (f"for {mode}" if strategy in READ_BY["nas_penalty_weight"] else f"{mode} breaks ties")
+        + (f"{mode} breaks ties" if "training.nas_penalty_weight" in silent else f"for {mode}")
     )
 
 

@@ -119,13 +119,17 @@ def test_contradictions_are_errors(
 @pytest.mark.parametrize(
     ("section", "content", "words"),
     [
-        ("training", "model_name: CLS_1k, nas_epochs: 3", "Without nas_enabled"),
-        ("training", "model_name: CLS_1k, quantization: 0, qat_epochs: 3", "no effect with"),
+        ("training", "model_name: CLS_1k, nas_epochs: 3", "It needs training.nas_enabled: true."),
+        (
+            "training",
+            "model_name: CLS_1k, quantization: 0, qat_epochs: 3",
+            "needs training.quantization: 1 or 2",
+        ),
         ("training", "model_name: CLS_1k, quantization_activation_bitwidth: 4", "have 8 bits"),
         (
             "training",
             "model_name: CLS_1k, quantization_weight_bitwidth: 4, auto_quantization: true",
-            "auto_quantization has no effect: training.quantization_weight_bitwidth fixes",
+            "It needs weights whose bits quantization_weight_bitwidth does not fix.",
         ),
         (
             "dataset",
@@ -133,10 +137,18 @@ def test_contradictions_are_errors(
             "is not here yet; put it beside",
         ),
         ("dataset", "input_data_path: nowhere.zip", "there is no 'nowhere.zip'"),
-        ("dataset", "generator: arc_fault, group_by: (x)", "no effect without split_type"),
-        ("features", "frame_size: 64, fft_size: 64", "no effect without ENT_FE or DOM_FE"),
-        ("features", "frame_size: 64, resampling_factor: 2", "no effect without FE_DECIMATE"),
-        ("compilation", "vote_share: 0.6", "no effect on a single window"),
+        (
+            "dataset",
+            "generator: arc_fault, group_by: (x)",
+            "Not read: dataset.group_by (line 2). It needs dataset.split_type: by_group.",
+        ),
+        (
+            "features",
+            "frame_size: 64, fft_size: 64",
+            "feat_ext_transform: ENT_FE, DOM_FE, PIR_FE or PIR_FE_Q15.",
+        ),
+        ("features", "frame_size: 64, resampling_factor: 2", "feat_ext_transform: FE_DECIMATE."),
+        ("compilation", "vote_share: 0.6", "It needs several compilation.vote_windows."),
         (
             "features",
             "feature_extraction_name: Input128_RAW_128Feature_1Frame_3InputChannel_removeDC_2D1, "

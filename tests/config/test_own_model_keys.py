@@ -56,7 +56,9 @@ def test_the_places_where_other_tools_have_it(tmp_path: Path, section: str) -> N
     assert f"{section}.model_path" in loaded.provenance["training.model_path"]
     trained = _load(tmp_path, "model_name: CLS_1k", **{section: "model_path: m.onnx"})
     assert trained.config.training.model_path is None
-    assert f"{section}.model_path has no effect on a network that is trained" in trained.warnings[0]
+    assert trained.warnings == [
+        f"Not read: {section}.model_path (line {6 + (section == 'compilation')}). It needs training.enable: false."
+    ]
 
 
 def test_without_training_the_model_is_calibrated(tmp_path: Path) -> None:
@@ -100,4 +102,5 @@ def test_what_does_not_go_together(
 )
 def test_keys_without_effect_are_said(tmp_path: Path, training: str) -> None:
     (warning,) = _load(tmp_path, training).warnings
-    assert "has no effect without training.model" in warning
+    assert warning.startswith("Not read: training.")
+    assert "needs training.model" in warning

@@ -17,7 +17,6 @@ from tinyml_nas.config.sections.processing import (
     FRAMED,
     NEEDS_BEFORE,
     Q15_FRAMES,
-    READ_BY,
     DataProcessing,
 )
 from tinyml_nas.config.sections.training import Training
@@ -25,12 +24,12 @@ from tinyml_nas.config.sources import existing, fault_of, file_name, is_address,
 from tinyml_nas.errors import quoted
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean, nearest_relative
+from tinyml_nas.located.unread import note_unread
 from tinyml_nas.search.check import check_search, nearest_file
 from tinyml_nas.train.check import check_task
 
 LISTS = ("annotation_dir", "annotation_prefix", "split_names")
 SPLIT_NAMES = ("train", "validation", "test")
-BITS, AUTO = "training.quantization_weight_bitwidth", "training.auto_quantization"
 
 
 def check_whole(draft: Draft, folder: Path) -> None:
@@ -41,7 +40,6 @@ def check_whole(draft: Draft, folder: Path) -> None:
     _check_groups(draft)
     _check_frames(draft)
     _check_chain(draft)
-    _check_unread(draft)
     _check_spectrum(draft)
     _check_variables(draft)
     check_task(draft)
@@ -49,9 +47,8 @@ def check_whole(draft: Draft, folder: Path) -> None:
     check_own_model(draft, folder)
     check_search(draft, folder)
     _check_quantization(draft)
-    _check_weight_bits(draft)
     _check_rotation(draft)
-    _check_voting(draft)
+    note_unread(draft)
     _check_compile_preset(draft)
 
 
@@ -122,13 +119,6 @@ def _check_split(draft: Draft) -> None:
             hint="group_by is a regular expression with one group, such as 'subject_(\\d+)'",
             also=["dataset.group_by"],
         )
-    if data.split_type != "by_group":
-        for key in ("group_by", "split_groups"):
-            if getattr(data, key) is not None:
-                path = f"dataset.{key}"
-                draft.ignored(
-                    f"{path} has no effect without split_type: by_group", path, "dataset.split_type"
-                )
     for key in LISTS:
         if data.split_type == "within_files" and draft.given(f"dataset.{key}"):
             draft.error(
@@ -195,15 +185,6 @@ def _check_chain(draft: Draft) -> None:
             )
 
 
-def _check_unread(draft: Draft) -> None:
-    features = draft.get(FEATURES, DataProcessing)
-    for key, steps in READ_BY.items():
-        path, usual = f"{FEATURES}.{key}", DataProcessing.model_fields[key].default
-        unread = not set(steps) & set(features.feat_ext_transform)
-        if unread and draft.given(path) and getattr(features, key) != usual:
-            draft.warn(f"{path} has no effect without {' or '.join(steps)}{draft.where(path)}.")
-
-
 def _check_spectrum(draft: Draft) -> None:
     features, path = draft.get(FEATURES, DataProcessing), f"{FEATURES}.feature_size_per_frame"
     steps = set(features.feat_ext_transform)
@@ -261,26 +242,13 @@ def _check_model(draft: Draft) -> None:
 
 def _check_quantization(draft: Draft) -> None:
     training = draft.get("training", Training)
-    method = "training.quantization_method"
-    if training.quantization == 0:
-        for path in (method, "training.qat_epochs", "training.calibration", BITS, AUTO):
-            if draft.given(path):
-                switch = "training.quantization"
-                draft.ignored(f"{path} has no effect with quantization: 0", path, switch)
-    elif training.quantization_method == "PTQ" and training.qat_epochs is not None:
+    if training.quantization and training.quantization_method == "PTQ" and training.qat_epochs:
         draft.error(
             "training.qat_epochs",
             "training: qat_epochs contradicts quantization_method: PTQ, which does not train.",
             hint="remove qat_epochs, or set quantization_method: QAT",
-            also=[method],
+            also=["training.quantization_method"],
         )
-
-
-def _check_weight_bits(draft: Draft) -> None:
-    training = draft.get("training", Training)
-    if training.auto_quantization and training.quantization_weight_bitwidth is not None:
-        both = draft.where(AUTO, BITS)
-        draft.warn(f"{AUTO} has no effect: {BITS} fixes the bits of all layers{both}.")
     if training.quantization_layers and training.nas_enabled:
         draft.error(
             "training.quantization_layers",
@@ -309,12 +277,6 @@ def _check_rotation(draft: Draft) -> None:
             "counted from 0.",
             also=[f"{FEATURES}.variables"],
         )
-
-
-def _check_voting(draft: Draft) -> None:
-    voting, share = draft.get("compilation", Compilation), "compilation.vote_share"
-    if voting.vote_share and voting.vote_windows == 1:
-        draft.ignored(f"{share} has no effect on a single window: set vote_windows", share)
 
 
 def _check_compile_preset(draft: Draft) -> None:

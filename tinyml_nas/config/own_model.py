@@ -11,7 +11,7 @@ from tinyml_nas.located.draft import Draft
 from tinyml_nas.search.check import is_file_beside, nearest_file
 
 NETWORK, SPEC = "training.model_path", "training.model_spec"
-WEIGHTS, NORMALIZE = "training.pretrained_checkpoint_path", "training.model_normalize"
+WEIGHTS = "training.pretrained_checkpoint_path"
 WEIGHT_FILES = (".safetensors", ".npz", ".pt", ".pth", ".ckpt")
 
 
@@ -23,16 +23,8 @@ def check_own_model(draft: Draft, folder: Path) -> None:
             _check_file(draft, path, text, folder)
     if training.model_spec is not None and SPEC not in draft.wrong:
         _check_python(draft, folder, str(spec_file(training.model_spec)))
-    if training.pretrained_checkpoint_path is not None and training.model_spec is None:
-        _warn_silent(draft, WEIGHTS, "model_spec")
-    if training.model_normalize is not None and training.own_model is None:
-        _warn_silent(draft, NORMALIZE, "model_path or model_spec")
     _check_weights(draft, training, folder)
     _check_alone(draft, training)
-
-
-def _warn_silent(draft: Draft, path: str, needed: str) -> None:
-    draft.warn(f"{path} has no effect without training.{needed}{draft.where(path)}.")
 
 
 def spec_file(spec: str | None) -> str | None:

@@ -82,22 +82,14 @@ def _resolve_search(draft: Draft) -> None:
 
 def _resolve_own_model(draft: Draft) -> None:
     """A network of the user's that is not trained: where it lies, and that nothing changes it."""
-    named = {
-        "testing": draft.get("testing", Testing).model_path,
-        "compilation": draft.get("compilation", Compilation).model_path,
-    }
-    for section, path in named.items():
-        training = draft.get("training", Training)
-        if path is None:
-            continue
-        if training.enable:
-            key = f"{section}.model_path"
-            draft.warn(
-                f"{key} has no effect on a network that is trained{draft.where(key)}: set "
-                "training.enable: false, or name it in training.model_path."
-            )
-        elif training.own_model is None:
-            draft.replace("training", "model_path", path, f"{section}.model_path")
+    if not draft.get("training", Training).enable:
+        named = {
+            "testing": draft.get("testing", Testing).model_path,
+            "compilation": draft.get("compilation", Compilation).model_path,
+        }
+        for section, path in named.items():
+            if path is not None and draft.get("training", Training).own_model is None:
+                draft.replace("training", "model_path", path, f"{section}.model_path")
     training = draft.get("training", Training)
     method = "training.quantization_method"
     if training.own_model and not training.enable and training.quantization_method == "QAT":

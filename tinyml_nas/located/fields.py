@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -67,6 +68,50 @@ def _short(name: str) -> str:
 
 FolderName = Annotated[str, AfterValidator(_short)]
 """A name that becomes that of a run's folder."""
+
+
+@dataclass(frozen=True)
+class ReadBy:
+    """When a key is read: the value at ``path`` is one of ``values``, or has one among its items.
+
+    ``path`` is a section and an attribute, such as ``training.nas_trials``.  Where ``unless``, the
+    value must be none of them.  ``words`` complete the sentence "It needs ...".
+    """
+
+    path: str
+    values: tuple[Any, ...]
+    words: str
+    unless: bool = False
+
+    def holds(self, sections: Mapping[str, BaseModel]) -> bool:
+        """Whether the key is read in a configuration of these sections."""
+        section, _, attribute = self.path.partition(".")
+        value = getattr(sections[section], attribute)
+        found = value if isinstance(value, tuple) else (value,)
+        return self.unless != any(item in self.values for item in found)
+
+
+def read_by(path: str, *values: Any, words: str = "") -> ReadBy:
+    """What to put into the ``Annotated`` type of a key that is read for some ``values`` only.
+
+    A key may have several of them: all must hold.
+    """
+    return ReadBy(path, values, words or f"{path}: {either(map(_written, values))}")
+
+
+def read_unless(path: str, *values: Any, words: str) -> ReadBy:
+    """The contrary of ``read_by``: the key is not read for these ``values``."""
+    return ReadBy(path, values, words, unless=True)
+
+
+def either(words: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *first, last = words
+    return " or ".join(filter(None, (", ".join(first), last)))
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 WITHOUT_EFFECT = "x-without-effect"

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tinyml_nas.config import names
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.config.sources import exists_beside
-from tinyml_nas.located.draft import Draft, Note
+from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean
 
-SWITCH = "training.nas_enabled"
 STRATEGY = "training.nas_search_strategy"
-
-# what only some strategies read
-READ_BY = {
-    "nas_epochs": ("darts", "gdas", "sub_one_shot"),
-    "nas_unrolled": ("darts",),
-    "nas_penalty_weight": ("darts", "gdas"),
-    "nas_learning_rate": ("darts", "gdas"),
-    "nas_batch_size": ("darts", "gdas"),
-    "nas_proxy": ("zero_shot", "sub_one_shot"),
-    "nas_warmup_level": ("sub_one_shot",),
-    "nas_objective": ("reinforce",),
-}
 
 
 def check_search(draft: Draft, folder: Path) -> None:
     """Run every check of the search; relative paths start at ``folder``."""
     training = draft.get("training", Training)
     if not training.nas_enabled:
-        _warn_switched_off(draft)
         return
-    _warn_silent(draft)
     _warn_no_term(draft)
     _check_space(draft)
     _check_order(draft)
@@ -50,24 +35,6 @@ def check_search(draft: Draft, folder: Path) -> None:
         )
 
 
-def silent_keys(training: Training) -> Iterator[tuple[str, str]]:
-    """The keys that this search does not read, and when they would be."""
-    of_a_task = training.nas_space in names.SPACE_FOR.values()
-    for key, strategies in READ_BY.items():
-        if training.nas_search_strategy not in strategies:
-            never = of_a_task and set(strategies) <= names.SPACE_OF.keys()
-            instead = f"; here {training.nas_space}s are searched" if never else ""
-            yield key, f"read by {_listed(strategies)}{instead}"
-    if training.nas_trials is not None:
-        yield "nas_search_seconds", "read without nas_trials"
-    if training.nas_space != "cells":
-        instead = f"; here {training.nas_space}s are searched" if of_a_task else ""
-        yield from ((key, f"read with nas_space: cells{instead}") for key in names.NAS_KEYS)
-        limits = training.nas_budget
-        if limits.flash is not None or limits.macs is not None:
-            yield "nas_model_size", "read without a flash or macs budget"
-
-
 def _listed(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
@@ -76,28 +43,6 @@ def _listed(words: Sequence[str]) -> str:
 def is_file_beside(folder: Path, text: str) -> bool:
     """Whether ``text`` names a file, seen from ``folder``."""
     return exists_beside(folder, text) and (folder / os.path.expanduser(text)).is_file()
-
-
-def _warn_switched_off(draft: Draft) -> None:
-    keys = [path for path in draft.places if path.startswith("training.nas_") and path != SWITCH]
-    if keys := [path for path in keys if path.count(".") == 1]:
-        listed = ", ".join(f"{path}{draft.where(path)}" for path in keys)
-        message = f"Without nas_enabled: true these have no effect: {listed}."
-        draft.notes.append(Note(message, tuple(keys), "ignored"))
-
-
-def _warn_silent(draft: Draft) -> None:
-    """One warning for all keys that this search does not read."""
-    training = draft.get("training", Training)
-    found = {
-        f"training.{key}": f"training.{key} ({draft.places[f'training.{key}'].origin}, {reader})"
-        for key, reader in silent_keys(training)
-        if draft.given(f"training.{key}")
-    }
-    if found:
-        strategy = training.nas_search_strategy
-        message = f"Without effect in a search by {strategy}: {', '.join(found.values())}."
-        draft.notes.append(Note(message, tuple(found), "ignored"))
 
 
 def _warn_no_term(draft: Draft) -> None:

@@ -1,55 +1,18 @@
-"""Keys that only some tasks read: said where another task is asked for them."""
+"""Keys about what is learned: targets that contradict the inputs, and what a forecast needs."""
 
 from __future__ import annotations
 
-from tinyml_nas.config.sections.common import Common, Task
+from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
 from tinyml_nas.located.draft import Draft
-
-READ_BY: dict[str, tuple[Task, ...]] = {
-    "training.class_weights": ("classification",),
-    "training.label_smoothing": ("classification",),
-    "compilation.vote_windows": ("classification", "anomaly"),
-    "compilation.vote_share": ("classification", "anomaly"),
-    f"{FEATURES}.target_variables": ("regression", "forecasting"),
-    f"{FEATURES}.target_as": ("regression",),
-    f"{FEATURES}.forecast_horizon": ("forecasting",),
-    f"{FEATURES}.forecast_as": ("forecasting",),
-    "dataset.normal_class": ("anomaly",),
-}
-"""Keys to the tasks that read them."""
 
 
 def check_task(draft: Draft) -> None:
     """Run every check that depends on the task."""
     if "common.task_type" in draft.wrong:
         return
-    _say_unread(draft)
     _check_targets(draft)
     _check_forecast(draft)
-
-
-def _say_unread(draft: Draft) -> None:
-    """One note for the keys of other tasks that are written to something."""
-    common = draft.get("common", Common)
-    unread = [
-        path
-        for path, tasks in READ_BY.items()
-        if common.task not in tasks and draft.given(path) and _differs(draft, path)
-    ]
-    for path in unread:
-        draft.ignored(
-            f"{path} has no effect: it is for a {' or a '.join(READ_BY[path])}",
-            path,
-            "common.task_type",
-        )
-
-
-def _differs(draft: Draft, path: str) -> bool:
-    """Whether ``path`` has another value than its default."""
-    section, key = path.split(".")
-    model = draft.sections[section]
-    return getattr(model, key) != type(model).model_fields[key].default  # type: ignore[no-any-return]
 
 
 def _check_targets(draft: Draft) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tinyml_nas.config.presets.features import MFCC
-from tinyml_nas.config.sections.audio_keys import AudioKeys
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
 from tinyml_nas.located.draft import Draft
@@ -25,7 +24,6 @@ def resolve_audio(draft: Draft) -> None:
     common, features = draft.get("common", Common), draft.get(FEATURES, DataProcessing)
     is_audio = "audio" in (common.target_module, common.task_type.partition("_")[0])
     if not is_audio and features.audio_feature is None:
-        _warn_unused(draft, features)
         return
     draft.fill("common", {"target_module": "audio"}, "sound")
     feature = features.audio_feature or "MFCC"
@@ -78,11 +76,3 @@ def _frames(draft: Draft, features: DataProcessing, feature: str, rate: float) -
         "stride_size": step / frame,
         "num_frame_concat": 1 + (clip - frame) // step,
     }
-
-
-def _warn_unused(draft: Draft, features: DataProcessing) -> None:
-    for key, field in AudioKeys.model_fields.items():
-        if getattr(features, key) == field.default:
-            continue
-        path = f"{FEATURES}.{key}"
-        draft.warn(f"{path} has no effect without target_module: audio{draft.where(path)}.")

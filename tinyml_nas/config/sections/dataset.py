@@ -13,9 +13,11 @@ from tinyml_nas.located.fields import (
     FolderName,
     Ignored,
     Section,
+    read_by,
     without_effect,
 )
 
+BY_GROUP = read_by("dataset.split_type", "by_group")
 SUM_TOLERANCE = 1e-6
 IN_PLACE = "archives are read where they lie and never unpacked"
 FETCHED = "a data set with an address and a sha256 is fetched once, when it is missing"
@@ -124,12 +126,12 @@ class Dataset(Section):
     split_names: tuple[str, str, str] = Field(
         default=("train", "val", "test"), description="Names of the splits in the annotation lists."
     )
-    group_by: Annotated[str, AfterValidator(_regex)] | None = Field(
+    group_by: Annotated[Annotated[str, AfterValidator(_regex)] | None, BY_GROUP] = Field(
         default=None,
         description="Regular expression with one group, searched in each file's path; or the "
         "name of a column of a single-file data set.",
     )
-    split_groups: SplitGroups | None = Field(
+    split_groups: Annotated[SplitGroups | None, BY_GROUP] = Field(
         default=None, description="Groups that go into a split by name."
     )
     label_column: str | None = Field(
@@ -142,7 +144,9 @@ class Dataset(Section):
         description="Regular expression with one group, searched in each file's path: the label "
         "of the file, where folders do not say it.",
     )
-    normal_class: str = Field(
+    normal_class: Annotated[
+        str, read_by("common.task", "anomaly", words="an anomaly detection")
+    ] = Field(
         default="Normal",
         description="Class that is normal, for anomaly detection; every other is an anomaly.",
     )

@@ -6,9 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tinyml_nas.located.fields import Ignored, Section, without_effect
+from tinyml_nas.located.fields import Ignored, Section, read_by, read_unless, without_effect
 
 ANY_COMPILER = "the C is source for every compiler, and none of TI's is called"
+
+LABELS = read_by(
+    "common.task", "classification", "anomaly", words="a classification or an anomaly detection"
+)
+UNTRAINED = read_by("training.enable", False)
 
 TAKEN = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
@@ -63,7 +68,7 @@ class Testing(Section):
         "the C is proven on emulated cores; export/c/replay is for the board"
     )
     test_data: Ignored = without_effect("what is tested is the test split")
-    model_path: str | None = Field(
+    model_path: Annotated[str | None, UNTRAINED] = Field(
         default=None,
         description="The same as training.model_path, where training.enable is false.",
     )
@@ -91,10 +96,14 @@ class Compilation(Section):
         "one value, or one for each variable. Default: 1 where the recordings are whole numbers, "
         "else a power of two that the training data leave half empty.",
     )
-    vote_windows: Annotated[int, Field(ge=1, le=255)] = Field(
+    vote_windows: Annotated[Annotated[int, Field(ge=1, le=255)], LABELS] = Field(
         default=1, description="The C's label is the most frequent one of so many windows."
     )
-    vote_share: Annotated[float, Field(ge=0, le=1)] = Field(
+    vote_share: Annotated[
+        Annotated[float, Field(ge=0, le=1)],
+        LABELS,
+        read_unless("compilation.vote_windows", 1, words="several compilation.vote_windows"),
+    ] = Field(
         default=0.0, description="Share of vote_windows that must agree on it; none does: no label."
     )
     compile_preset_name: (
@@ -105,7 +114,7 @@ class Compilation(Section):
         "rules of the device's NPU.",
     )
     keep_libc_files: Ignored = without_effect("the C is always kept", anyway=(False, True))
-    model_path: str | None = Field(
+    model_path: Annotated[str | None, UNTRAINED] = Field(
         default=None,
         description="The same as training.model_path, where training.enable is false.",
     )

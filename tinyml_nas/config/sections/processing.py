@@ -17,11 +17,15 @@ from tinyml_nas.located.fields import (
     Positive,
     Rate,
     listed,
+    read_by,
     without_effect,
 )
 
 FEATURES = "data_processing_feature_extraction"
 """The name of the section."""
+CHAIN = f"{FEATURES}.feat_ext_transform"
+VALUES = read_by("common.task", "regression", "forecasting", words="a regression or a forecast")
+FORECAST = read_by("common.task", "forecasting", words="a forecast")
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
 Step = Literal[
@@ -72,25 +76,6 @@ NEEDS_BEFORE: Mapping[str, tuple[Step, ...]] = MappingProxyType(
 """The steps of which one must stand somewhere before, for each step that needs one."""
 COMPLEX: Mapping[Step, Step] = MappingProxyType({"FFT_FE": "ABS", "FFT_Q15": "Q15_MAG"})
 """Steps that give complex numbers, and the step that makes magnitudes of them."""
-_OF_WINDOWS: tuple[Step, ...] = (
-    "KURT_FE",
-    "ENT_FE",
-    "ZCR_FE",
-    "DOM_FE",
-    "SLOPE_FE",
-    "PIR_FE",
-    "PIR_FE_Q15",
-)
-READ_BY: Mapping[str, tuple[Step, ...]] = MappingProxyType(
-    {
-        "q15_scale_factor": ("Q15_SCALE",),
-        "resampling_factor": ("FE_DECIMATE",),
-        "window_count": _OF_WINDOWS,
-        "chunk_size": ("KURT_FE", "PIR_FE", "PIR_FE_Q15"),
-        "fft_size": ("ENT_FE", "DOM_FE", "PIR_FE", "PIR_FE_Q15"),
-    }
-)
-"""The steps that read a key, for keys that few steps read."""
 Q15_FRAMES = tuple(1 << bits for bits in range(5, 14))
 """Samples of the frames that FFT_Q15 transforms, as CMSIS-DSP does."""
 FRAMED = (
@@ -198,18 +183,22 @@ class DataProcessing(AudioKeys):
     variables: Variables = Field(
         default=1, description="The first n columns, or a list of column numbers or names."
     )
-    target_variables: Targets = Field(
+    target_variables: Annotated[Targets, VALUES] = Field(
         default=(),
         description="Columns to learn, by number or name. Default of a regression: the last one; "
         "of a forecast: the variables.",
     )
-    target_as: Literal["mean", "last"] = Field(
+    target_as: Annotated[
+        Literal["mean", "last"], read_by("common.task", "regression", words="a regression")
+    ] = Field(
         default="mean",
         description="What a regression tells of a window: the mean of the target over it, or its "
         "value at the last sample, for what changes within a window. Of joined frames: the last's.",
     )
-    forecast_horizon: Count = Field(default=1, description="Samples that a forecast looks ahead.")
-    forecast_as: Literal["change", "value"] | None = Field(
+    forecast_horizon: Annotated[Count, FORECAST] = Field(
+        default=1, description="Samples that a forecast looks ahead."
+    )
+    forecast_as: Annotated[Literal["change", "value"] | None, FORECAST] = Field(
         default=None,
         description="Whether a forecast tells the change from the last sample or the value itself; "
         "default: the change, where the targets are among the variables; of your own network with "
@@ -245,19 +234,20 @@ class DataProcessing(AudioKeys):
     scale: Annotated[float, Field(ge=1e-30, le=1e30)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
-    q15_scale_factor: Annotated[int, Field(ge=-15, le=15)] = Field(
-        default=4, description="Bits by which Q15_SCALE shifts left; negative: right."
-    )
-    resampling_factor: Count = Field(
+    q15_scale_factor: Annotated[
+        Annotated[int, Field(ge=-15, le=15)], read_by(CHAIN, "Q15_SCALE")
+    ] = Field(default=4, description="Bits by which Q15_SCALE shifts left; negative: right.")
+    resampling_factor: Annotated[Count, read_by(CHAIN, "FE_DECIMATE")] = Field(
         default=1, description="FE_DECIMATE keeps one of so many samples, after a low-pass filter."
     )
-    window_count: Count = Field(
-        default=1, description="Windows within a frame of PIR_FE, KURT_FE and the like."
-    )
-    chunk_size: Count = Field(
+    window_count: Annotated[
+        Count,
+        read_by(CHAIN, "KURT_FE", "ENT_FE", "ZCR_FE", "DOM_FE", "SLOPE_FE", "PIR_FE", "PIR_FE_Q15"),
+    ] = Field(default=1, description="Windows within a frame of PIR_FE, KURT_FE and the like.")
+    chunk_size: Annotated[Count, read_by(CHAIN, "KURT_FE", "PIR_FE", "PIR_FE_Q15")] = Field(
         default=1, description="Samples of which PIR_FE and KURT_FE take one kurtosis."
     )
-    fft_size: Count = Field(
+    fft_size: Annotated[Count, read_by(CHAIN, "ENT_FE", "DOM_FE", "PIR_FE", "PIR_FE_Q15")] = Field(
         default=1, description="Points of the Fourier transform of such a window; 1: the window's."
     )
     offset: FromZero = Field(

@@ -24,6 +24,8 @@ from tinyml_nas.located.fields import (
     Seconds,
     Section,
     listed,
+    read_by,
+    read_unless,
     without_effect,
 )
 
@@ -38,6 +40,11 @@ else:  # choices of the schema that a new file extends
     StrategyName = Literal[names.strategy_names()]
     ProxyName = Literal[names.proxy_names()]
 
+SEARCHED = read_by("training.nas_enabled", True)
+OF_CELLS = read_by("training.nas_space", "cells")
+QUANTIZED = read_by("training.quantization", 1, 2)
+CLASSES = read_by("common.task", "classification", words="a classification")
+STRATEGY = "training.nas_search_strategy"
 
 WeightBits = Literal[8, 4, 2]
 
@@ -101,11 +108,16 @@ class Training(Section):
         description="A PyTorch module in a file of yours, relative to this one: my_net.py, or "
         "my_net.py:MyNet. The file is run.",
     )
-    pretrained_checkpoint_path: str | None = Field(
+    pretrained_checkpoint_path: Annotated[
+        str | None, read_unless("training.model_spec", None, words="training.model_spec")
+    ] = Field(
         default=None,
         description="Weights of model_spec: .safetensors, .npz, or .pt with a state_dict.",
     )
-    model_normalize: bool | None = Field(
+    model_normalize: Annotated[
+        bool | None,
+        read_unless("training.own_model", None, words="training.model_path or training.model_spec"),
+    ] = Field(
         default=None,
         description="Whether model_path or model_spec sees features with the mean 0 and deviation "
         "1 of the training data, and tells values so. Default: only a model_spec without weights.",
@@ -127,7 +139,7 @@ class Training(Section):
         default="auto", description="Where to train; auto takes CUDA if it is there."
     )
     num_gpus: FromZero = Field(default=1, description="0 trains on the CPU.")
-    class_weights: Literal["balanced", "none"] = Field(
+    class_weights: Annotated[Literal["balanced", "none"], CLASSES] = Field(
         default="balanced", description="Whether rare classes weigh more in the loss."
     )
     early_stopping: bool | None = Field(
@@ -136,7 +148,7 @@ class Training(Section):
     early_stopping_patience: Count | None = Field(
         default=None, description="Stop after so many epochs without a better validation score."
     )
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+    label_smoothing: Annotated[Annotated[float, Field(ge=0, lt=1)], CLASSES] = Field(
         default=0.0, description="Share of the target that is spread over all classes."
     )
     augmentation: Augmentation = Field(
@@ -145,10 +157,10 @@ class Training(Section):
     quantization: Literal[0, 1, 2] = Field(
         default=2, description="0 keeps floats only; 1 and 2 give the int8 model."
     )
-    quantization_method: Literal["QAT", "PTQ"] = Field(
+    quantization_method: Annotated[Literal["QAT", "PTQ"], QUANTIZED] = Field(
         default="QAT", description="Quantize while fine-tuning (QAT) or after training (PTQ)."
     )
-    quantization_weight_bitwidth: WeightBits | None = Field(
+    quantization_weight_bitwidth: Annotated[WeightBits | None, QUANTIZED] = Field(
         default=None,
         description="Bits of a weight; default: 8, or what auto_quantization chooses.",
     )
@@ -162,7 +174,15 @@ class Training(Section):
         default=False,
         description="Keep 8 bits in the first convolution and the last fully connected layer.",
     )
-    auto_quantization: bool = Field(
+    auto_quantization: Annotated[
+        bool,
+        QUANTIZED,
+        read_by(
+            "training.quantization_weight_bitwidth",
+            None,
+            words="weights whose bits quantization_weight_bitwidth does not fix",
+        ),
+    ] = Field(
         default=False,
         description="Give each layer as few bits as the tolerance on the validation split allows.",
     )
@@ -178,98 +198,129 @@ class Training(Section):
     autoquant_tolerance_anomaly: NotNegative = Field(
         default=0.1, description="By how much of itself the float model's error, 1 - AUC, may grow."
     )
-    calibration: Literal["min_max", "percentile", "mse"] = Field(
+    calibration: Annotated[Literal["min_max", "percentile", "mse"], QUANTIZED] = Field(
         default="min_max", description="How the ranges of the activations are found."
     )
     calibration_windows: Count = Field(
         default=512, description="Training examples used for the ranges."
     )
-    qat_epochs: Count | None = Field(
+    qat_epochs: Annotated[Count | None, QUANTIZED] = Field(
         default=None, description="Epochs of QAT; default: a fifth of training_epochs, at least 10."
     )
     nas_enabled: bool = Field(
         default=False, description="Search the network instead of naming one."
     )
-    nas_optimization_mode: Literal["Memory", "Compute"] = Field(
+    nas_optimization_mode: Annotated[Literal["Memory", "Compute"], SEARCHED] = Field(
         default="Memory", description="Search for little flash (Memory) or few MACs (Compute)."
     )
-    nas_epochs: Count = Field(default=10, description="Epochs of the search.")
-    nas_model_size: Literal["s", "m", "l", "xl", "xxl"] | None = Field(
+    nas_epochs: Annotated[Count, SEARCHED, read_by(STRATEGY, "darts", "gdas", "sub_one_shot")] = (
+        Field(default=10, description="Epochs of the search.")
+    )
+    nas_model_size: Annotated[
+        Literal["s", "m", "l", "xl", "xxl"] | None,
+        SEARCHED,
+        read_by(
+            "training.size_is_read",
+            True,
+            words="nas_space: cells, or no flash or macs budget",
+        ),
+    ] = Field(
         default=None, description="Preset of the five keys below; a key that is written wins."
     )
-    nas_layers: Count = Field(default=3, description="Cells one after the other.")
-    nas_nodes_per_layer: Count = Field(default=4, description="Nodes in a cell.")
-    nas_init_channels: Count = Field(
+    nas_layers: Annotated[Count, SEARCHED, OF_CELLS] = Field(
+        default=3, description="Cells one after the other."
+    )
+    nas_nodes_per_layer: Annotated[Count, SEARCHED, OF_CELLS] = Field(
+        default=4, description="Nodes in a cell."
+    )
+    nas_init_channels: Annotated[Count, SEARCHED, OF_CELLS] = Field(
         default=1, description="Channels of a node in the first stage."
     )
-    nas_init_channel_multiplier: Count = Field(
+    nas_init_channel_multiplier: Annotated[Count, SEARCHED, OF_CELLS] = Field(
         default=3, description="Channels of the stem, in multiples of nas_init_channels."
     )
-    nas_fanout_concat: Count = Field(default=4, description="Nodes that a cell concatenates.")
-    nas_search_strategy: StrategyName = Field(
+    nas_fanout_concat: Annotated[Count, SEARCHED, OF_CELLS] = Field(
+        default=4, description="Nodes that a cell concatenates."
+    )
+    nas_search_strategy: Annotated[StrategyName, SEARCHED] = Field(
         default="auto", description="How to search; `info strategies` lists them."
     )
-    nas_space: Literal["chain", "cells", "autoencoder"] = Field(
+    nas_space: Annotated[Literal["chain", "cells", "autoencoder"], SEARCHED] = Field(
         default="chain",
         description="What to search: chains of stages, or the cells of darts and gdas; for an "
         "anomaly detection always autoencoders.",
     )
-    nas_budget: NasBudget = Field(
+    nas_budget: Annotated[NasBudget, SEARCHED] = Field(
         default=NasBudget(), description="Hard limits of the searched model."
     )
-    nas_search_seconds: Seconds = Field(
+    nas_search_seconds: Annotated[
+        Seconds, SEARCHED, read_by("training.nas_trials", None, words="a search without nas_trials")
+    ] = Field(
         default=120.0,
         description="Time for the search, such as 120 or 2 min, on nas_workers cores.",
     )
-    nas_trials: Count | None = Field(
+    nas_trials: Annotated[Count | None, SEARCHED] = Field(
         default=None, description="Stop after so many trainings, whatever the time."
     )
-    nas_workers: Annotated[int, Field(ge=1, le=1024)] | Literal["ray"] = Field(
+    nas_workers: Annotated[Annotated[int, Field(ge=1, le=1024)] | Literal["ray"], SEARCHED] = Field(
         default=2, description="Processes that train candidates, or ray for a Ray cluster."
     )
-    nas_folds: Annotated[int, Field(ge=2, le=100)] = Field(
+    nas_folds: Annotated[Annotated[int, Field(ge=2, le=100)], SEARCHED] = Field(
         default=3, description="Group-disjoint folds of training and validation data."
     )
-    nas_seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+    nas_seeds: Annotated[Annotated[int, Field(ge=1, le=100)], SEARCHED] = Field(
         default=3, description="Seeds with which the chosen network is trained."
     )
-    nas_select: Selection = Field(
+    nas_select: Annotated[Selection, SEARCHED] = Field(
         default="best",
         description="Which point of the front to take: best, knee or smallest_within(1%).",
     )
-    nas_compare: Annotated[tuple[Literal["random", "zoo"], ...], BeforeValidator(listed)] = Field(
+    nas_compare: Annotated[
+        Annotated[tuple[Literal["random", "zoo"], ...], BeforeValidator(listed)], SEARCHED
+    ] = Field(
         default=(), description="Controls at the same cost: a random search, the zoo's models."
     )
-    nas_objective: NasObjective = Field(
+    nas_objective: Annotated[NasObjective, SEARCHED, read_by(STRATEGY, "reinforce")] = Field(
         default=NasObjective(), description="Reward of the strategy reinforce."
     )
-    nas_proxy: Annotated[tuple[ProxyName, ...], BeforeValidator(listed), Field(min_length=1)] = (
-        Field(
-            default=("params", "macs"),
-            description="Proxies that zero_shot ranks by; `info proxies` lists them.",
-        )
+    nas_proxy: Annotated[
+        Annotated[tuple[ProxyName, ...], BeforeValidator(listed), Field(min_length=1)],
+        SEARCHED,
+        read_by(STRATEGY, "zero_shot", "sub_one_shot"),
+    ] = Field(
+        default=("params", "macs"),
+        description="Proxies that zero_shot ranks by; `info proxies` lists them.",
     )
-    nas_warmup_level: Annotated[float, Field(ge=0, le=1)] = Field(
+    nas_warmup_level: Annotated[
+        Annotated[float, Field(ge=0, le=1)], SEARCHED, read_by(STRATEGY, "sub_one_shot")
+    ] = Field(
         default=0.1, description="Share of the data that warms up the supernet of sub_one_shot."
     )
-    nas_warm_start: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
-        default=(),
-        description="Archives or fronts of earlier searches to begin with, relative to this file.",
+    nas_warm_start: Annotated[Annotated[tuple[str, ...], BeforeValidator(listed)], SEARCHED] = (
+        Field(
+            default=(),
+            description="Archives or fronts of earlier searches to begin with, relative to "
+            "this file.",
+        )
     )
-    nas_refit: bool = Field(
+    nas_refit: Annotated[bool, SEARCHED] = Field(
         default=False,
         description="Train the chosen network on training and validation data, to the last epoch.",
     )
-    nas_unrolled: bool = Field(
+    nas_unrolled: Annotated[bool, SEARCHED, read_by(STRATEGY, "darts")] = Field(
         default=False,
         description="Second-order search: slower, follows the weights one step ahead.",
     )
-    nas_penalty_weight: NotNegative = Field(
-        default=0.1, description="Weight of the cost in the loss of the search."
+    nas_penalty_weight: Annotated[NotNegative, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = (
+        Field(default=0.1, description="Weight of the cost in the loss of the search.")
     )
-    nas_learning_rate: Positive = Field(default=0.01, description="Step size of the alphas.")
-    nas_batch_size: Count | None = Field(default=None, description="Default: batch_size.")
-    nas_compare_model: str | None = Field(
+    nas_learning_rate: Annotated[Positive, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = Field(
+        default=0.01, description="Step size of the alphas."
+    )
+    nas_batch_size: Annotated[Count | None, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = Field(
+        default=None, description="Default: batch_size."
+    )
+    nas_compare_model: Annotated[str | None, SEARCHED] = Field(
         default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
     )
     num_last_epochs: Ignored = without_effect(
@@ -314,3 +365,9 @@ class Training(Section):
     def own_weights(self) -> bool:
         """Whether that network comes with weights, which have learned already."""
         return self.model_path is not None or self.pretrained_checkpoint_path is not None
+
+    @property
+    def size_is_read(self) -> bool:
+        """Whether ``nas_model_size`` says something: the cells, or the budget where none is."""
+        limits = self.nas_budget
+        return self.nas_space == "cells" or (limits.flash is None and limits.macs is None)
