@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ti_set import SET, ti_set, write_ti_set
 
 from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
@@ -26,8 +26,7 @@ from tinyml_nas.plan import plan
 
 pytestmark = pytest.mark.fast
 
-ROOT = Path(__file__).parent / "ti_examples"
-FILES = {str(path.relative_to(ROOT).as_posix()): path for path in sorted(ROOT.rglob("*.yaml"))}
+TEXTS = dict(ti_set())
 MODEL_CONFIG = "branched_model_parameters/residual_network_config.yaml"
 OTHER_SIGNALS = {
     "MNIST_image_classification/config_image_classification_mnist.yaml": "an image has two",
@@ -35,7 +34,7 @@ OTHER_SIGNALS = {
     "machine_readable_code_classification/config_MSPM0.yaml": "an image has two",
     "radar_point_cloud_classification/config.yaml": "a cloud of radar points is none",
 }
-RUN = [name for name in FILES if name not in OTHER_SIGNALS and name != MODEL_CONFIG]
+RUN = [name for name in TEXTS if name not in OTHER_SIGNALS and name != MODEL_CONFIG]
 
 IGNORED = {
     "branched_model_parameters/config.yaml": {"training.model_config"},
@@ -54,9 +53,15 @@ IGNORED = {
 """All that may change nothing here; the next test asks that it is said."""
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_ti_set(tmp_path_factory.mktemp("ti_examples"))
+
+
 def test_the_examples_are_complete() -> None:
-    configs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES.values()]
-    assert len(FILES) == 64
+    configs = list(yaml.safe_load_all(SET.read_text(encoding="utf-8")))
+    assert len(TEXTS) == len(configs) == 64
+    assert [yaml.safe_load(text) for text in TEXTS.values()] == configs
     assert len(RUN) == 59
     tasks = Counter(config["common"]["task_type"] for config in configs if "common" in config)
     assert tasks == {
@@ -75,19 +80,21 @@ def test_the_examples_are_complete() -> None:
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_example_runs_as_it_is(name: str) -> None:
-    loaded = load_config(FILES[name])
+def test_example_runs_as_it_is(name: str, files: dict[str, Path]) -> None:
+    loaded = load_config(files[name])
     assert dict(plan(loaded.config))["task"] == loaded.config.common.task_type
-    assert fate_of(FILES[name]).verdict == "needs data"
+    assert fate_of(files[name]).verdict == "needs data"
     ignored = {path for note in loaded.notes if note.kind == "ignored" for path in note.paths}
     assert ignored <= IGNORED.get(name, set())
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_every_key_of_an_example_does_what_it_says_or_is_noted(name: str) -> None:
-    loaded = load_config(FILES[name])
+def test_every_key_of_an_example_does_what_it_says_or_is_noted(
+    name: str, files: dict[str, Path]
+) -> None:
+    loaded = load_config(files[name])
     noted = [path for note in loaded.notes for path in note.paths]
-    written = yaml.safe_load(FILES[name].read_text(encoding="utf-8"))
+    written = yaml.safe_load(TEXTS[name])
     for section, keys in written.items():
         for key, value in (keys if section in SECTIONS else {}).items():
             path, model = f"{section}.{key}", SECTIONS[section]
@@ -117,8 +124,8 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_feature_chain_of_an_example_fits_its_frames(name: str) -> None:
-    config = load_config(FILES[name]).config
+def test_feature_chain_of_an_example_fits_its_frames(name: str, files: dict[str, Path]) -> None:
+    config = load_config(files[name]).config
     features = config.data_processing_feature_extraction
     variables = features.variables
     channels = variables if isinstance(variables, int) else len(variables)
@@ -130,28 +137,30 @@ def test_feature_chain_of_an_example_fits_its_frames(name: str) -> None:
 
 @pytest.mark.parametrize("name", OTHER_SIGNALS)
 def test_images_and_radar_are_refused_with_the_reason(
-    name: str, capsys: pytest.CaptureFixture[str]
+    name: str, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["check", str(FILES[name])]) == 2
+    assert cli.main(["check", str(files[name])]) == 2
     shown = capsys.readouterr().err
     assert "not supported, because this product is for one-dimensional signals" in shown
     assert OTHER_SIGNALS[name] in shown
     assert shown.count(": error: ") == 1
 
 
-def test_a_model_config_is_no_run() -> None:
+def test_a_model_config_is_no_run(files: dict[str, Path]) -> None:
     with pytest.raises(InvalidConfig) as caught:
-        load_config(FILES[MODEL_CONFIG])
+        load_config(files[MODEL_CONFIG])
     (problem,) = caught.value.problems
     assert "none of the sections common, dataset" in problem.message
     assert "model_config of another file" in (problem.hint or "")
 
 
 def test_compat_of_a_folder(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    files: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert cli.main(["check", "--compat", str(ROOT / "branched_model_parameters")]) == 2
+    assert cli.main(["check", "--compat", str(files[MODEL_CONFIG].parent)]) == 2
     captured = capsys.readouterr()
     assert "batch_size, training_epochs, num_gpus" in captured.out
     assert "training.model_config (line 4): a model of the zoo has the shape of" in captured.out
@@ -165,7 +174,7 @@ def test_compat_tells_what_is_missing_until_it_is_there(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.yaml"
-    shutil.copy(FILES["gas_sensor/config.yaml"], path)
+    path.write_text(TEXTS["gas_sensor/config.yaml"], encoding="utf-8")
     assert cli.main(["check", "--compat", str(path)]) == 5
     assert "1 file needs its data" in capsys.readouterr().err
     (tmp_path / "gas_sensor_dataset.zip").touch()
