@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from foreign import CHANNELS, CLASSES, LENGTH, windows
+from safetensors.torch import save_file
 from torch import nn
 
 from tinyml_nas.errors import ConfigError, ToolError
@@ -143,18 +143,6 @@ def test_a_forward_that_gives_no_scores(tmp_path: Path, old: str, new: str, mess
         export_module(module, windows(), "my_net.py")
 
 
-def _safetensors(state: dict[str, torch.Tensor]) -> bytes:
-    header, data = {}, b""
-    for name, tensor in state.items():
-        part = tensor.numpy().tobytes()
-        kind = "I64" if tensor.dtype == torch.int64 else "F32"
-        span = [len(data), len(data) + len(part)]
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": span}
-        data += part
-    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    return len(text).to_bytes(8, "little") + text + data
-
-
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".pt", ".ckpt"])
 def test_weights_of_every_kind(tmp_path: Path, suffix: str) -> None:
     module = build_module(_write(tmp_path), None, SHAPE, CLASSES)
@@ -162,7 +150,7 @@ def test_weights_of_every_kind(tmp_path: Path, suffix: str) -> None:
     trained["body.1.num_batches_tracked"] = torch.tensor(7)
     path = tmp_path / f"weights{suffix}"
     if suffix == ".safetensors":
-        path.write_bytes(_safetensors(trained))
+        save_file(trained, path, {"format": "pt"})
     elif suffix == ".npz":
         np.savez(path, **{name: tensor.numpy() for name, tensor in trained.items()})
     elif suffix == ".pt":
@@ -191,9 +179,36 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
 def test_a_pickled_module_is_never_loaded(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     torch.save(nn.Linear(2, 2), path)
-    with pytest.raises(ToolError, match="holds more than tensors, and is not read") as caught:
+    with pytest.raises(ToolError, match="holds more than tensors and is not read") as caught:
         read_weights(path)
     assert "state_dict" in str(caught.value.hint)
+
+
+def test_weights_that_are_no_real_numbers(tmp_path: Path) -> None:
+    module = build_module(_write(tmp_path), None, SHAPE, CLASSES)
+    path = tmp_path / "weights.safetensors"
+    save_file({name: t.to(torch.complex64) for name, t in module.state_dict().items()}, path)
+    with pytest.raises(ConfigError, match=r"is of type torch\.complex64"):
+        load_weights(module, path)
+
+
+@pytest.mark.parametrize(
+    ("header", "data"),
+    [
+        (b"[" * 90_000, b""),
+        (b'{"a": 5}', b""),
+        (b'{"a": {"dtype": "F32", "shape": [1099511627776], "data_offsets": [0, 4]}}', bytes(4)),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 1099511627776]}}', bytes(4)),
+        (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', bytes(4)),
+        (b'{"a": {"dtype": "X32", "shape": [1], "data_offsets": [0, 4]}}', bytes(4)),
+    ],
+)
+def test_a_broken_header(tmp_path: Path, header: bytes, data: bytes) -> None:
+    path = tmp_path / "w.safetensors"
+    for length in (len(header), len(header) + 99, 2**40, 2**64 - 1):
+        path.write_bytes(length.to_bytes(8, "little") + header + data)
+        with pytest.raises(ToolError, match=r"w\.safetensors cannot be read"):
+            read_weights(path)
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w.npz", "w.safetensors"])

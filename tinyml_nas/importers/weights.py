@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tinyml_nas.errors import ConfigError, ToolError
@@ -15,21 +14,15 @@ from tinyml_nas.located.suggest import did_you_mean
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the weights in a larger checkpoint."""
-DTYPES: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-}
-"""Of the safetensors format, https://huggingface.co/docs/safetensors."""
+REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32)
+"""Types of numbers that a module of float32 can take over."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name; raises ``ToolError`` for a file that is missing or holds anything else."""
     try:
         if path.suffix == ".safetensors":
-            return _safetensors(path.read_bytes())
+            return load_file(path)
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as archive:
                 return {name: torch.from_numpy(archive[name]) for name in archive.files}
@@ -37,11 +30,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # of a damaged file, each library raises what it happens to
         if "GLOBAL" in str(error) or "Unsupported global" in str(error):
             raise ToolError(
-                f"{path} holds more than tensors, and is not read: that could run any code.",
-                hint="save the weights alone: torch.save(model.state_dict(), path)",
+                f"{path} holds more than tensors and is not read: reading it could run any code.",
+                hint="Save the weights alone: torch.save(model.state_dict(), path).",
             ) from error
         reason = str(error).split("\n")[0]
-        raise ToolError(f"the weights {path} cannot be read: {reason}") from error
+        raise ToolError(f"The weights {path} cannot be read: {reason.rstrip('.')}.") from error
     for key in NESTED:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
@@ -49,7 +42,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise ToolError(
             f"{path} holds no weights by name.",
-            hint="save them with torch.save(model.state_dict(), path)",
+            hint="Save them with torch.save(model.state_dict(), path).",
         )
     return dict(found)
 
@@ -65,32 +58,20 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
         what = "does not have" if missing else "has, and the module does not,"
         near = did_you_mean(first, unknown if missing else list(wanted))
         raise ConfigError(
-            f"the weights {path} do not fit: the file {what} {first!r} "
+            f"The weights {path} do not fit: the file {what} {first!r} "
             f"({len(missing)} are missing, {len(unknown)} are unknown).",
-            hint=near or "name the class that these weights were trained with",
+            hint=near or "Name the class that these weights were trained with.",
         )
     for name, value in given.items():
+        if value.dtype not in REAL:
+            raise ConfigError(
+                f"The weights {path} cannot be used: {name!r} is of type {value.dtype}.",
+                hint="Save the weights as float32.",
+            )
         if value.shape != wanted[name].shape:
             raise ConfigError(
-                f"the weights {path} do not fit: {name!r} has the shape {list(value.shape)}, the "
+                f"The weights {path} do not fit: {name!r} has the shape {list(value.shape)}, the "
                 f"module wants {list(wanted[name].shape)}.",
-                hint="check the channels, window length and classes of the data set",
+                hint="Check the channels, window length and classes of the data set.",
             )
     module.load_state_dict(given, strict=False)
-
-
-def _safetensors(data: bytes) -> dict[str, Tensor]:
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in DTYPES:
-            raise ValueError(
-                f"{name!r} is of type {entry['dtype']}, not one of {', '.join(DTYPES)}"
-            )
-        start, end = (8 + length + offset for offset in entry["data_offsets"])
-        array = np.frombuffer(data[start:end], DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        tensors[name] = torch.from_numpy(array.copy())
-    return tensors
