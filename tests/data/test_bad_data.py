@@ -15,7 +15,7 @@ from data_sets import signal, write_config, write_csv, write_folder
 
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
-from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.faults import Problems
 from tinyml_nas.data.readers.tables import read_npy, read_table
 from tinyml_nas.errors import ConfigError, DataError
 

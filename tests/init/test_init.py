@@ -16,7 +16,7 @@ from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.features import extract_features
-from tinyml_nas.init.names import find_labels, find_owner
+from tinyml_nas.init.file_names import find_labels, find_owner
 
 pytestmark = pytest.mark.fast
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.faults import Problems
 from tinyml_nas.data.records import SIDES, DataSplits, RecordingSet, Segment, Side
 from tinyml_nas.data.windows import Framing, starts
 from tinyml_nas.errors import DataError, listed

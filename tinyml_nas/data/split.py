@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
-from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.faults import Problems
 from tinyml_nas.data.records import SIDES, RecordingSet, Segment, Side
 from tinyml_nas.data.windows import Framing, starts
 from tinyml_nas.errors import DataError, listed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tinyml_nas.init.names import SIDE_FOLDERS, find_labels, folders_of
+from tinyml_nas.init.file_names import SIDE_FOLDERS, find_labels, folders_of
 
 Place = Literal["folders", "file names", "column", "array", "nowhere"]
 NORMAL_WORDS = ("normal", "ok", "good", "healthy", "baseline", "nominal", "regular")

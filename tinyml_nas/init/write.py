@@ -17,8 +17,8 @@ from tinyml_nas.config.sections.delivery import HEADERS, TAKEN
 from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, DataError, ToolError
 from tinyml_nas.init.decide import MODELS, Plan, decide
-from tinyml_nas.init.labels import find_labels
 from tinyml_nas.init.survey import Column, Survey, survey
+from tinyml_nas.init.target import find_labels
 
 TASK_TYPES: dict[Task, str] = {
     "classification": "generic_timeseries_classification",

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from tinyml_nas.config import Config
-from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.faults import Problems
 from tinyml_nas.data.readers.columns import channel_names, pick_columns
 from tinyml_nas.data.readers.reading import read_file
 from tinyml_nas.data.readers.tables import SUFFIXES, Table, read_table

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
-from tinyml_nas.data.problems import Problems
+from tinyml_nas.data.faults import Problems
 from tinyml_nas.data.readers.columns import Variables, channel_names, pick_columns
 from tinyml_nas.data.readers.folders import (
     check_suffix,

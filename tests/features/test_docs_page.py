@@ -8,7 +8,7 @@ import pytest
 
 from tinyml_nas.config.sections.processing import DataProcessing
 from tinyml_nas.features import STEPS
-from tinyml_nas.features.reference import markdown
+from tinyml_nas.features.docs_page import markdown
 
 pytestmark = pytest.mark.fast
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 
 def test_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == markdown(), (
-        "docs/features.md is stale: write it anew with tinyml_nas.features.reference.write_page"
+        "docs/features.md is stale: write it anew with tinyml_nas.features.docs_page.write_page"
     )
 
 

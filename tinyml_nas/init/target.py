@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from tinyml_nas.config.sections.common import Task
 from tinyml_nas.errors import DataError
-from tinyml_nas.init.layout import NORMAL_WORDS
-from tinyml_nas.init.names import (
+from tinyml_nas.init.file_names import (
     FEWEST_GROUPS,
     MOST_CLASSES,
     OWNER_COLUMNS,
     SIDE_FOLDERS,
     find_owner,
 )
+from tinyml_nas.init.layout import NORMAL_WORDS
 from tinyml_nas.init.survey import Column, Survey
 from tinyml_nas.located.suggest import did_you_mean
 

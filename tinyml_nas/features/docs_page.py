@@ -1,6 +1,6 @@
 """The page about the steps, written from what the steps say of themselves.
 
-    python -c "from pathlib import Path; from tinyml_nas.features.reference import write_page; \\
+    python -c "from pathlib import Path; from tinyml_nas.features.docs_page import write_page; \\
         write_page(Path('docs/features.md'))"
 """
 
