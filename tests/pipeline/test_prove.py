@@ -87,7 +87,12 @@ def test_a_core_whose_tools_are_missing_is_a_warning(
 ) -> None:
     monkeypatch.setattr(qemu, "EMULATOR", "an emulator that is not here")
     assert main(["prove", str(run)]) == 0
-    assert f"{qemu.CORE}: not proven" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert shown.err.count("warning:") == 1
+    assert f"an emulator that is not here is not installed: {qemu.CORE} is not proven" in (
+        " ".join(shown.err.split())
+    )
+    assert "cortex-m33: proven" in shown.out
 
 
 def test_a_flipped_weight_names_its_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,15 +15,27 @@ from tinyml_nas.cost.arena import MemoryPlan, plan_memory
 from tinyml_nas.cost.flash import Cost, network_cost
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.cost.packing import weight_bits
-from tinyml_nas.export.stage import ProvenStream, export_model, golden_windows
+from tinyml_nas.export.stage import export_model, golden_windows
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.integer.fixed import NoTwin
 from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers
+from tinyml_nas.proof.parity import ParityReport
+from tinyml_nas.proof.stage import measure_model, measure_sampled, prove_model, say_briefly
+from tinyml_nas.quantize.identity import model_hash
+from tinyml_nas.quantize.integer import Float32
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
-from tinyml_nas.quantize.stream import Voting, agreement, make_stream, sample_streams, save_stream
+from tinyml_nas.quantize.stream import (
+    Agreement,
+    SampledStream,
+    Voting,
+    agreement,
+    make_stream,
+    sample_streams,
+    save_stream,
+)
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.tasks import task_of
 
@@ -43,7 +55,7 @@ def finish_model(
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
     if fitted.quantized is not None:  # which may have chosen the weight bits
         network = network.with_weight_bits(weight_bits(fitted.quantized.integer.network))
-    config, features, folder = context.config, context.features, context.folder
+    features, folder = context.features, context.folder
     record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
     if entrant.imported is not None:
         record["source"] = entrant.imported.to_json()
@@ -59,37 +71,63 @@ def finish_model(
         "history": list(fitted.training.history),
     }
     save_checkpoint(folder.path / "train" / role / "weights.npz", {"model": fitted.training.state})
-    golden = golden_windows(features, config.testing.parity_vectors)
+    golden = golden_windows(features, context.config.testing.parity_vectors)
     if fitted.quantized is not None:
         record["quantization"] = fitted.quantized.record
         integer = fitted.quantized.integer
         save_integer(folder.path / "quantize" / role / "integer.npz", integer, golden)
     stream = _stream(fitted.quantized, context)
     if stream is not None:
-        save_stream(folder.path / "quantize" / role / STREAM_FILE, stream.stream, stream.samples)
+        save_stream(folder.path / "quantize" / role / STREAM_FILE, stream[0])
     with context.stage(f"test {role}", f"test: {network.name} ({role})"):
         record |= _test(fits, shipped, context)
     with context.stage(f"export {role}", f"export: {network.name} ({role})"):
-        where = "export" if role in MAIN_ROLES else f"export/{role}"
-        record |= export_model(
-            fitted.module,
-            fitted.quantized,
-            features,
-            golden,
-            stream,
-            config,
-            context.name,
-            folder.path / where,
-            context.console,
-        )
-        record["files"] = {label: f"{where}/{name}" for label, name in record["files"].items()}
-        record["sha256"] = {f"{where}/{name}": digest for name, digest in record["sha256"].items()}
+        record |= _deliver(role, fitted, golden, stream, context)
     record["memory"] = _memory_record(plan_memory(network))
     return record
 
 
-def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | None:
-    """The way from samples to labels around the integer model, and test samples to prove it on."""
+def _deliver(
+    role: str,
+    fitted: Fitted,
+    windows: Float32,
+    stream: tuple[SampledStream, Agreement] | None,
+    context: Context,
+) -> dict[str, Any]:
+    """Write the files of a model, prove that they agree on ``windows`` (N, C, L), measure the C."""
+    console, features, run = context.console, context.features, context.folder.path
+    folder = run / "export" if role in MAIN_ROLES else run / "export" / role
+    quantized, sampled = fitted.quantized, stream and stream[0]
+    artifacts = export_model(
+        fitted.module,
+        quantized,
+        features,
+        windows,
+        sampled,
+        context.config.compilation,
+        context.name,
+        folder,
+    )
+    record = {"files": artifacts.names(run), "sha256": artifacts.digests(run)}
+    if quantized is None:
+        return record | {"parity": ParityReport(0, ()).to_json()}
+    net = quantized.integer
+    measured = measure_model(net, windows, features.validation.x, artifacts, console)
+    report = prove_model(net, windows, artifacts, sampled, console, quantized.module)
+    if stream is not None and artifacts.c is not None:
+        measured["stream"] = measure_sampled(*stream, artifacts.c, console)
+    say_briefly(report.carriers, console)
+    return record | measured | {"model_hash": model_hash(net), "parity": report.to_json()}
+
+
+def _stream(
+    quantized: Quantized | None, context: Context
+) -> tuple[SampledStream, Agreement] | None:
+    """The way from samples to labels around the integer model, with test samples to prove it on.
+
+    Its agreement with the float features is over validation windows, or training windows where
+    there are none.
+    """
     chain, compilation = context.features.fixed, context.config.compilation
     if quantized is None or chain is None or not compilation.enable:
         return None
@@ -106,7 +144,7 @@ def _stream(quantized: Quantized | None, context: Context) -> ProvenStream | Non
         data.validation if held_out else data.train,
         features.validation if held_out else features.train,
     )
-    return ProvenStream(stream, sample_streams(data.test, chain, PROVEN_STREAMS), near)
+    return (stream, sample_streams(data.test, chain, PROVEN_STREAMS)), near
 
 
 def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, Any]:

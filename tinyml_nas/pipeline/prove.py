@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c.known_faults import REMEDY
-from tinyml_nas.export.stage import prove_carriers, prove_streams, say_carrier
+from tinyml_nas.export.stage import INT8, SOURCE, STREAM, Artifacts
 from tinyml_nas.pipeline.finish import STREAM_FILE
-from tinyml_nas.pipeline.shipped import (
-    SOURCE,
-    STREAM,
-    confused_models,
-    differences,
-    faults,
-    shipped_c,
-)
-from tinyml_nas.proof.carriers import Carrier, OnnxRuntime
-from tinyml_nas.proof.cores import qemu
-from tinyml_nas.proof.parity import ParityReport, c_carriers
-from tinyml_nas.quantize.integer import Float32, IntNetwork
+from tinyml_nas.pipeline.shipped import confused_models, differences, faults, shipped_c
+from tinyml_nas.proof.cores.missing import left_out
+from tinyml_nas.proof.parity import ParityReport
+from tinyml_nas.proof.stage import prove_model, require_proven, say_carrier
+from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.storage import load_integer
-from tinyml_nas.quantize.stream import load_stream
+from tinyml_nas.quantize.stream import SampledStream, load_stream
 from tinyml_nas.report import load_provable
 from tinyml_nas.results.export import Exported
 from tinyml_nas.results.folder import RESULTS, named_run
-
-INT8 = "int8 ONNX"
 
 
 def prove_run(run: Path, console: Console) -> None:
@@ -55,6 +45,8 @@ def prove_run(run: Path, console: Console) -> None:
             f"{run / RESULTS} names no model, so nothing is proven.",
             hint="name a run that trained one, or put back the file as the run wrote it",
         )
+    if any(SOURCE in model.files for model in models) and (warning := left_out(counted=False)):
+        console.warning(warning)
     for model in models:
         console.stage(f"prove: {model.name} ({model.role})")
         _prove_model(run, model, console)
@@ -71,7 +63,8 @@ def _prove_model(run: Path, model: Exported, console: Console) -> None:
         stored = run / "quantize" / model.role / "integer.npz"
         net, windows = load_integer(stored)
         wrong += confused_models(run, model, stored, net)
-        report = _prove_carriers(run, model, net, windows, console)
+        artifacts, stream = _as_it_lies(run, model, net)
+        report = prove_model(net, windows, artifacts, stream, console)
     else:
         console.warning(f"{model.name}: float only, there is nothing to prove")
     for carrier in report.carriers:
@@ -83,8 +76,7 @@ def _prove_model(run: Path, model: Exported, console: Console) -> None:
         )
     for fault in faults(run, model):
         console.warning(f"{model.name}: the C is of an older release: {fault}; {REMEDY}")
-    report.require()
-    _require_proven(model, report)
+    require_proven(model.name, report)
     if wrong:
         raise ToolError(
             f"{model.name}: {', '.join(wrong)}",
@@ -93,29 +85,14 @@ def _prove_model(run: Path, model: Exported, console: Console) -> None:
         )
 
 
-def _prove_carriers(
-    run: Path, model: Exported, net: IntNetwork, windows: Float32, console: Console
-) -> ParityReport:
-    """What the files of ``model`` compute; one that is missing is no carrier."""
-    file = run / model.files[INT8]
-    carriers: list[Carrier] = []
-    if file.is_file():
-        carriers += [OnnxRuntime(net, file, optimized=o) for o in (True, False)]
-    if SOURCE not in model.files:
-        return prove_carriers(net, windows, carriers, console)
-    export = shipped_c(run, model, net)
-    report = prove_carriers(net, windows, [*carriers, *c_carriers(net, export)], console)
-    if STREAM in model.files:
-        stream, samples = load_stream(run / "quantize" / model.role / STREAM_FILE, net)
-        results = prove_streams(stream, samples, export, console)
-        report = replace(report, carriers=(*report.carriers, *results))
-    return report
-
-
-def _require_proven(model: Exported, report: ParityReport) -> None:
-    required = [c for c in report.carriers if c.name != qemu.CORE or not qemu.missing_tools()]
-    if unproven := [c for c in required if c.status != "proven"]:
-        raise ToolError(
-            f"{model.name}: not proven on {', '.join(c.name for c in unproven)}",
-            hint=f"the first says: {unproven[0].detail}",
-        )
+def _as_it_lies(
+    run: Path, model: Exported, net: IntNetwork
+) -> tuple[Artifacts, SampledStream | None]:
+    """The files of ``model`` that a proof takes, and the stream that its C is to be."""
+    files = {label: run / name for label, name in model.files.items()}
+    if SOURCE not in files:
+        return Artifacts(files), None
+    artifacts = Artifacts(files, shipped_c(run, model, net))
+    if STREAM not in files:
+        return artifacts, None
+    return artifacts, load_stream(run / "quantize" / model.role / STREAM_FILE, net)

@@ -9,15 +9,12 @@ from pathlib import Path
 
 from tinyml_nas.export.c import CExport, describe
 from tinyml_nas.export.c.known_faults import defined, known_faults
-from tinyml_nas.export.stage import sha256_of
+from tinyml_nas.export.stage import HEADER, SOURCE, STREAM, sha256_of
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.results.export import Exported
 from tinyml_nas.results.folder import RESULTS
 
-HEADER = "C header"
-SOURCE = "C source"
-STREAM = "C stream"
 LAYER = r"^ +(\w+)\(base\);\n.*_TRACE\(\d+, base \+ (\d+), (\d+), (\d+)\);"
 """Two lines of the C for each layer: its function, and the offset in the arena, rows and bytes per
 row of its output."""

@@ -39,6 +39,7 @@ from tinyml_nas.pipeline.finish import finish_model
 from tinyml_nas.pipeline.take import SAME_DATA, Taken
 from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
+from tinyml_nas.proof.cores.missing import left_out
 from tinyml_nas.proof.parity import ParityReport
 from tinyml_nas.report import write_report
 from tinyml_nas.report.data_page import write_data_page
@@ -154,6 +155,9 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
     with context.stage("train"):
         fits = fit_all(final, entrants, seeds, training.nas_workers, context.console)
     shipped = [best_seed(trainings) for trainings in fits]
+    makes_c = training.quantization and config.compilation.enable
+    if makes_c and (warning := left_out(counted=True)):
+        context.console.warning(warning)
     models = [finish_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
     return {
         "search": found.record,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport
+from tinyml_nas.proof.cores.missing import missing_tools
 from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS
 from tinyml_nas.proof.emulate import COUNTED, Emulation, emulate
 from tinyml_nas.quantize.integer import Int8, IntNetwork
@@ -27,10 +28,15 @@ FIGURES: Mapping[str, Callable[[Emulation], int]] = {
 def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) -> dict[str, Any]:
     """The measured costs of a results record, over windows (N, C, L).
 
-    ``compilers`` has the figures of each.  All else is by core, of the compiler with the most
-    instructions, the largest flash or the deepest stack.
+    ``compilers`` has the figures of each that is installed.  All else is by core, of the compiler
+    with the most instructions, the largest flash or the deepest stack.
     """
-    builds = {f"{core} ({name})": (core, name) for core in COUNTED for name in COUNTED[core]}
+    builds = {
+        f"{core} ({name})": (core, name)
+        for core in COUNTED
+        for name in COUNTED[core]
+        if not missing_tools(core, name)
+    }
 
     def run(build: str) -> Emulation:
         core, name = builds[build]
@@ -67,7 +73,7 @@ def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) ->
 def on_each(
     items: Sequence[str], title: str, measure: Callable[[str], T], console: Console
 ) -> dict[str, T]:
-    """What ``measure`` says of each item; one warning for all that want the same missing tool."""
+    """What ``measure`` says of each item; one warning for all that fail alike."""
     measured, refused = {}, defaultdict[str, list[str]](list)
     with console.track(title, len(items)) as task:
         for item in items:

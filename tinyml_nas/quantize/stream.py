@@ -69,6 +69,10 @@ class IntStream:
     voting: Voting
 
 
+SampledStream = tuple[IntStream, Sequence[Int16]]
+"""A stream, and samples [T, C] of some recordings to push through it."""
+
+
 @dataclass(frozen=True)
 class StreamTruth:
     """What a stream of samples gives: the features of every frame, scores and label per window.
@@ -163,8 +167,9 @@ def _samples(x: NDArray[np.float32], chain: FixedChain) -> Int16:
     return np.concatenate([part.T for part in (*first, *rest)])
 
 
-def save_stream(path: Path, stream: IntStream, samples: Sequence[Int16]) -> None:
-    """Write what makes ``stream`` of its network, and the samples that it was proven on."""
+def save_stream(path: Path, sampled: SampledStream) -> None:
+    """Write what makes a stream of its network, and the samples that it was proven on."""
+    stream, samples = sampled
     chain = stream.frontend.chain
     state = {
         "steps": [step.name for step in chain.steps],
@@ -178,7 +183,7 @@ def save_stream(path: Path, stream: IntStream, samples: Sequence[Int16]) -> None
     save_checkpoint(path, state)
 
 
-def load_stream(path: Path, net: IntNetwork) -> tuple[IntStream, list[Int16]]:
+def load_stream(path: Path, net: IntNetwork) -> SampledStream:
     """What :func:`save_stream` wrote; raises ``ToolError`` when it cannot be read."""
     state = load_checkpoint(path)
     with restoring(path):
