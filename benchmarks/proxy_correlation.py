@@ -40,7 +40,7 @@ from tinyml_nas.graph import Shape
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.folds import make_folds
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.proxies import load_proxy, proxy_names
+from tinyml_nas.search.proxies import PROXIES
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, merit, rank_mean
 from tinyml_nas.search.spaces import ChainSpace
@@ -124,14 +124,14 @@ def warmed_up(problem: Problem, candidate: Candidate) -> Iterator[Probe]:
 
 def measure(problem: Problem, nets: int, seeds: int) -> tuple[dict[str, Scores], Scores]:
     """Merit of every network by proxy and level, and its true accuracy (mean over seeds)."""
-    names = proxy_names()
+    names = list(PROXIES)
     candidates = problem.sample(random.Random(problem.seed), nets)
     raw = {name: np.zeros((len(LEVELS), nets)) for name in names}
     truth = np.zeros(nets)
     for i, candidate in enumerate(candidates):
         for level, probe in enumerate(warmed_up(problem, candidate)):
             for name in names:
-                raw[name][level, i] = load_proxy(name).score(probe)
+                raw[name][level, i] = PROXIES[name].score(probe)
         epochs = problem.evaluator.recipe.epochs
         trials = [Trial(candidate, epochs, 0, problem.seed + s) for s in range(seeds)]
         truth[i] = np.mean([problem.evaluator(trial).score for trial in trials])

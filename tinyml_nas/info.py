@@ -198,19 +198,18 @@ def _primitives(console: Console, name: str | None) -> None:
 
 
 def _strategies(console: Console, name: str | None) -> None:
-    from tinyml_nas.search.strategies import load_strategy
+    from tinyml_nas.search.strategies import STRATEGIES
 
-    chosen = _chosen(names.strategy_names(), name, "strategy")
-    strategies = [load_strategy(known) for known in chosen]
+    strategies = [STRATEGIES[known] for known in _chosen(tuple(STRATEGIES), name, "strategy")]
     rows = [(each.name, each.space or "any", each.description) for each in strategies]
     console.table("nas_search_strategy", ("strategy", "space", "how it searches"), rows)
 
 
 def _proxies(console: Console, name: str | None) -> None:
-    from tinyml_nas.search.proxies import load_proxy
+    from tinyml_nas.search.proxies import PROXIES
 
-    chosen = _chosen(names.proxy_names(), name, "proxy")
-    rows = [(known, load_proxy(known).description) for known in chosen]
+    chosen = _chosen(tuple(PROXIES), name, "proxy")
+    rows = [(known, PROXIES[known].description) for known in chosen]
     console.table("nas_proxy", ("proxy", "what it measures before any training"), rows)
 
 

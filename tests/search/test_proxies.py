@@ -9,7 +9,6 @@ import pytest
 import torch
 from samples import features
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -24,7 +23,7 @@ from tinyml_nas.graph import (
     Shape,
     residual_of,
 )
-from tinyml_nas.search.proxies import load_proxy, proxy_names
+from tinyml_nas.search.proxies import PROXIES
 from tinyml_nas.search.proxies.protocol import Batches, Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
@@ -134,7 +133,7 @@ def expected_loss(probe: Probe) -> float:
 
 
 def score(name: str, probe: Probe) -> float:
-    return load_proxy(name).score(probe)
+    return PROXIES[name].score(probe)
 
 
 def test_params_and_macs(branched):
@@ -175,7 +174,7 @@ def test_a_norm_hides_the_weights_before_it_from_fisher_rao(branched):
 
 def test_loss(perceptron):
     assert score("loss", perceptron) == pytest.approx(expected_loss(perceptron), rel=1e-5)
-    assert not load_proxy("loss").higher_is_better
+    assert not PROXIES["loss"].higher_is_better
 
 
 def test_grad_norm(perceptron):
@@ -193,7 +192,7 @@ def test_sigeo(perceptron):
     assert score("sigeo", perceptron) == pytest.approx(-z - f, rel=1e-4)
     value = combination(perceptron, Coefficients(zico=0.5, fisher_rao=2, loss=3))
     assert value == pytest.approx(-0.5 * z - 2 * f + 3 * loss, rel=1e-4)
-    assert not load_proxy("sigeo").higher_is_better
+    assert not PROXIES["sigeo"].higher_is_better
 
 
 def test_naswot(perceptron):
@@ -242,7 +241,7 @@ def test_synflow_of_a_convolution_sees_no_norm():
     head = np.abs(module.classifier.conv.weight.detach().double().numpy()[:, :, 0])
     taps = conv.sum(1)  # padding silences the outer tap at either end
     mean = (5 * taps.sum(1) - taps[:, 0] - taps[:, 2]) / 5
-    assert load_proxy("synflow").score(
+    assert PROXIES["synflow"].score(
         Probe(network, module, Batches((), Classification(2)))
     ) == pytest.approx(2 * (head @ mean).sum(), rel=1e-6)
 
@@ -250,7 +249,7 @@ def test_synflow_of_a_convolution_sees_no_norm():
 def test_synflow_of_a_residual_is_that_of_the_reconstruction():
     network = Network("auto", Shape(2, 6), (Node("conv", Conv(2, 3, 1, (1, 1)), (INPUT,)),))
     scores = [
-        load_proxy("synflow").score(
+        PROXIES["synflow"].score(
             Probe(each, build_module(each, generator(5, "weights")), Batches((), Classification(2)))
         )
         for each in (network, residual_of(network))
@@ -259,7 +258,7 @@ def test_synflow_of_a_residual_is_that_of_the_reconstruction():
     assert scores[1] == pytest.approx(scores[0])
 
 
-@pytest.mark.parametrize("name", proxy_names())
+@pytest.mark.parametrize("name", PROXIES)
 @pytest.mark.parametrize("training", [True, False])
 def test_a_proxy_leaves_no_trace(branched, name, training):
     module = branched.module.train(training)
@@ -272,17 +271,6 @@ def test_a_proxy_leaves_no_trace(branched, name, training):
     assert all(p.grad is None for p in module.parameters())
     assert module.training == training
     assert torch.equal(torch.get_rng_state(), random_state)
-
-
-def test_proxies_are_found_by_their_files():
-    assert set(proxy_names()) >= {"params", "macs", "naswot", "synflow", "zico", "sigeo"}
-    for name in proxy_names():
-        proxy = load_proxy(name)
-        assert proxy.name == name
-        assert proxy.description
-    with pytest.raises(ConfigError, match="'nonsense'") as caught:
-        load_proxy("nonsense")
-    assert "naswot" in str(caught.value.hint)
 
 
 def test_ranks_are_shared_by_equals_and_turned_for_costs():

@@ -17,9 +17,10 @@ from tinyml_nas.console import Console
 from tinyml_nas.search.archive import open_archive, read_archive
 from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine
+from tinyml_nas.search.one_shot import propose as one_shot
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all
 from tinyml_nas.search.proxies.sigeo import Coefficients
-from tinyml_nas.search.strategies import load_strategy, sub_one_shot, zero_shot
+from tinyml_nas.search.strategies import STRATEGIES, zero_shot
 from tinyml_nas.search.strategies._shortlist import warm_started
 from tinyml_nas.workers.inline import Inline
 
@@ -31,9 +32,9 @@ def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same strategies with smaller numbers."""
     monkeypatch.setattr(zero_shot, "DRAWN", 60)
     monkeypatch.setattr(zero_shot, "CHILDREN", 30)
-    monkeypatch.setattr(sub_one_shot, "POPULATION", 40)
-    monkeypatch.setattr(sub_one_shot, "TOURNAMENT", 10)
-    monkeypatch.setattr(sub_one_shot, "SCORED_PER_TRIAL", 8)
+    monkeypatch.setattr(one_shot, "POPULATION", 40)
+    monkeypatch.setattr(one_shot, "TOURNAMENT", 10)
+    monkeypatch.setattr(one_shot, "SCORED_PER_TRIAL", 8)
 
 
 class MakeEngine(Protocol):
@@ -63,7 +64,7 @@ def engine(tmp_path: Path) -> Iterator[MakeEngine]:
 
 
 def first_batch(search: Engine, strategy: str) -> list[Any]:
-    return list(next(load_strategy(strategy).propose(search)))
+    return list(next(STRATEGIES[strategy].propose(search)))
 
 
 @pytest.mark.parametrize("strategy", ["zero_shot", "sub_one_shot"])
@@ -148,16 +149,16 @@ def test_rank_prefers_what_every_proxy_prefers(tmp_path):
 
 
 def test_terms_of_the_combination():
-    assert sub_one_shot.coefficients(["params", "naswot"]) == Coefficients(1, 1, 0)
-    assert sub_one_shot.coefficients(["loss"]) == Coefficients(0, 0, 1)
-    assert sub_one_shot.coefficients(["loss", "zico", "params"]) == Coefficients(1, 0, 1)
+    assert one_shot.coefficients(["params", "naswot"]) == Coefficients(1, 1, 0)
+    assert one_shot.coefficients(["loss"]) == Coefficients(0, 0, 1)
+    assert one_shot.coefficients(["loss", "zico", "params"]) == Coefficients(1, 0, 1)
 
 
 def test_evolution_improves_the_scores(engine):
     search = engine(nas_trials=8, nas_warmup_level=0.5)
     start = warm_started(search, 40, search.draw("start"))
-    scorer = sub_one_shot.Scorer(search, sub_one_shot.warmed_up(search, start))
-    sub_one_shot.evolve(search, scorer, start)
+    scorer = one_shot.Scorer(search, one_shot.warmed_up(search, start))
+    one_shot.evolve(search, scorer, start)
     scores = list(scorer.scores.values())
     assert len(scores) == 8 * 8
     founders, children = scores[:32], scores[32:]
@@ -171,7 +172,7 @@ def test_evolution_improves_the_scores(engine):
 def test_the_warm_up_level_is_the_share_of_the_data(engine):
     for level, windows in ((0.0, 0), (0.25, 48), (1.0, 192)):
         search = engine(nas_warmup_level=level, nas_epochs=2)
-        sub_one_shot.warmed_up(search, search.problem.sample(random.Random(1), 3))
+        one_shot.warmed_up(search, search.problem.sample(random.Random(1), 3))
         assert search.record["supernet"] == {"windows": windows, "epochs": 2 if windows else 0}
 
 
@@ -192,8 +193,8 @@ def test_little_work_means_a_short_warm_up_and_few_scores(engine):
 def test_a_score_that_is_no_number_is_the_worst(engine):
     search = engine()
     start = warm_started(search, 3, search.draw("start"))
-    supernet = sub_one_shot.warmed_up(search, start)
-    scorer = sub_one_shot.Scorer(search, supernet)
+    supernet = one_shot.warmed_up(search, start)
+    scorer = one_shot.Scorer(search, supernet)
     scorer.add(start[0])
     for value in supernet.shared.values():
         value.data.fill_(math.nan)

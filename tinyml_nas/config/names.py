@@ -154,26 +154,19 @@ def device_file(name: str, folder: Path | None = None) -> Path | None:
 
 def strategy_names() -> tuple[str, ...]:
     """Every value of ``nas_search_strategy``, auto first."""
-    found = _declared("search/strategies", "STRATEGY")
-    return tuple(sorted(found, key=lambda name: (name != "auto", name)))
+    from tinyml_nas.search.strategies import STRATEGIES
+
+    return tuple(STRATEGIES)
 
 
 def proxy_names() -> tuple[str, ...]:
     """Every item of ``nas_proxy``."""
-    return _declared("search/proxies", "PROXY")
+    from tinyml_nas.search.proxies import PROXIES
+
+    return tuple(PROXIES)
 
 
 def generator_names() -> tuple[str, ...]:
     """Every value of ``dataset.generator``."""
     files = sorted((PACKAGE / "data" / "synthetic").glob("*.py"))
     return tuple(file.stem for file in files if not file.stem.startswith("_"))
-
-
-def _declared(folder: str, what: str) -> tuple[str, ...]:
-    """The modules of ``folder`` that assign ``what``, found without importing any.
-
-    So one file adds a choice, the schema knows it at once, and ``check`` loads no torch.
-    """
-    declares = re.compile(rf"^{what}\b", re.MULTILINE)
-    files = sorted((PACKAGE / folder).glob("*.py"))
-    return tuple(file.stem for file in files if declares.search(file.read_text(encoding="utf-8")))

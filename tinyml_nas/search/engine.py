@@ -18,7 +18,7 @@ from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import View
 from tinyml_nas.search.spaces import Genome
-from tinyml_nas.search.strategy import Strategy
+from tinyml_nas.search.strategies import Strategy
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 from tinyml_nas.train.seeding import derive_seed
 from tinyml_nas.workers import Workers

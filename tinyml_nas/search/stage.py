@@ -42,7 +42,7 @@ from tinyml_nas.search.spaces import (
     genome_key,
 )
 from tinyml_nas.search.speed import measured_speed
-from tinyml_nas.search.strategies import Strategy, load_strategy
+from tinyml_nas.search.strategies import STRATEGIES, Strategy
 from tinyml_nas.search.warm_start import load_genomes
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.workers import open_workers
@@ -129,7 +129,7 @@ def starting_point(
     features = features.for_choices()
     recipe = recipe_from_config(training)
     decisions = recipe_decisions()
-    chosen = load_strategy(strategy or training.nas_search_strategy)
+    chosen = STRATEGIES[strategy or training.nas_search_strategy]
     space = _space(chosen.space or training.nas_space, features, config, device, decisions)
     budget, origins = budget_from_config(config, device)
     folds = make_folds(features, training.nas_folds, seed)

@@ -18,8 +18,7 @@ strategy that plans with ``work_left`` and ``trials_left`` returns before.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,13 +70,3 @@ class Search(Protocol):
 
     def spend(self, cpu_seconds: float) -> None:
         """Account for work that a strategy did itself (a supernet, proxies), as a model says."""
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """A way to search; ``space`` is the space that it needs, ``None`` where any will do."""
-
-    name: str
-    description: str
-    propose: Callable[[Search], Proposals]
-    space: str | None = None

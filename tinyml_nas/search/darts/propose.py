@@ -80,11 +80,21 @@ class Found:
         return self.mended.candidate
 
 
-def propose(search: Search, *, sampled: bool) -> Proposals:
+def propose(search: Search) -> Proposals:
+    """DARTS: the edges of a supernet mix all primitives, weighed by the alphas."""
+    return _propose(search, sampled=False)
+
+
+def propose_sampled(search: Search) -> Proposals:
+    """GDAS: an edge of a supernet computes one primitive a step, drawn by its alphas."""
+    return _propose(search, sampled=True)
+
+
+def _propose(search: Search, *, sampled: bool) -> Proposals:
     """Train supernets, then propose their genotypes."""
     problem = search.problem
     space = problem.space
-    assert isinstance(space, CellSpace)  # STRATEGY.space says so
+    assert isinstance(space, CellSpace)  # its entry in STRATEGIES says so
     settings = settings_of(problem, sampled=sampled)
     darts = Darts(
         Supernet(space.plan),

@@ -1,29 +1,46 @@
-"""Zero-cost proxies: each a file with a ``PROXY``, found by its name.
+"""Zero-cost proxies: scores of networks that cost milliseconds and no training.
 
-A proxy scores an untrained (or barely trained) network in milliseconds.  ``ranking`` turns several
-of them into one order of candidates.
+``PROXIES`` is the only source of their names.  Each is a function ``score`` in the module of its
+name, which is imported at its first use.  ``ranking`` turns several into one order of candidates.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinyml_nas.config.names import proxy_names
-from tinyml_nas.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tinyml_nas.search.proxies.protocol import Proxy
-
-__all__ = ["load_proxy", "proxy_names"]
+if TYPE_CHECKING:  # a list of proxies needs no torch
+    from tinyml_nas.search.proxies.protocol import Probe
 
 
-def load_proxy(name: str) -> Proxy:
-    """The proxy called ``name``; raises ``ConfigError`` where there is none."""
-    if name not in proxy_names():
-        raise ConfigError(
-            f"training.nas_proxy names {name!r}, which is no proxy",
-            hint=f"take some of {', '.join(proxy_names())}",
-        )
-    proxy: Proxy = importlib.import_module(f"{__name__}.{name}").PROXY
-    return proxy
+@dataclass(frozen=True)
+class Proxy:
+    """A score of untrained, or barely trained, networks."""
+
+    name: str
+    description: str
+    higher_is_better: bool = True
+
+    def score(self, probe: Probe) -> float:
+        """The score of one network."""
+        score: float = importlib.import_module(f"{__name__}.{self.name}").score(probe)
+        return score
+
+
+PROXIES: Mapping[str, Proxy] = {
+    proxy.name: proxy
+    for proxy in (
+        Proxy("fisher_rao", "log of |<weights, summed gradients>|"),
+        Proxy("grad_norm", "sum of the layers' gradient norms"),
+        Proxy("loss", "loss after the warm-up", higher_is_better=False),
+        Proxy("macs", "multiply-accumulates of one inference"),
+        Proxy("naswot", "log-determinant of the kernel of ReLU codes"),
+        Proxy("params", "number of weights and biases"),
+        Proxy("sigeo", "- zico - fisher_rao, as published", higher_is_better=False),
+        Proxy("synflow", "sum of weight times gradient of the flow of ones"),
+        Proxy("zico", "agreement of the gradients of mini-batches, layer by layer"),
+    )
+}
+"""Every proxy by its name."""

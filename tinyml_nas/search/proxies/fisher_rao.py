@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
@@ -22,6 +22,3 @@ def score(probe: Probe) -> float:
         for name, gradient in probe.gradients.items()
     )
     return math.log(abs(inner) + 1e-10)
-
-
-PROXY = Proxy("fisher_rao", "log of |<weights, summed gradients>|", score)

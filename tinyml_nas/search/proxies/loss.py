@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
     """Mean loss of the mini-batches."""
     return probe.losses.mean().item()
-
-
-PROXY = Proxy("loss", "loss after the warm-up", score, higher_is_better=False)

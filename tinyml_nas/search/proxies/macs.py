@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
     """Multiply-accumulates of one window."""
     return float(network_cost(probe.network).macs)
-
-
-PROXY = Proxy("macs", "multiply-accumulates of one inference", score)

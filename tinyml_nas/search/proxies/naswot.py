@@ -14,7 +14,7 @@ import math
 
 import torch
 
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
@@ -29,6 +29,3 @@ def score(probe: Probe) -> float:
     switched_on = code.sum(1)
     kernel = code.shape[1] - switched_on[:, None] - switched_on + 2 * code @ code.T  # exact
     return float(torch.linalg.slogdet(kernel.double()).logabsdet)
-
-
-PROXY = Proxy("naswot", "log-determinant of the kernel of ReLU codes", score)

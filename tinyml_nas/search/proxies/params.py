@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
     """Weights and biases after the batch norms are folded."""
     return float(network_cost(probe.network).parameters)
-
-
-PROXY = Proxy("params", "number of weights and biases", score)

@@ -7,7 +7,7 @@ mode of the module as they were.  The gradients are computed once, for all proxi
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,13 +84,3 @@ class Probe:
             name: torch.stack([g.flatten() for g in column])
             for name, column in zip(parameters, columns, strict=True)
         }
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """A score of networks that costs no training."""
-
-    name: str
-    description: str
-    score: Callable[[Probe], float]
-    higher_is_better: bool = True

@@ -12,7 +12,7 @@ from tinyml_nas import interrupts
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
 from tinyml_nas.search.evaluator import training_seconds
-from tinyml_nas.search.proxies import load_proxy
+from tinyml_nas.search.proxies import PROXIES
 from tinyml_nas.search.proxies.protocol import Batches, Probe
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer
@@ -27,7 +27,7 @@ def score_all(
 ) -> dict[str, list[float]]:
     """By proxy the score of each network at its initial weights."""
     torch.set_num_threads(1)
-    proxies = [load_proxy(name) for name in names]
+    proxies = [PROXIES[name] for name in names]
     scores: dict[str, list[float]] = {name: [] for name in names}
     for network in networks:
         interrupts.check()
@@ -47,7 +47,7 @@ def rank_mean(scores: Mapping[str, Sequence[float]]) -> list[float]:
 def merit(name: str, values: Sequence[float]) -> npt.NDArray[np.float64]:
     """Scores of the proxy ``name`` turned so that higher is better; no number is the worst."""
     array = np.asarray(values, np.float64)
-    signed = array if load_proxy(name).higher_is_better else -array
+    signed = array if PROXIES[name].higher_is_better else -array
     return np.where(np.isnan(signed), -np.inf, signed)
 
 

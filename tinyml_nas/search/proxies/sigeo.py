@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyml_nas.search.proxies import fisher_rao, loss, zico
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,3 @@ def combination(probe: Probe, weigh: Coefficients) -> float:
 def score(probe: Probe) -> float:
     """The score with the published coefficients."""
     return combination(probe, Coefficients())
-
-
-PROXY = Proxy("sigeo", "- zico - fisher_rao, as published", score, higher_is_better=False)

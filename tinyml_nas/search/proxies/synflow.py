@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.train.builder import ConvBlock
 
 
@@ -36,6 +36,3 @@ def _linearized(block: ConvBlock) -> Tensor:
         if block.conv.bias is not None:
             block.conv.bias.zero_()
     return block.conv.weight
-
-
-PROXY = Proxy("synflow", "sum of weight times gradient of the flow of ones", score)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import torch
 
-from tinyml_nas.search.proxies.protocol import Probe, Proxy
+from tinyml_nas.search.proxies.protocol import Probe
 
 
 def score(probe: Probe) -> float:
@@ -25,6 +25,3 @@ def score(probe: Probe) -> float:
         if len(ratios):
             total += torch.log(ratios.double().sum()).item()
     return total
-
-
-PROXY = Proxy("zico", "agreement of the gradients of mini-batches, layer by layer", score)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.spaces import crossover, mutate
 from tinyml_nas.search.strategies._finals import Judged, make_plan
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
 POPULATION = (4, 32)
@@ -79,10 +79,3 @@ def _winner(judged: Judged, population: Sequence[int], draw: random.Random) -> C
     size = max(2, len(population) // TOURNAMENT_SHARE)
     rivals = draw.sample(list(population), min(size, len(population)))
     return judged.scores[max(rivals, key=judged.merit)][0]
-
-
-STRATEGY = Strategy(
-    name="evolution",
-    description="regularized evolution: mutations of good networks, the oldest dies",
-    propose=propose,
-)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml_nas.search.strategies._finals import Judged, make_plan
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 
 TYPICAL = 32
 
@@ -28,10 +28,3 @@ def propose(search: Search) -> Proposals:
         more = search.problem.sample(draw, TYPICAL)
         candidates = [candidate for candidate in more if candidate.key not in known]
     yield from judged.finals()
-
-
-STRATEGY = Strategy(
-    name="random",
-    description="networks drawn at random within the budget: the control",
-    propose=propose,
-)

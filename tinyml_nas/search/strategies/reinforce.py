@@ -14,7 +14,7 @@ import torch
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.spaces import Genome, Space
 from tinyml_nas.search.strategies._finals import Judged, make_plan
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
 LEARNING_RATE = 3e-2
@@ -159,10 +159,3 @@ def reward(problem: Problem, candidate: Candidate, metric: float) -> float:
     slowness = shares.get("latency_seconds", shares.get("macs", 0.0))
     flash = shares.get("flash_bytes", 0.0)
     return weights.metric * metric - weights.latency * slowness - weights.params * flash
-
-
-STRATEGY = Strategy(
-    name="reinforce",
-    description="a controller that learns which choices pay; wants many short trainings",
-    propose=propose,
-)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all, scoring_seconds
 from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
 DRAWN, CHILDREN, PARENTS = 300, 100, 10
@@ -78,10 +78,3 @@ def _children(search: Search, ranking: Ranking, count: int) -> list[Candidate]:
             known[child.key] = child
             children.append(child)
     return children
-
-
-STRATEGY = Strategy(
-    name="zero_shot",
-    description="candidates ranked by proxies without any training; the best few trained",
-    propose=propose,
-)

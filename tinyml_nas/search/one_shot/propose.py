@@ -33,7 +33,7 @@ from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
 from tinyml_nas.search.spaces import ChainSpace
 from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 from tinyml_nas.train.seeding import generator
 
@@ -148,11 +148,3 @@ def _affordable(search: Search, typical: Sequence[Candidate]) -> int:
     by_trials = SCORED_PER_TRIAL * search.trials_left()
     most = POPULATION + GENERATIONS * CHILDREN
     return int(max(1, min(SHARE * search.work_left() / cost, by_trials, most)))
-
-
-STRATEGY = Strategy(
-    name="sub_one_shot",
-    description="parts of a briefly trained supernet scored by SiGeo's proxies, and evolved",
-    propose=propose,
-    space="chain",
-)

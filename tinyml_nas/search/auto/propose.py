@@ -32,7 +32,7 @@ from tinyml_nas.search.auto.surrogate import Surrogate
 from tinyml_nas.search.recipe_genes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover
 from tinyml_nas.search.strategies._shortlist import as_written, feasible_child
-from tinyml_nas.search.strategy import Proposals, Search, Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 Matrix = npt.NDArray[np.float64]
@@ -264,10 +264,3 @@ def _finalists(ranked: Sequence[Candidate], count: int) -> list[Candidate]:
         or candidate.resources.macs <= CLEARLY_LESS * top.macs
     ]
     return finalists + small[:SMALL_FINALISTS]
-
-
-STRATEGY = Strategy(
-    "auto",
-    "rungs over folds around a surrogate; recipe and architecture together (the default)",
-    propose,
-)
