@@ -35,7 +35,7 @@ from tinyml_nas.pipeline.final import (
     fit_all,
     refit_features,
 )
-from tinyml_nas.search.recipe_genes import recipe_of
+from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.train.tasks import task_of
@@ -105,7 +105,7 @@ def run(
         training, device = config.training, load_device(config.common.target_device)
         start = time.monotonic()
         choosing = features.for_choices()
-        found = search(choosing, config, device, folder=folder / "s", resume=False, console=quiet)
+        found = search(choosing, config, device, folder=folder / "s", console=quiet)
         recipe = recipe_of(found.recipe_genes, recipe_from_config(training))
         final = FinalFit(refit_features(choosing), training, seed, folder / "t")
         entrant = Entrant("searched", found.network, recipe)

@@ -171,7 +171,7 @@ TRAINING = Training(
 def learned(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> NetworkModule:
     module = build_module(NETWORK, generator(0, "weights"))
     result = fit(
-        module, features, recipe_from_config(TRAINING), seed=0, resume=False, title="train",
+        module, features, recipe_from_config(TRAINING), seed=0, title="train",
         checkpoint=tmp_path_factory.mktemp("fit") / "checkpoint.npz", console=Console(quiet=True),
     )  # fmt: skip
     module.load_state_dict(result.state)
@@ -185,7 +185,7 @@ def quantized(
     module = NetworkModule(as_configured(NETWORK, training))
     module.load_state_dict(learned.state_dict())
     return quantize(
-        module.eval(), features, training, recipe_from_config(training), seed=1, resume=False,
+        module.eval(), features, training, recipe_from_config(training), seed=1,
         checkpoint=folder / "fine_tuning.npz", console=Console(quiet=True), title="quantize",
     )  # fmt: skip
 
@@ -226,7 +226,10 @@ def test_the_test_side_chooses_nothing(
 ) -> None:
     keys = {"auto_quantization": True, "quantization_method": "PTQ"}
     other = dataclasses.replace(features, test=examples(9, 7))
-    results = [quantized(learned, f, tmp_path, **keys) for f in (features, other)]
+    results = [
+        quantized(learned, f, tmp_path / name, **keys)
+        for name, f in (("a", features), ("b", other))
+    ]
     assert results[0].record == results[1].record
 
 

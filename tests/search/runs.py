@@ -59,7 +59,6 @@ def run(
     folder: Path,
     features: FeatureSet | None = None,
     *,
-    resume: bool = True,
     console: Console | None = None,
     **training: object,
 ) -> SearchResult:
@@ -70,7 +69,6 @@ def run(
         chosen,
         device(chosen),
         folder=folder,
-        resume=resume,
         console=console or Console(quiet=True),
     )
 

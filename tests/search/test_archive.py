@@ -31,11 +31,11 @@ def trial(width: int, fold: int = 0, epochs: int = 2) -> Trial:
     return Trial(candidate, epochs, fold, 42)
 
 
-def opened(folder: Path, fingerprint: str = "abc", resume: bool = True) -> Archive:
+def opened(folder: Path, fingerprint: str = "abc") -> Archive:
     def header() -> dict[str, Any]:
         return {"speed": 1.0, "work": None}
 
-    return open_archive(folder, fingerprint, header, resume=resume, console=CONSOLE)
+    return open_archive(folder, fingerprint, header, console=CONSOLE)
 
 
 def filled(folder: Path) -> bytes:
@@ -131,16 +131,7 @@ def test_archives_of_other_searches_are_kept(tmp_path, capsys):
     first = filled(tmp_path)
     console = Console()
     for number in (1, 2):
-        with open_archive(
-            tmp_path, f"other {number}", dict, resume=True, console=console
-        ) as archive:
+        with open_archive(tmp_path, f"other {number}", dict, console=console) as archive:
             assert archive.lines == []
         assert f"kept as archive.{number}.jsonl" in capsys.readouterr().err
-    assert (tmp_path / "archive.1.jsonl").read_bytes() == first
-
-
-def test_without_resume_the_same_search_starts_anew(tmp_path):
-    first = filled(tmp_path)
-    with opened(tmp_path, resume=False) as archive:
-        assert archive.get(trial(4)) is None
     assert (tmp_path / "archive.1.jsonl").read_bytes() == first

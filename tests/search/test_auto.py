@@ -10,14 +10,14 @@ import runs
 from tinyml_nas.search import stage
 from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.auto.propose import _Judge
-from tinyml_nas.search.recipe_genes import (
+from tinyml_nas.search.spaces import random_genome
+from tinyml_nas.search.spaces.recipe_genes import (
     AS_WRITTEN,
     AUGMENTATION,
     MILD,
     recipe_decisions,
     recipe_of,
 )
-from tinyml_nas.search.spaces import random_genome
 from tinyml_nas.search.trial import Outcome
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import recipe_from_config

@@ -21,9 +21,9 @@ from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Network
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import open_archive, read_archive
-from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed
-from tinyml_nas.search.speed import measured_speed, two_digits
+from tinyml_nas.search.evaluator import measured_speed, two_digits
+from tinyml_nas.search.progress import Clock
 from tinyml_nas.search.strategies import STRATEGIES, Strategy
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Trial
@@ -48,16 +48,14 @@ def engine_run(folder: Path, strategy: Strategy, workers: type = Inline, **keys:
     header = {"speed": 1.0, "work": keys.pop("work", None)}
     problem = runs.start(folder, **keys).problem
     with (
-        open_archive(
-            folder, "test", lambda: header, resume=True, console=Console(quiet=True)
-        ) as archive,
+        open_archive(folder, "test", lambda: header, console=Console(quiet=True)) as archive,
         workers(Timed(problem.evaluator)) as pool,
     ):
         engine = Engine(
             problem,
             archive,
             pool,
-            Clock(folder, resume=True),
+            Clock(folder),
             folder=folder,
             console=Console(quiet=True),
         )
@@ -329,7 +327,6 @@ def test_strategy_overrides_the_configured_one(tmp_path):
         config,
         runs.device(config),
         folder=tmp_path / "control",
-        resume=True,
         console=Console(quiet=True),
         strategy="random",
     )

@@ -17,8 +17,8 @@ from tinyml_nas.search import stage
 from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.spaces import Decision
 from tinyml_nas.search.strategies import STRATEGIES
-from tinyml_nas.search.strategies._finals import Judged, Plan
 from tinyml_nas.search.strategies.evolution import CHILDREN, generation
+from tinyml_nas.search.strategies.finals import Judged, Plan
 from tinyml_nas.search.strategies.reinforce import Controller, reward
 from tinyml_nas.search.trial import Candidate
 

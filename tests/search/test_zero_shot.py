@@ -15,13 +15,12 @@ import runs
 
 from tinyml_nas.console import Console
 from tinyml_nas.search.archive import open_archive, read_archive
-from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine
 from tinyml_nas.search.one_shot import propose as one_shot
+from tinyml_nas.search.progress import Clock
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all
 from tinyml_nas.search.proxies.sigeo import Coefficients
 from tinyml_nas.search.strategies import STRATEGIES, zero_shot
-from tinyml_nas.search.strategies._shortlist import warm_started
 from tinyml_nas.workers.inline import Inline
 
 TINY = {"nas_trials": 6, "training_epochs": 1}
@@ -50,12 +49,12 @@ def engine(tmp_path: Path) -> Iterator[MakeEngine]:
         def make(work: float | None = None, **training: object) -> Engine:
             problem = runs.start(tmp_path, **(TINY | training)).problem
             header = {"work": work, "speed": 1.0}
-            archive = open_archive(tmp_path, "x", lambda: header, resume=False, console=console)
+            archive = open_archive(tmp_path, f"{work} {training}", lambda: header, console=console)
             return Engine(
                 problem,
                 stack.enter_context(archive),
                 Inline(problem.evaluator),
-                Clock(tmp_path, resume=False),
+                Clock(tmp_path),
                 folder=tmp_path,
                 console=console,
             )
@@ -95,7 +94,7 @@ def test_zero_shot_trains_what_its_proxies_prefer(engine):
 def test_mutations_of_the_best_join_the_ranking(engine):
     search = engine(nas_proxy="[macs]")
     ranking = zero_shot.Ranking(search)
-    drawn = warm_started(search, 60, search.draw("zero_shot"))
+    drawn = search.problem.sample_with(search.warm_start, search.draw("zero_shot"), 60)
     ranking.add(drawn)
     best = [c.resources.macs for c in ranking.ordered()[: zero_shot.PARENTS]]
     children = [c.resources.macs for c in zero_shot._children(search, ranking, 30)]
@@ -129,7 +128,7 @@ def test_known_genomes_come_first(engine):
     search = engine()
     known = search.problem.sample(random.Random(9), 1)[0]
     search.warm_start = [{**known.genome, "augmentation": 2.0}]
-    started = warm_started(search, 20, random.Random(1))
+    started = search.problem.sample_with(search.warm_start, random.Random(1), 20)
     assert len(started) == 20
     assert started[0].network.nodes == known.network.nodes
     assert started[0].genome["augmentation"] == 1.0
@@ -156,7 +155,7 @@ def test_terms_of_the_combination():
 
 def test_evolution_improves_the_scores(engine):
     search = engine(nas_trials=8, nas_warmup_level=0.5)
-    start = warm_started(search, 40, search.draw("start"))
+    start = search.problem.sample_with(search.warm_start, search.draw("start"), 40)
     scorer = one_shot.Scorer(search, one_shot.warmed_up(search, start))
     one_shot.evolve(search, scorer, start)
     scores = list(scorer.scores.values())
@@ -192,7 +191,7 @@ def test_little_work_means_a_short_warm_up_and_few_scores(engine):
 
 def test_a_score_that_is_no_number_is_the_worst(engine):
     search = engine()
-    start = warm_started(search, 3, search.draw("start"))
+    start = search.problem.sample_with(search.warm_start, search.draw("start"), 3)
     supernet = one_shot.warmed_up(search, start)
     scorer = one_shot.Scorer(search, supernet)
     scorer.add(start[0])

@@ -69,11 +69,10 @@ def _fit(
     path: Path,
     recipe: Recipe = RECIPE,
     *,
-    resume: bool = False,
     module: NetworkModule | None = None,
 ) -> FitResult:
     return fit(
-        module or _module(), features, recipe, seed=9, checkpoint=path, resume=resume,
+        module or _module(), features, recipe, seed=9, checkpoint=path,
         console=Console(quiet=True), title="test",
     )  # fmt: skip
 
@@ -97,7 +96,7 @@ def test_without_validation_the_last_epoch_is_kept(features: FeatureSet, tmp_pat
     assert result.best_epoch == RECIPE.epochs - 1
     assert result.validation_score is None
     assert all(torch.equal(result.state[k], v) for k, v in module.state_dict().items())
-    assert _same(_fit(blind, tmp_path / "c.npz", recipe, resume=True), result)
+    assert _same(_fit(blind, tmp_path / "c.npz", recipe), result)
 
 
 def test_validation_chooses_but_never_trains(features: FeatureSet, tmp_path: Path) -> None:
@@ -127,7 +126,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         _fit(features, tmp_path / "cut.npz")
     monkeypatch.undo()
-    assert _same(_fit(features, tmp_path / "cut.npz", resume=True), whole)
+    assert _same(_fit(features, tmp_path / "cut.npz"), whole)
 
 
 def test_a_finished_run_returns_at_once(
@@ -135,7 +134,7 @@ def test_a_finished_run_returns_at_once(
 ) -> None:
     whole = _fit(features, tmp_path / "c.npz")
     monkeypatch.delattr(loop, "train_epoch")
-    assert _same(_fit(features, tmp_path / "c.npz", resume=True), whole)
+    assert _same(_fit(features, tmp_path / "c.npz"), whole)
 
 
 def test_early_stopping_waits_for_its_patience(features: FeatureSet, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tinyml_nas.graph import Network, Shape, residual_of
 from tinyml_nas.importers import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
-from tinyml_nas.search.recipe_genes import recipe_of
+from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
 from tinyml_nas.zoo import ZOO
@@ -54,7 +54,6 @@ def search_as(
         config,
         context.device,
         folder=context.folder.path / name,
-        resume=True,
         console=context.console,
         strategy="random" if like else None,
         like=like,

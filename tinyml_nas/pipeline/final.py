@@ -86,7 +86,7 @@ class FinalFit:
             module.load_state_dict(entrant.imported.state)
         result = fit(
             module, self.features, entrant.recipe, seed=seed, checkpoint=folder / "checkpoint.npz",
-            resume=True, console=console, title=f"train {job.title}",
+            console=console, title=f"train {job.title}",
         )  # fmt: skip
         if entrant.imported is not None:
             result = _better(entrant.imported, result, job.title, console)
@@ -97,7 +97,7 @@ class FinalFit:
             quantized = quantize(
                 module, self.features, self.training, entrant.recipe,
                 seed=derive_seed(seed, "quantize"), checkpoint=folder / "fine_tuning.npz",
-                resume=True, console=console, title=f"fine-tune {job.title}",
+                console=console, title=f"fine-tune {job.title}",
             )  # fmt: skip
         return Fitted(module, result, quantized, self._validated(module, quantized))
 

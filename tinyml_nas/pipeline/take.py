@@ -23,7 +23,7 @@ from tinyml_nas.search.archive import read_archive
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import binding_resources
-from tinyml_nas.search.recipe_genes import recipe_of
+from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import starting_point
 from tinyml_nas.search.trial import Candidate
 

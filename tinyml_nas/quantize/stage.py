@@ -94,7 +94,6 @@ def quantize(
     *,
     seed: int,
     checkpoint: Path,
-    resume: bool,
     console: Console,
     title: str,
 ) -> Quantized:
@@ -122,7 +121,7 @@ def quantize(
             share = _share(features, narrow, float_score, record["ptq_validation_score"])
             result = fit(
                 module, features, _fine_tuning(recipe, training.qat_epochs, narrow, share),
-                seed=seed, checkpoint=_named(checkpoint, bits), resume=resume, console=console,
+                seed=seed, checkpoint=_named(checkpoint, bits), console=console,
                 title=title,
             )  # fmt: skip
             record |= _choose(module, state, result, record["ptq_validation_score"])

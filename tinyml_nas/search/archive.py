@@ -87,7 +87,6 @@ def open_archive(
     fingerprint: str,
     make_header: Callable[[], dict[str, Any]],
     *,
-    resume: bool,
     console: Console,
 ) -> Archive:
     """The archive in ``folder``: the one that is there where it is of this search, else a new one.
@@ -97,7 +96,7 @@ def open_archive(
     """
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
-    old = read_archive(path) if resume and path.exists() else None
+    old = read_archive(path) if path.exists() else None
     if old is not None and old[0].get("fingerprint") == fingerprint:
         if not {"speed", "work"} <= old[0].keys():
             raise _damaged(path, 1, "it is not the header of an archive")
@@ -106,11 +105,10 @@ def open_archive(
     if path.exists() and path.stat().st_size:
         kept = _free_name(path)
         path.rename(kept)
-        if resume:
-            console.warning(
-                f"{path} is of another search (space, data, budget or settings differ): "
-                f"kept as {kept.name}, starting anew"
-            )
+        console.warning(
+            f"{path} is of another search (space, data, budget or settings differ): "
+            f"kept as {kept.name}, starting anew"
+        )
     header = {"kind": "header", "version": VERSION, "fingerprint": fingerprint, **make_header()}
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(header) + "\n")

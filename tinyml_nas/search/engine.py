@@ -13,10 +13,9 @@ from typing import Any
 
 from tinyml_nas.console import Console
 from tinyml_nas.search.archive import Archive
-from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.progress import View
+from tinyml_nas.search.progress import Clock, View
 from tinyml_nas.search.spaces import Genome
 from tinyml_nas.search.strategies import Strategy
 from tinyml_nas.search.trial import Candidate, Outcome, Trial

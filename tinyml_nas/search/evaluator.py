@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +17,8 @@ import numpy.typing as npt
 import torch
 
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.graph import Network
-from tinyml_nas.search.recipe_genes import recipe_of
+from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape
+from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.trial import Outcome, Trial
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.loop import Normalizer, train_epoch, validate
@@ -29,6 +31,10 @@ SECONDS_PER_NODE_STEP = 0.7e-3
 SECONDS_PER_INPUT_VALUE = 1.5e-8
 SECONDS_PER_VALUE = 0.8e-8
 SECONDS_PER_MAC = 0.6e-9
+PROBE_STEPS, PROBE_REPEATS = 12, 5
+"""Steps of a training that measures the speed of this machine, and how many such trainings."""
+SPEEDS = (0.1, 20.0)
+"""A measured speed outside of this range is taken for its nearer end."""
 DIVERGED = Outcome(score=0.0, loss=math.inf, windows=0)
 
 
@@ -99,3 +105,43 @@ def training_seconds(network: Network, windows: int, epochs: int, batch_size: in
     )
     per_step = SECONDS_PER_STEP + len(network.nodes) * SECONDS_PER_NODE_STEP
     return epochs * (steps * per_step + windows * per_window)
+
+
+def measured_speed(evaluator: Evaluator) -> float:
+    """Seconds that a fixed small chain takes here over what the work model says, two digits.
+
+    The median of a few short trainings in CPU time; the first one, which warms up, is left out.
+    """
+    features, recipe = evaluator.features, dataclasses.replace(evaluator.recipe, epochs=1)
+    recipe = dataclasses.replace(recipe, device="cpu")
+    pool = features.known()
+    some = pool.taken(np.arange(len(pool))[: PROBE_STEPS * recipe.batch_size])
+    network = _probe(Shape(*pool.x.shape[1:]), features.outputs)
+    seconds = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for repeat in range(PROBE_REPEATS + 1):
+        module = build_module(network, generator(repeat, "probe"))
+        start = time.process_time()
+        train_module(module, some, features, recipe, repeat)
+        seconds.append(time.process_time() - start)
+    torch.set_num_threads(threads)
+    expected = training_seconds(network, len(some), 1, recipe.batch_size)
+    ratio = statistics.median(seconds[1:]) / expected
+    return two_digits(min(max(ratio, SPEEDS[0]), SPEEDS[1]))
+
+
+def two_digits(value: float) -> float:
+    """``value`` rounded to two significant digits."""
+    return round(value, 1 - math.floor(math.log10(value)))
+
+
+def _probe(shape: Shape, classes: int) -> Network:
+    """Two convolutions and a classifier: legal for any input."""
+    nodes = (
+        Node("first", Conv(8, 3, 1, (1, 1)), (INPUT,)),
+        Node("second", Conv(8, 3, 1, (1, 1)), ("first",)),
+        Node("pool", GlobalAvgPool(), ("second",)),
+        Node("classifier", Linear(classes), ("pool",)),
+    )
+    return Network("probe", shape, nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyml_nas.config.sections.training import Training
@@ -22,7 +22,11 @@ from tinyml_nas.errors import BudgetError, ToolError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.spaces import Genome, Space, genome_key, mutate, random_genome
+from tinyml_nas.search.spaces.recipe_genes import as_written
 from tinyml_nas.search.trial import Candidate
+
+CHILD_TRIES = 50
+"""Mutations that are tried for one child."""
 
 
 @dataclass
@@ -93,6 +97,28 @@ class Problem:
             found[smallest.key] = smallest
         self._mutate_up_to(found, count, draw, tries)
         return list(found.values())
+
+    def sample_with(
+        self, known: Sequence[Genome], draw: random.Random, count: int
+    ) -> list[Candidate]:
+        """``count`` distinct candidates that keep the budget: the ``known`` first, others drawn.
+
+        All with the recipe as the user wrote it.
+        """
+        drawn = [candidate.genome for candidate in self.sample(draw, count)]
+        candidates = self.feasible(as_written(genome) for genome in (*known, *drawn))
+        return list({candidate.key: candidate for candidate in candidates}.values())[:count]
+
+    def child(self, parent: Genome, known: Container[str], draw: random.Random) -> Candidate | None:
+        """A mutation of ``parent`` that keeps the budget and is not ``known``, if soon found.
+
+        With the recipe as the user wrote it.
+        """
+        for _ in range(CHILD_TRIES):
+            child = self.decode(as_written(mutate(self.space, parent, draw)))
+            if child is not None and child.key not in known and self.fits(child.resources):
+                return child
+        return None
 
     def _decoded(self, genome: Genome) -> Candidate | None:
         genome = self.space.canonical(genome)

@@ -1,23 +1,30 @@
-"""What a person sees of a search: the front as it grows, the time left, and what binds."""
+"""What a person sees of a search: the front as it grows, the time it takes, and what binds.
+
+No decision of a search looks at a clock; the clocks here are for people alone.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tinyml_nas.console import Board, Console
 from tinyml_nas.cost.budget import RESOURCES, Budget
+from tinyml_nas.files import write_whole
 from tinyml_nas.search import pareto
 from tinyml_nas.search.pareto import Point
 
 BINDS = 0.9
 """A resource binds where more than this share of its budget is used."""
+CLOCK = "clock.json"
 HEADER = ("id", "score", "weights", "MACs", "flash", "RAM", "latency")
 
 
 class View:
-    """Shows progress; its clock is never asked for a decision."""
+    """Shows progress."""
 
     def __init__(self, console: Console, budget: Budget, limit: int | None) -> None:
         self._console, self._budget, self._limit = console, budget, limit
@@ -89,3 +96,41 @@ def binding_resources(point: Point, budget: Budget) -> list[str]:
         if (limit := getattr(budget, name)) is not None
     }
     return sorted((n for n, share in shares.items() if share > BINDS), key=lambda n: -shares[n])
+
+
+class Clock:
+    """Wall and CPU time of a search over all its sessions; counts on from what was saved."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CLOCK
+        before = _read(self._path)
+        self._seconds = before.get("seconds", 0.0)
+        self._cpu_seconds = before.get("cpu_seconds", 0.0)
+        self._start, self._cpu_start = time.monotonic(), time.process_time()
+
+    def add_cpu(self, seconds: float) -> None:
+        """CPU time of another process."""
+        self._cpu_seconds += seconds
+
+    @property
+    def seconds(self) -> float:
+        """Wall time."""
+        return self._seconds + time.monotonic() - self._start
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of this process and of the workers."""
+        return self._cpu_seconds + time.process_time() - self._cpu_start
+
+    def save(self) -> None:
+        """Write the times down, whole or not at all."""
+        record = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        write_whole(self._path, json.dumps(record))
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(record[name]) for name in ("seconds", "cpu_seconds")}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}  # times are worth a note, not an error

@@ -23,14 +23,12 @@ from tinyml_nas.graph import Shape
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive, open_archive
 from tinyml_nas.search.cells.record import cells_of
-from tinyml_nas.search.clock import Clock
 from tinyml_nas.search.engine import Engine, Timed
-from tinyml_nas.search.evaluator import Evaluator
+from tinyml_nas.search.evaluator import Evaluator, measured_speed
 from tinyml_nas.search.folds import make_folds, torn_groups
 from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.progress import HEADER, rows
-from tinyml_nas.search.recipe_genes import recipe_decisions
+from tinyml_nas.search.progress import HEADER, Clock, rows
 from tinyml_nas.search.record import search_record, write_files
 from tinyml_nas.search.result import SearchResult
 from tinyml_nas.search.spaces import (
@@ -41,7 +39,7 @@ from tinyml_nas.search.spaces import (
     Space,
     genome_key,
 )
-from tinyml_nas.search.speed import measured_speed
+from tinyml_nas.search.spaces.recipe_genes import recipe_decisions
 from tinyml_nas.search.strategies import STRATEGIES, Strategy
 from tinyml_nas.search.warm_start import load_genomes
 from tinyml_nas.train.recipe import recipe_from_config
@@ -77,7 +75,6 @@ def search(
     device: Device,
     *,
     folder: Path,
-    resume: bool,
     console: Console,
     strategy: str | None = None,
     like: Mapping[str, Any] | None = None,
@@ -85,11 +82,11 @@ def search(
     """The network that suits ``features`` within the budget, found as ``config.training`` says.
 
     ``strategy`` takes the place of the configured one.  ``like`` is the record of another search:
-    this one may spend what that one did, in the same units.  The archive in ``folder`` is gone on
-    with when ``resume`` is set.  The test split is not even handed on.
+    this one may spend what that one did, in the same units.  Resumes from the archive in ``folder``
+    where there is one of this search.  The test split is not even handed on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    clock = Clock(folder, resume=resume)
+    clock = Clock(folder)
     start = starting_point(features, config, device, console, strategy)
     evaluator = Timed(start.problem.evaluator)
     with (
@@ -98,7 +95,6 @@ def search(
             folder,
             fingerprint(start),
             lambda: _header(start, workers.count, like),
-            resume=resume,
             console=console,
         ) as archive,
     ):

@@ -119,14 +119,13 @@ def fit(
     *,
     seed: int,
     checkpoint: Path,
-    resume: bool,
     console: Console,
     title: str,
 ) -> FitResult:
     """Train ``module`` on the training split; choose the epoch on the validation split, if any.
 
-    ``checkpoint`` is read first when ``resume`` is set and the file exists.  Raises ``DataError``
-    when the loss stops being a number.
+    Resumes from ``checkpoint`` where that file exists, and updates it after each epoch.  Raises
+    ``DataError`` when the loss stops being a number.
     """
     if recipe.epochs == 0:  # the weights stay what they are
         return FitResult(_copy_state(module), None, (), 0.0)
@@ -134,7 +133,7 @@ def fit(
     module.to(device)
     normalize = Normalizer(features)
     optimizer = make_optimizer(recipe, module.parameters())
-    progress = _restore(checkpoint, module, optimizer) if resume else _Progress()
+    progress = _restore(checkpoint, module, optimizer)
     task = recipe.task(features)
     plain = task_of(features)  # classes that are judged weigh what they are
     judged = plain.judged(features.validation) if len(features.validation) else None

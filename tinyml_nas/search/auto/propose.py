@@ -29,9 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.search.auto.surrogate import Surrogate
-from tinyml_nas.search.recipe_genes import AS_WRITTEN, AUGMENTATION
 from tinyml_nas.search.spaces import Value, crossover
-from tinyml_nas.search.strategies._shortlist import as_written, feasible_child
+from tinyml_nas.search.spaces.recipe_genes import AS_WRITTEN, AUGMENTATION, as_written
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
@@ -241,7 +240,7 @@ def _children(search: Search, parents: Sequence[Candidate], number: int) -> list
     for _ in range(CHILDREN):
         a, b = draw.choice(parents).genome, draw.choice(parents).genome
         genome = crossover(problem.space, a, b, draw) if draw.random() < 0.5 else a
-        child = feasible_child(problem, genome, born, draw)
+        child = problem.child(genome, born, draw)
         if child is not None:
             born[child.key] = child
     return _in_time(search, list(born.values()))

@@ -41,7 +41,6 @@ from tinyml_nas.search.darts.collapse import (
     reason_to_stop,
     skip_share,
 )
-from tinyml_nas.search.darts.evaluate import evaluate
 from tinyml_nas.search.darts.penalty import METRICS, CostModel
 from tinyml_nas.search.darts.settings import SearchSettings
 from tinyml_nas.search.darts.supernet import Sample, Supernet
@@ -228,7 +227,7 @@ class Darts:
 
 
 def run_search(darts: Darts, path: Path, console: Console) -> State:
-    """The state after the last epoch; the checkpoint at ``path`` is gone on with and kept up."""
+    """The state after the last epoch; resumes from the checkpoint at ``path`` and updates it."""
     state = _restore(path, darts, console) if path.exists() else darts.start()
     epochs = darts.settings.epochs
     total, done = epochs * darts.steps, len(state.history) * darts.steps
@@ -237,6 +236,18 @@ def run_search(darts: Darts, path: Path, console: Console) -> State:
             darts.run_epoch(state, task)
             _save(path, darts, state)
     return state
+
+
+def evaluate(
+    supernet: Supernet, weights: Tensor, mixture: Tensor, streams: Streams, seed: int
+) -> tuple[float, float]:
+    """Loss and score over the validation stream."""
+    stream, task = streams.validation, streams.plain
+    order = stream.chunks(seed)
+    with torch.no_grad():
+        parts = [supernet.logits(stream.batch(i)[0], weights.detach(), mixture) for i in order]
+    outputs, wanted = torch.cat(parts), stream.y[torch.cat(order)]
+    return task.loss(outputs, wanted).item(), task.score(outputs, wanted, wanted)
 
 
 def learning_rate(progress: float) -> float:

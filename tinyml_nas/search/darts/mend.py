@@ -25,7 +25,7 @@ from tinyml_nas.search.darts.collapse import MOST_SKIPS
 from tinyml_nas.search.darts.penalty import SUMS, CostModel, pair_choices
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.spaces.cells import KINDS, CellSpace
-from tinyml_nas.search.strategies._shortlist import as_written
+from tinyml_nas.search.spaces.recipe_genes import as_written
 from tinyml_nas.search.trial import Candidate
 
 MOST_PAIRS = 1000

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyml_nas.search.allocation import epochs_for, on_every_fold, whole_epochs
 from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.darts.batches import make_streams
 from tinyml_nas.search.darts.loop import Darts, State, run_search
 from tinyml_nas.search.darts.mend import Mended, Mender
 from tinyml_nas.search.darts.penalty import cost_model
-from tinyml_nas.search.darts.settings import SearchSettings, settings_of
+from tinyml_nas.search.darts.settings import SearchSettings, settings_of, step_seconds
 from tinyml_nas.search.darts.supernet import Supernet
-from tinyml_nas.search.darts.work import step_seconds
 from tinyml_nas.search.spaces.cells import CellSpace
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
@@ -124,7 +124,7 @@ def make_plan(search: Search, darts: Darts) -> Plan:
     seconds = speed * step_seconds(darts.supernet.space, settings) * darts.steps
     cores = workers if isinstance(workers, int) else 1
     possible = SUPERNET_SHARE * search.work_left() / cores / seconds
-    epochs = int(max(1, min(settings.epochs, possible)))
+    epochs = whole_epochs(possible, settings.epochs)
     supernets = 1
     if not math.isinf(possible):
         affordable = possible * RESTART_SHARE / SUPERNET_SHARE
@@ -210,39 +210,27 @@ def _rounds(search: Search, candidates: Sequence[Candidate], idle: float) -> Sco
     left = search.work_left() - idle
     one_round = math.isinf(left) or len(candidates) == 1
     share = left if one_round else FIRST_SHARE * left
-    while len(candidates) > FINALISTS and _epochs(search, candidates, share) < FEWEST_EPOCHS:
+    while len(candidates) > FINALISTS and epochs_for(search, candidates, share) < FEWEST_EPOCHS:
         candidates = candidates[:-1]
-    epochs = _epochs(search, candidates, share)
+    epochs = epochs_for(search, candidates, share)
     scores = yield from _trained(search, candidates, epochs)
     if one_round:
         return scores
     best = sorted(candidates, key=lambda c: -scores[c.key])[:FINALISTS]
-    more = _epochs(search, best, search.work_left() - idle)
+    more = epochs_for(search, best, search.work_left() - idle)
     if more > epochs:
         scores |= yield from _trained(search, best, more)
     return scores
 
 
-def _epochs(search: Search, candidates: Sequence[Candidate], work: float) -> int:
-    """Epochs on every fold that ``work`` pays for: at least one, at most the configured ones."""
-    longest = search.problem.evaluator.recipe.epochs
-    each = sum(search.work(trial) for trial in _trials(search, candidates, 1))
-    return int(max(1, min(longest, work / each)))
-
-
 def _trained(search: Search, candidates: Sequence[Candidate], epochs: int) -> Scores:
     """Propose the trials; returns the mean score of each candidate by key."""
-    trials = _trials(search, candidates, epochs)
+    trials = on_every_fold(search, candidates, epochs)
     outcomes = yield trials
     scores: dict[str, list[float]] = {}
     for trial, outcome in zip(trials, outcomes, strict=True):
         scores.setdefault(trial.candidate.key, []).append(outcome.score)
     return {key: statistics.fmean(values) for key, values in scores.items()}
-
-
-def _trials(search: Search, candidates: Sequence[Candidate], epochs: int) -> list[Trial]:
-    folds, seed = range(len(search.problem.evaluator.folds)), search.problem.seed
-    return [Trial(candidate, epochs, fold, seed) for candidate in candidates for fold in folds]
 
 
 def _notes(darts: Darts, states: Sequence[State], found: dict[str, Found]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How alphas are searched: what the YAML says of it."""
+"""How alphas are searched: what the YAML says of it, and how much work a step is then."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.budget import Budget
+from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.problem import Problem
+
+SECONDS_OF_PENALTY = 6e-3
+"""Work model of a step: fitted on steps of the five presets and four other spaces, at speed 1.
+
+Within 40 % for each of them; ``evaluator.py`` says what speed 1 is.
+"""
+SECONDS_PER_STATE = {False: 2.1e-3, True: 1.7e-3}
+SECONDS_PER_VALUE = {False: 1.07e-7, True: 4.5e-8}
+"""By whether operations are sampled; for a pass with the alphas and one with the weights."""
+UNROLLED = 2.5
+"""Passes of a second-order step, in terms of a first-order one's."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +54,14 @@ def settings_of(problem: Problem, *, sampled: bool) -> SearchSettings:
         budget=problem.budget,
         seed=problem.seed,
     )
+
+
+def step_seconds(space: SearchSpace, settings: SearchSettings) -> float:
+    """CPU-seconds of one step of the search at speed 1."""
+    states = len(space.cells) * space.nodes
+    per_window = sum(len(space.edges) * cell.node_shape.size for cell in space.cells)
+    values = settings.batch_size * per_window
+    passes = (
+        states * SECONDS_PER_STATE[settings.sampled] + values * SECONDS_PER_VALUE[settings.sampled]
+    )
+    return SECONDS_OF_PENALTY + passes * (UNROLLED if settings.unrolled else 1)

@@ -25,6 +25,7 @@ import numpy as np
 from tinyml_nas import interrupts
 from tinyml_nas.config.names import SIGEO_TERMS
 from tinyml_nas.graph import Network
+from tinyml_nas.search.allocation import train_best, whole_epochs
 from tinyml_nas.search.evaluator import Evaluator, training_seconds
 from tinyml_nas.search.one_shot.superkernels import Supernet, share_of, warm_up
 from tinyml_nas.search.problem import Problem
@@ -32,7 +33,6 @@ from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
 from tinyml_nas.search.spaces import ChainSpace
-from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 from tinyml_nas.train.seeding import generator
@@ -79,7 +79,7 @@ def seconds(problem: Problem, network: Network) -> float:
 
 def propose(search: Search) -> Proposals:
     """Warm-up, evolution by scores, and trials of the best few."""
-    start = warm_started(search, POPULATION, search.draw("sub_one_shot"))
+    start = search.problem.sample_with(search.warm_start, search.draw("sub_one_shot"), POPULATION)
     scorer = Scorer(search, warmed_up(search, start))
     evolve(search, scorer, start)
     search.record["supernet"] |= {
@@ -107,7 +107,7 @@ def warmed_up(search: Search, paths: Sequence[Candidate]) -> Supernet:
     share = share_of(problem.features.train, training.nas_warmup_level, seed)
     affordable = SHARE * search.work_left() / _epoch_seconds(evaluator, networks, len(share))
     share = share.taken(np.arange(int(min(1.0, max(0.0, affordable)) * len(share))))
-    epochs = int(max(1, min(training.nas_epochs, affordable))) if len(share) > 1 else 0
+    epochs = whole_epochs(affordable, training.nas_epochs) if len(share) > 1 else 0
     search.record["supernet"] = {"windows": len(share), "epochs": epochs}
     search.console.info(f"sub_one_shot: {epochs} epochs of {len(share)} windows warm it up")
     recipe = dataclasses.replace(evaluator.recipe, epochs=epochs, device="cpu")
@@ -128,7 +128,7 @@ def evolve(search: Search, scorer: Scorer, start: Sequence[Candidate]) -> None:
         rivals = draw.sample(list(population), min(TOURNAMENT, len(population)))
         parent = min(rivals, key=lambda c: scorer.scores[c.key])
         for _ in range(CHILDREN):
-            child = feasible_child(search.problem, parent.genome, scorer.scores, draw)
+            child = search.problem.child(parent.genome, scorer.scores, draw)
             if child is not None:
                 scorer.add(child)
                 population.append(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyml_nas.search.strategies._finals import Judged, make_plan
+from tinyml_nas.search.strategies.finals import Judged, make_plan
 from tinyml_nas.search.strategy import Proposals, Search
 
 TYPICAL = 32

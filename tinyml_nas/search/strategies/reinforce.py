@@ -13,7 +13,7 @@ import torch
 
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.spaces import Genome, Space
-from tinyml_nas.search.strategies._finals import Judged, make_plan
+from tinyml_nas.search.strategies.finals import Judged, make_plan
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinyml_nas.search.allocation import train_best
 from tinyml_nas.search.proxies.ranking import draw_batches, rank_mean, score_all, scoring_seconds
-from tinyml_nas.search.strategies._shortlist import feasible_child, train_best, warm_started
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
@@ -49,7 +49,7 @@ def propose(search: Search) -> Proposals:
     Fewer are scored where that would take more than a fifth of the work.
     """
     draw, problem = search.draw("zero_shot"), search.problem
-    candidates = warm_started(search, DRAWN, draw)
+    candidates = problem.sample_with(search.warm_start, draw, DRAWN)
     cost = problem.evaluator.speed * sum(scoring_seconds(c.network) for c in candidates)
     share = min(1.0, SHARE * search.work_left() / cost * DRAWN / (DRAWN + CHILDREN))
     drawn, children = max(1, int(share * len(candidates))), int(share * CHILDREN)
@@ -73,7 +73,7 @@ def _children(search: Search, ranking: Ranking, count: int) -> list[Candidate]:
     known = dict(ranking.candidates)
     children = []
     for number in range(count):
-        child = feasible_child(search.problem, parents[number % len(parents)].genome, known, draw)
+        child = search.problem.child(parents[number % len(parents)].genome, known, draw)
         if child is not None:
             known[child.key] = child
             children.append(child)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tinyml_nas.search.spaces import Decision, Genome
+from tinyml_nas.search.spaces.space import Decision, Genome, Value
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import Recipe
 
@@ -22,6 +22,12 @@ MILD = Augmentation(jitter=0.05, scale=0.1)
 def recipe_decisions() -> tuple[Decision, ...]:
     """The decisions about training."""
     return (Decision(AUGMENTATION, (0.0, 0.5, AS_WRITTEN, 2.0)),)
+
+
+def as_written(genome: Genome) -> dict[str, Value]:
+    """``genome`` with the recipe that the user wrote."""
+    recipe = {AUGMENTATION: AS_WRITTEN} if AUGMENTATION in genome else {}
+    return {**genome, **recipe}
 
 
 def recipe_of(genome: Genome, base: Recipe) -> Recipe:

@@ -1,19 +1,20 @@
-"""What simple strategies share: one fold per candidate at first, all folds for the finalists."""
+"""What simple strategies share: first one fold for each candidate, then all for the finalists."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+from tinyml_nas.search.allocation import affordable, whole_epochs
 from tinyml_nas.search.strategy import Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 
 FEWEST_TRIALS = 24
+"""Trials get fewer epochs where so many would not fit."""
 FINALS_SHARE = 1 / 3
-"""Of the trials, what goes to the finals."""
+"""Share of the budget that is kept for the finals."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,6 @@ class Plan:
     finals_trials: float
 
 
-def affordable(search: Search, trials: Sequence[Trial], work: float, most: float) -> list[Trial]:
-    """The beginning of ``trials`` that costs no more than ``work``, ``most`` trials at most."""
-    totals = itertools.accumulate(search.work(trial) for trial in trials)
-    return [
-        trial
-        for number, (trial, total) in enumerate(zip(trials, totals, strict=True), 1)
-        if total <= work and number <= most
-    ]
-
-
 def make_plan(search: Search, typical: Sequence[Candidate]) -> Plan:
     """A plan for candidates that cost what ``typical`` ones do.
 
@@ -49,8 +40,7 @@ def make_plan(search: Search, typical: Sequence[Candidate]) -> Plan:
     evaluator = search.problem.evaluator
     works = [search.work(Trial(candidate, 1, 0, search.problem.seed)) for candidate in typical]
     mean = statistics.fmean(works)
-    possible = search.work_left() / mean / FEWEST_TRIALS
-    epochs = int(max(1, min(evaluator.recipe.epochs, possible)))
+    epochs = whole_epochs(search.work_left() / mean / FEWEST_TRIALS, evaluator.recipe.epochs)
     rounds = len(evaluator.folds) - 1
     whole = _share(search.trials_left()) // rounds * rounds
     work = _share(search.work_left())
