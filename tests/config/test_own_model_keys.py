@@ -57,7 +57,8 @@ def test_the_places_where_other_tools_have_it(tmp_path: Path, section: str) -> N
     trained = _load(tmp_path, "model_name: CLS_1k", **{section: "model_path: m.onnx"})
     assert trained.config.training.model_path is None
     assert trained.warnings == [
-        f"Not read: {section}.model_path (line {6 + (section == 'compilation')}). It needs training.enable: false."
+        f"Not read: {section}.model_path (line {6 + (section == 'compilation')}). "
+        "It needs training.enable: false."
     ]
 
 

@@ -18,7 +18,7 @@ from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.latency import latency_seconds, require_cycle_model
 from tinyml_nas.cost.tables import CODE_HEADROOM_BYTES
 from tinyml_nas.devices import CORES, Device
-from tinyml_nas.errors import BudgetError, ConfigError
+from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
 
 RESOURCES: Mapping[str, str] = {
