@@ -127,5 +127,5 @@ def test_a_refit_sees_training_and_validation_and_chooses_nothing(
     assert fitted.validation == {}
     assert fitted.training.best_epoch == 1
     assert fitted.quantized is not None
-    assert fitted.quantized.record["method"] == "QAT"
-    assert fitted.quantized.record["ptq_validation_score"] is None
+    assert fitted.quantized.record.method == "QAT"
+    assert fitted.quantized.record.ptq_validation_score is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import TypeAdapter
 
 from tinyml_nas.config.sections.search_keys import NasBudget
 from tinyml_nas.config.sections.training import Training
@@ -10,12 +11,14 @@ from tinyml_nas.cost.budget import (
     Resources,
     check_budget,
     measured_excess,
-    promised_need,
     resources_of,
 )
 from tinyml_nas.devices import load_device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
+from tinyml_nas.results.export import Build
+from tinyml_nas.results.run import Cost, Model, Scores, SplitScore
+from tinyml_nas.results.run import Training as TrainingRecord
 
 pytestmark = pytest.mark.fast
 
@@ -66,11 +69,17 @@ def test_what_just_fits_is_accepted() -> None:
     check_budget("net", NEED, load_device("MSPM0G3507"), Training(nas_budget=budget))
 
 
-def test_what_was_measured_changes_no_verdict(every_op: Network) -> None:
-    device = load_device("MSPM0G3507")
-    build = {"flash_bytes": 1 << 30, "instructions": 1 << 40, "stack_bytes": 1}
-    record = {"network": every_op.to_json(), "compilers": {"cortex-m0": {"gcc": build}}}
-    assert promised_need(record, device) == resources_of(every_op, device)
+def built(builds: dict[str, dict[str, dict[str, int]]]) -> Model:
+    """A model of which nothing matters but what its ``builds`` take, by core and compiler."""
+    cost = Cost(parameters=1, macs=1, flash_bytes=1, ram_bytes=1)
+    return Model(
+        role="chosen",
+        name="net",
+        cost=cost,
+        training=TrainingRecord(epochs=1),
+        score=Scores(float=SplitScore()),
+        compilers=TypeAdapter(dict[str, dict[str, Build]]).validate_python(builds),
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,28 +98,27 @@ def test_a_figure_above_its_promise_is_named_with_its_compiler(
         "stack_bytes": 100,
     }
     broken = {key: 2 * figure for key, figure in kept.items()}
-    model = {"name": "net", "network": every_op.to_json()}
     builds = {core: {"zig": kept, "gcc": broken}, "cortex-m7": {"zig": broken}}
-    flash, latency = measured_excess(model | {"compilers": builds}, device)
+    flash, latency = measured_excess(built(builds), promised, device)
     assert flash == (
         f"net, built by gcc, takes {broken['flash_bytes']:,} B of flash; promised for {name} were "
         f"{promised.flash_bytes:,} B, and budgets are held against that"
     )
     assert latency.startswith("net, built by gcc, takes ")
     assert " ms of latency; promised for " in latency
-    assert not measured_excess(model | {"compilers": {core: {"zig": kept}}}, device)
-    assert not measured_excess(model, device)
+    assert not measured_excess(built({core: {"zig": kept}}), promised, device)
+    assert not measured_excess(built({}), promised, device)
 
 
 def test_a_core_that_was_never_counted_has_the_flash_of_its_back_end(every_op: Network) -> None:
     device = load_device("F28P55")  # its bytes have 16 bits
-    promised = resources_of(every_op, device).flash_bytes // device.cycles.octets_per_value
-    model = {"name": "net", "network": every_op.to_json()}
+    promised = resources_of(every_op, device)
+    octets = promised.flash_bytes // device.cycles.octets_per_value
 
     def excess(core: str, flash_bytes: int) -> list[str]:
-        build = {"flash_bytes": flash_bytes, "instructions": 1 << 40}
-        return measured_excess(model | {"compilers": {core: {"zig": build}}}, device)
+        build = {"flash_bytes": flash_bytes, "instructions": 1 << 40, "stack_bytes": 1}
+        return measured_excess(built({core: {"zig": build}}), promised, device)
 
-    assert not excess("cortex-m3", promised)
-    assert len(excess("cortex-m3", promised + 1)) == 1
-    assert not excess("cortex-m4", promised + 1)  # which runs other code
+    assert not excess("cortex-m3", octets)
+    assert len(excess("cortex-m3", octets + 1)) == 1
+    assert not excess("cortex-m4", octets + 1)  # which runs other code

@@ -195,9 +195,12 @@ def test_fine_tuning_at_two_bits_beats_calibration(
 ) -> None:
     keys = {"quantization_weight_bitwidth": 2}
     record = quantized(learned, features, tmp_path, **keys).record
-    assert record["method"] == "QAT"
-    assert record["qat_validation_score"] > record["ptq_validation_score"] + 0.05
-    assert [layer["bits"] for layer in record["layers"]] == [2, 2, 2]
+    assert record.method == "QAT"
+    before, after = record.ptq_validation_score, record.qat_validation_score
+    assert before is not None
+    assert after is not None
+    assert after > before + 0.05
+    assert [layer.bits for layer in record.layers] == [2, 2, 2]
 
 
 def test_a_mix_holds_its_tolerance_and_is_smaller_and_keeps_what_is_fixed(
@@ -210,13 +213,15 @@ def test_a_mix_holds_its_tolerance_and_is_smaller_and_keeps_what_is_fixed(
         "quantization_method": "PTQ",
     }
     result = quantized(learned, features, tmp_path, **keys)
-    auto, bits = result.record["auto"], weight_bits(result.integer.network)
-    assert auto["held"]
-    assert auto["floor"] == pytest.approx(0.97 * auto["float_score"])
-    assert result.record["ptq_validation_score"] >= auto["floor"]
+    auto, bits = result.record.auto, weight_bits(result.integer.network)
+    assert auto is not None
+    assert auto.held
+    assert auto.floor == pytest.approx(0.97 * auto.float_score)
+    assert result.record.validation_score is not None
+    assert result.record.validation_score >= auto.floor
     assert bits["first"] == 8
     assert weight_bytes(result.integer.network) < weight_bytes(NETWORK)
-    measured = {layer["name"]: layer["sensitivity"] for layer in result.record["layers"]}
+    measured = {layer.name: layer.sensitivity for layer in result.record.layers}
     assert measured["first"] == {}
     assert set(measured["second"]) == {"4", "2"}
 
@@ -242,5 +247,6 @@ def test_without_tolerance_all_layers_keep_eight_bits(
         "quantization_method": "PTQ",
     }
     result = quantized(learned, features, tmp_path, **keys)
-    assert not result.record["auto"]["held"]
+    assert result.record.auto is not None
+    assert not result.record.auto.held
     assert set(weight_bits(result.integer.network).values()) == {8}

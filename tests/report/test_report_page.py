@@ -15,9 +15,10 @@ from sample_results import CLASSES, sample_cell_results, sample_results, with_se
 from sample_search import chain_search
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.report import write_report
+from tinyml_nas.report import load_results, write_report
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.run import parse_results
 
 pytestmark = pytest.mark.fast
 
@@ -70,7 +71,8 @@ class Page(HTMLParser):
 def write(folder: Path, record: dict[str, Any]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(record), encoding="utf-8")
-    out = write_report(folder / "results.json", folder / "report" / "index.html")
+    results = load_results(folder / "results.json")
+    out = write_report(results, folder, folder / "report" / "index.html")
     assert out == folder / "report" / "index.html"
     return out.read_text(encoding="utf-8")
 
@@ -369,7 +371,7 @@ def test_a_broken_budget_stands_out(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_a_tool_error(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(json.dumps(sample_results()), encoding="utf-8")
     (tmp_path / "report").write_text("in the way", encoding="utf-8")
+    results = parse_results(sample_results())
     with pytest.raises(ToolError, match="cannot be written"):
-        write_report(tmp_path / "results.json", tmp_path / "report" / "index.html")
+        write_report(results, tmp_path, tmp_path / "report" / "index.html")

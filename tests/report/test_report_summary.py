@@ -7,9 +7,20 @@ from typing import Any
 import pytest
 from sample_results import sample_results, with_seeds
 
-from tinyml_nas.report import summary_rows, verdict
+from tinyml_nas.report import summary_table, verdict_of
+from tinyml_nas.results.run import parse_results
 
 pytestmark = pytest.mark.fast
+
+
+def summary_rows(record: dict[str, Any]) -> list[list[str]]:
+    """The table of a decoded file."""
+    return summary_table(parse_results(record))
+
+
+def verdict(record: dict[str, Any]) -> str:
+    """The sentences on it."""
+    return " ".join(verdict_of(parse_results(record)))
 
 
 def without_controls() -> dict[str, Any]:

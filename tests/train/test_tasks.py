@@ -54,8 +54,8 @@ def test_the_naive_forecast_has_a_scaled_error_of_one() -> None:
     y = torch.from_numpy(part.y)
     unchanged = torch.zeros(50, 4) - torch.from_numpy(task.targets.mean / task.targets.std)
     record = task.evaluate(unchanged, task.wanted(y), part, lambda: unchanged)
-    assert record["mase"] == pytest.approx(1.0)
-    assert len(record["mae"]) == len(record["r2"]) == 4
+    assert record.mase == pytest.approx(1.0)
+    assert len(record.mae) == len(record.r2) == 4
 
 
 def test_a_column_that_never_changes_explains_nothing_unless_met() -> None:
@@ -101,10 +101,10 @@ def test_an_autoencoder_is_judged_by_anomalies_of_ours_and_tested_on_real_ones()
     test = _examples(np.array([0] * 20 + [2] * 10))
     outputs = torch.cat([torch.full((20, 80), 0.1), torch.full((10, 80), 0.5)])
     record = task.evaluate(outputs, wanted, test, lambda: torch.full((30, 80), 0.2))
-    assert record["confusion"] == [[20, 0], [0, 10]]
-    assert record["threshold"] == pytest.approx(0.04)
-    assert (record["auc"], record["f1"], record["false_alarms"]) == (1.0, 1.0, 0.0)
-    assert [line["sigmas"] for line in record["thresholds"]] == [1, 2, 3, 4, 5, 6]
+    assert record.confusion == [[20, 0], [0, 10]]
+    assert record.threshold == pytest.approx(0.04)
+    assert (record.auc, record.f1, record.false_alarms) == (1.0, 1.0, 0.0)
+    assert [line.sigmas for line in record.thresholds] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_threshold_lies_so_many_deviations_above_the_mean() -> None:
@@ -116,8 +116,8 @@ def test_a_classification_draws_one_curve_for_each_class() -> None:
     logits = torch.eye(3)[[0, 1, 2, 1]] * 4
     task = Classification(3)
     record = task.evaluate(logits, task.wanted(torch.from_numpy(part.y)), part, lambda: logits)
-    assert [roc["auc"] for roc in record["roc"]] == [1.0, 1.0, 1.0]
-    assert record["f1"] == 1.0
+    assert [roc.auc for roc in record.roc] == [1.0, 1.0, 1.0]
+    assert record.f1 == 1.0
 
 
 def test_without_anomalies_there_is_nothing_to_measure() -> None:

@@ -83,7 +83,7 @@ def _same(a: FitResult, b: FitResult) -> bool:
 
 def test_it_learns_and_keeps_the_best_epoch(features: FeatureSet, tmp_path: Path) -> None:
     result = _fit(features, tmp_path / "c.npz", dataclasses.replace(RECIPE, epochs=15))
-    scores = [record["validation_score"] for record in result.history]
+    scores = [record.validation_score for record in result.history]
     assert scores[result.best_epoch] == max(scores) > 0.8
 
 
@@ -103,7 +103,7 @@ def test_validation_chooses_but_never_trains(features: FeatureSet, tmp_path: Pat
     seen = _fit(features, tmp_path / "a.npz")
     none = Examples(*(part[:0] for part in vars(features.validation).values()))
     blind = _fit(dataclasses.replace(features, validation=none), tmp_path / "b.npz")
-    assert [r["train_loss"] for r in seen.history] == [r["train_loss"] for r in blind.history]
+    assert [r.train_loss for r in seen.history] == [r.train_loss for r in blind.history]
 
 
 def test_one_seed_gives_one_result(features: FeatureSet, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tinyml_nas.config import Config
 from tinyml_nas.config.names import PRESET_PARAMETERS
@@ -20,6 +19,8 @@ from tinyml_nas.cost.tables import CODE_HEADROOM_BYTES
 from tinyml_nas.devices import CORES, Device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
+from tinyml_nas.results.export import Build
+from tinyml_nas.results.run import Model
 
 RESOURCES: Mapping[str, str] = {
     "flash_bytes": "flash",
@@ -186,36 +187,31 @@ def _check_granted(model: str, need: Resources, training: Training) -> None:
         )
 
 
-def promised_need(model: Mapping[str, Any], device: Device) -> Resources:
-    """What the model of a results record needs on ``device``, by the cost tables."""
-    return resources_of(Network.from_json(model["network"]), device)
-
-
-def measured_excess(model: Mapping[str, Any], device: Device) -> list[str]:
-    """A sentence for each figure of a results record that is above its promise.
+def measured_excess(model: Model, promised: Resources, device: Device) -> list[str]:
+    """A sentence for each figure of ``model`` that is above what was ``promised``.
 
     It is measured on the emulated core that stands for the device's, else on those of its back-end.
     """
-    promised, cycles = promised_need(model, device), device.cycles
+    cycles = device.cycles
     stand_ins = [c for c in CORES if c == cycles.measured_on] or [
         core for core, other in CORES.items() if other.backend == cycles.backend
     ]
     return [
-        f"{model['name']}, built by {compiler}, takes {shown(name, value)} of {RESOURCES[name]}; "
+        f"{model.name}, built by {compiler}, takes {shown(name, value)} of {RESOURCES[name]}; "
         f"promised for {device.name} were {shown(name, promise)}, and budgets are held against that"
         for core in stand_ins
-        for compiler, build in model.get("compilers", {}).get(core, {}).items()
+        for compiler, build in model.compilers.get(core, {}).items()
         for name, value in _measured(build, device).items()
         if value > (promise := getattr(promised, name))
     ]
 
 
-def _measured(build: Mapping[str, int], device: Device) -> dict[str, float]:
+def _measured(build: Build, device: Device) -> dict[str, float]:
     """Flash, and latency where the device's core was counted."""
     need: dict[str, float] = {
-        "flash_bytes": build["flash_bytes"] * device.cycles.octets_per_value,
+        "flash_bytes": build.flash_bytes * device.cycles.octets_per_value,
     }
     if device.cycles.measured_on:
-        cycles = device.cycles.from_instructions(build["instructions"])
+        cycles = device.cycles.from_instructions(build.instructions)
         need["latency_seconds"] = cycles / device.clock_hz
     return need

@@ -11,7 +11,6 @@ emulated cores and compilers); see `benchmarks/fit_cycles.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import plan_memory
@@ -33,6 +32,7 @@ from tinyml_nas.cost.unroll import code_bytes
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import Concat, Reshape
+from tinyml_nas.results.run import Cost, LayerCost
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""
@@ -54,30 +54,6 @@ ROW_FIELD_BYTES = 4
 """More in every record of 44, where the weights of any layer are packed."""
 
 
-@dataclass(frozen=True)
-class LayerCost:
-    """Cost of one node."""
-
-    name: str
-    kind: str
-    parameters: int
-    macs: int
-    table_bytes: int
-    flash_bytes: int
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cost of one inference; ``parameters`` are weights and biases after batch-norm folding."""
-
-    parameters: int
-    macs: int
-    table_bytes: int
-    flash_bytes: int
-    ram_bytes: int
-    layers: tuple[LayerCost, ...]
-
-
 def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> LayerCost:
     """Cost of ``node`` where it stands in ``network``, without the kernels that layers share."""
     inputs = network.input_shapes(node)
@@ -86,12 +62,13 @@ def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> L
     tables = table_bytes(network, node, backend)
     code = _code_bytes(layer_code(network, node, backend), backend)
     return LayerCost(
-        node.name,
-        node.op.kind,
-        weights + channels,
-        node.op.macs(inputs),
-        tables,
-        tables + record_bytes(network, node, backend) + code,
+        name=node.name,
+        kind=node.op.kind,
+        output_shape=network.shapes[node.name],
+        parameters=weights + channels,
+        macs=node.op.macs(inputs),
+        table_bytes=tables,
+        flash_bytes=tables + record_bytes(network, node, backend) + code,
     )
 
 
@@ -162,7 +139,7 @@ def network_cost(
     network: Network, backend: Backend = "two_rows", optimize: Optimize = "balanced"
 ) -> Cost:
     """Exact cost of ``network``; RAM is the arena of its memory plan."""
-    layers = tuple(layer_cost(network, node, backend) for node in network.nodes)
+    layers = [layer_cost(network, node, backend) for node in network.nodes]
     shared = _code_bytes(shared_code(network, backend), backend) + code_bytes(optimize, backend)
     return Cost(
         parameters=sum(layer.parameters for layer in layers),

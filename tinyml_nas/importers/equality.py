@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import torch
 
 from tinyml_nas.errors import ConfigError, ParityError, ToolError
 from tinyml_nas.features import Normalization
+from tinyml_nas.results.run import Equality
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import predict
 
@@ -26,15 +26,6 @@ Values = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 Scores = Callable[[Values], Values]
 """Windows (N, C, L) that are not yet normalized to scores (N, outputs)."""
-
-
-@dataclass(frozen=True)
-class Equality:
-    """How far two float networks were apart; ``difference`` is in parts of the largest score."""
-
-    windows: int
-    difference: float
-    tolerance: float = TOLERANCE
 
 
 def source_scores(model: onnx.ModelProto, output: str, layout: Indices, file: str) -> Scores:
@@ -104,4 +95,4 @@ def require_equal(ours: Scores, source: Scores, x: Values, file: str) -> Equalit
             f"scores differ by {difference:.2g} of the largest, and {TOLERANCE:g} is allowed",
             hint="please report it with the model",
         )
-    return Equality(len(spread), difference)
+    return Equality(windows=len(spread), difference=difference, tolerance=TOLERANCE)

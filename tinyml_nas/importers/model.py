@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +16,6 @@ from tinyml_nas.graph import INPUT, Network, Shape, residual_of
 from tinyml_nas.importers import growing, layers, pointwise
 from tinyml_nas.importers.ending import Ending, Wanted, finish, on_our_scale, scaled, told
 from tinyml_nas.importers.equality import (
-    Equality,
     Values,
     our_scores,
     require_equal,
@@ -27,6 +25,7 @@ from tinyml_nas.importers.fuse import fuse
 from tinyml_nas.importers.limits import inferred_sizes
 from tinyml_nas.importers.reader import Handler, Reader, Value, View, read_graph
 from tinyml_nas.importers.refusal import UnsupportedOperation
+from tinyml_nas.results.run import Equality, Source
 from tinyml_nas.train.builder import NetworkModule
 
 HANDLERS: dict[str, Handler] = {
@@ -74,15 +73,16 @@ class Imported:
     digest: str = ""
     validation_score: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The ``source`` of its results record."""
-        return {
-            "file": self.file,
-            "sha256": self.digest,
-            "notes": list(self.notes),
-            "equality": vars(self.equality),
-            "validation_score": self.validation_score,
-        }
+    @property
+    def source(self) -> Source:
+        """What results.json says of where it comes from."""
+        return Source(
+            file=self.file,
+            sha256=self.digest,
+            notes=list(self.notes),
+            equality=self.equality,
+            validation_score=self.validation_score,
+        )
 
 
 def import_model(

@@ -85,5 +85,5 @@ def best_of_zoo(
 
 def _seconds(fitted: Fitted) -> float:
     """Time of a training and its fine-tuning, each on one thread."""
-    tuned = fitted.quantized.record.get("seconds", 0.0) if fitted.quantized else 0.0
-    return fitted.training.seconds + float(tuned)
+    tuned = fitted.quantized.record.seconds if fitted.quantized else None
+    return fitted.training.seconds + (tuned or 0.0)

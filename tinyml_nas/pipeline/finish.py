@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from tinyml_nas.cost.arena import MemoryPlan, plan_memory
-from tinyml_nas.cost.flash import Cost, network_cost
+from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.cost.packing import weight_bits
-from tinyml_nas.export.stage import export_model, golden_windows
+from tinyml_nas.export.stage import Artifacts, export_model, golden_windows
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.features.integer.fixed import NoTwin
-from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers
-from tinyml_nas.proof.parity import ParityReport
 from tinyml_nas.proof.stage import measure_model, measure_sampled, prove_model, say_briefly
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.integer import Float32
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.quantize.stream import (
-    Agreement,
     SampledStream,
     Voting,
     agreement,
@@ -36,7 +32,20 @@ from tinyml_nas.quantize.stream import (
     sample_streams,
     save_stream,
 )
+from tinyml_nas.results.export import Agreement, Buffer, Parity, Proof
+from tinyml_nas.results.run import (
+    Model,
+    ModelTest,
+    Role,
+    Scores,
+    ScoreSd,
+    SeedScore,
+    SplitScore,
+    Training,
+)
+from tinyml_nas.results.task import Tests
 from tinyml_nas.train.checkpoint import save_checkpoint
+from tinyml_nas.train.loop import FitResult
 from tinyml_nas.train.tasks import task_of
 
 STREAM_FILE = "stream.npz"
@@ -45,9 +54,7 @@ MAIN_ROLES = ("searched", "chosen")
 """Their files lie in ``export`` itself, those of all others in a folder below."""
 
 
-def finish_model(
-    entrant: Entrant, fits: Sequence[Fitted], shipped: int, context: Context
-) -> dict[str, Any]:
+def finish_model(entrant: Entrant, fits: Sequence[Fitted], shipped: int, context: Context) -> Model:
     """Test all trainings of ``entrant``, export the shipped one; its entry in results.json.
 
     The test split is read here, after every choice is made, and for nothing but the report.
@@ -55,36 +62,48 @@ def finish_model(
     role, network, fitted = entrant.role, entrant.network, fits[shipped]
     if fitted.quantized is not None:  # which may have chosen the weight bits
         network = network.with_weight_bits(weight_bits(fitted.quantized.integer.network))
-    features, folder = context.features, context.folder
-    record: dict[str, Any] = {"role": role, "name": network.name, "network": network.to_json()}
-    if entrant.imported is not None:
-        record["source"] = entrant.imported.to_json()
-    device = context.device
-    cost = network_cost(network, device.cycles.backend, device.optimize)
-    record["cost"] = _cost_record(network, cost)
-    if (placed := lint(network, device)) is not None:
-        record["npu"] = placed.to_json()
-    record["training"] = {
-        "epochs": len(fitted.training.history),
-        "best_epoch": fitted.training.best_epoch,
-        "seconds": round(fitted.training.seconds, 2),
-        "history": list(fitted.training.history),
-    }
+    device, folder = context.device, context.folder
     save_checkpoint(folder.path / "train" / role / "weights.npz", {"model": fitted.training.state})
-    golden = golden_windows(features, context.config.testing.parity_vectors)
+    golden = golden_windows(context.features, context.config.testing.parity_vectors)
     if fitted.quantized is not None:
-        record["quantization"] = fitted.quantized.record
         integer = fitted.quantized.integer
         save_integer(folder.path / "quantize" / role / "integer.npz", integer, golden)
     stream = _stream(fitted.quantized, context)
     if stream is not None:
         save_stream(folder.path / "quantize" / role / STREAM_FILE, stream[0])
     with context.stage(f"test {role}", f"test: {network.name} ({role})"):
-        record |= _test(fits, shipped, context)
+        tested = _test(fits, shipped, context)
     with context.stage(f"export {role}", f"export: {network.name} ({role})"):
-        record |= _deliver(role, fitted, golden, stream, context)
-    record["memory"] = _memory_record(plan_memory(network))
-    return record
+        artifacts, proof = _deliver(role, fitted, golden, stream, context)
+    plan = plan_memory(network)
+    return Model(
+        role=cast(Role, role),  # which the record checks
+        name=network.name,
+        network=network.to_json(),
+        source=entrant.imported.source if entrant.imported else None,
+        cost=network_cost(network, device.cycles.backend, device.optimize),
+        npu=lint(network, device),
+        training=_training_record(fitted.training),
+        quantization=fitted.quantized.record if fitted.quantized else None,
+        memory=[
+            Buffer.model_validate(buffer, from_attributes=True)
+            for buffer in (*plan.buffers.values(), *plan.scratch.values())
+        ],
+        files=artifacts.names(folder.path),
+        sha256=artifacts.digests(folder.path),
+        model_hash=model_hash(fitted.quantized.integer) if fitted.quantized else None,
+        **dict(tested),
+        **dict(proof),
+    )
+
+
+def _training_record(fit: FitResult) -> Training:
+    return Training(
+        epochs=len(fit.history),
+        best_epoch=fit.best_epoch,
+        seconds=round(fit.seconds, 2),
+        history=list(fit.history),
+    )
 
 
 def _deliver(
@@ -93,7 +112,7 @@ def _deliver(
     windows: Float32,
     stream: tuple[SampledStream, Agreement] | None,
     context: Context,
-) -> dict[str, Any]:
+) -> tuple[Artifacts, Proof]:
     """Write the files of a model, prove that they agree on ``windows`` (N, C, L), measure the C."""
     console, features, run = context.console, context.features, context.folder.path
     folder = run / "export" if role in MAIN_ROLES else run / "export" / role
@@ -108,16 +127,16 @@ def _deliver(
         context.name,
         folder,
     )
-    record = {"files": artifacts.names(run), "sha256": artifacts.digests(run)}
     if quantized is None:
-        return record | {"parity": ParityReport(0, ()).to_json()}
+        return artifacts, Proof(parity=Parity(vectors=0, carriers=[]))
     net = quantized.integer
     measured = measure_model(net, windows, features.validation.x, artifacts, console)
-    report = prove_model(net, windows, artifacts, sampled, console, quantized.module)
+    parity = prove_model(net, windows, artifacts, sampled, console, quantized.module)
+    sampling = None
     if stream is not None and artifacts.c is not None:
-        measured["stream"] = measure_sampled(*stream, artifacts.c, console)
-    say_briefly(report.carriers, console)
-    return record | measured | {"model_hash": model_hash(net), "parity": report.to_json()}
+        sampling = measure_sampled(*stream, artifacts.c, console)
+    say_briefly(parity.carriers, console)
+    return artifacts, Proof(**dict(measured), parity=parity, stream=sampling)
 
 
 def _stream(
@@ -147,7 +166,7 @@ def _stream(
     return (stream, sample_streams(data.test, chain, PROVEN_STREAMS)), near
 
 
-def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, Any]:
+def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> ModelTest:
     """Score of every seed; score and all metrics of the shipped one."""
     features = context.features
     task, y = task_of(features), torch.from_numpy(features.test.y)
@@ -158,7 +177,7 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
         for fitted in fits
     ]
     seeds = [
-        _seed_record(
+        _seed_score(
             number,
             fitted,
             {p: task.score(outputs, task.wanted(y), y) for p, outputs in test.items()}
@@ -168,18 +187,23 @@ def _test(fits: Sequence[Fitted], shipped: int, context: Context) -> dict[str, A
         )
         for number, (fitted, test) in enumerate(zip(fits, tests, strict=True))
     ]
-    precisions = ("float", "int8") if fits[shipped].quantized else ("float",)
-    known = _Known(fits[shipped], features)
-    return {
-        "score": {p: _score_record(p, seeds[shipped]) for p in precisions},
-        "score_sd": {p: _sd([seed[f"{p}_test"] for seed in seeds]) for p in ("float", "int8")},
-        "seeds": seeds,
-        "test": {
-            p: {"examples": len(features.test)}
-            | task.evaluate(outputs, task.wanted(y), features.test, partial(known, p))
-            for p, outputs in tests[shipped].items()
-        },
+    best, known = seeds[shipped], _Known(fits[shipped], features)
+    scores = {"float": SplitScore(validation=best.float_validation, test=best.float_test)}
+    if fits[shipped].quantized:
+        scores["int8"] = SplitScore(validation=best.int8_validation, test=best.int8_test)
+    metrics = {
+        p: task.evaluate(outputs, task.wanted(y), features.test, partial(known, p))
+        for p, outputs in tests[shipped].items()
     }
+    return ModelTest(
+        score=Scores(**scores),
+        score_sd=ScoreSd(
+            float=_sd([seed.float_test for seed in seeds]),
+            int8=_sd([seed.int8_test for seed in seeds]),
+        ),
+        seeds=seeds,
+        test=Tests(**metrics),
+    )
 
 
 class _Known:
@@ -197,46 +221,18 @@ class _Known:
         return answers(module, quantized, self.features, self.features.known())
 
 
-def _seed_record(
-    number: int, fitted: Fitted, test: dict[str, float], shipped: bool
-) -> dict[str, Any]:
-    sides = {"validation": fitted.validation, "test": test}
-    return {
-        "seed": number,
-        **{f"{p}_{s}": sides[s].get(p) for s in sides for p in ("float", "int8")},
-        "shipped": shipped,
-    }
-
-
-def _score_record(precision: str, seed: dict[str, Any]) -> dict[str, float | None]:
-    """Scores by side; a test that was not opened has no entry."""
-    record = {"validation": seed[f"{precision}_validation"]}
-    test = seed[f"{precision}_test"]
-    return record if test is None else record | {"test": test}
+def _seed_score(number: int, fitted: Fitted, test: dict[str, float], shipped: bool) -> SeedScore:
+    return SeedScore(
+        seed=number,
+        float_validation=fitted.validation.get("float"),
+        int8_validation=fitted.validation.get("int8"),
+        float_test=test.get("float"),
+        int8_test=test.get("int8"),
+        shipped=shipped,
+    )
 
 
 def _sd(values: Sequence[float | None]) -> float | None:
     """Standard deviation of at least two known values."""
     known = [value for value in values if value is not None]
     return statistics.stdev(known) if len(known) > 1 else None
-
-
-def _cost_record(network: Network, cost: Cost) -> dict[str, Any]:
-    layers = [
-        dataclasses.asdict(layer) | {"output_shape": list(network.shapes[layer.name])}
-        for layer in cost.layers
-    ]
-    return dataclasses.asdict(cost) | {"layers": layers}
-
-
-def _memory_record(plan: MemoryPlan) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": buffer.name,
-            "offset": buffer.offset,
-            "size_bytes": buffer.size_bytes,
-            "first": buffer.first,
-            "last": buffer.last,
-        }
-        for buffer in (*plan.buffers.values(), *plan.scratch.values())
-    ]

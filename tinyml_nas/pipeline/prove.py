@@ -11,13 +11,12 @@ from tinyml_nas.export.stage import INT8, SOURCE, STREAM, Artifacts
 from tinyml_nas.pipeline.finish import STREAM_FILE
 from tinyml_nas.pipeline.shipped import confused_models, differences, faults, shipped_c
 from tinyml_nas.proof.cores.missing import left_out
-from tinyml_nas.proof.parity import ParityReport
 from tinyml_nas.proof.stage import prove_model, require_proven, say_carrier
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.quantize.stream import SampledStream, load_stream
 from tinyml_nas.report import load_provable
-from tinyml_nas.results.export import Exported
+from tinyml_nas.results.export import Exported, Parity
 from tinyml_nas.results.folder import RESULTS, named_run
 
 
@@ -58,7 +57,7 @@ def _prove_model(run: Path, model: Exported, console: Console) -> None:
         wrong.append(f"{RESULTS} lacks the SHA-256 of its files")
     for clause in wrong:
         console.warning(f"{model.name}: {clause}")
-    report = ParityReport(0, ())
+    report = Parity(vectors=0, carriers=[])
     if INT8 in model.files:
         stored = run / "quantize" / model.role / "integer.npz"
         net, windows = load_integer(stored)

@@ -7,7 +7,6 @@ once with the same bits.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +16,12 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
-from tinyml_nas.cost.budget import check_budget, measured_excess, promised_need, resources_of, shown
+from tinyml_nas.cost.budget import check_budget, measured_excess, resources_of, shown
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.graph import Network
 from tinyml_nas.importers import bring_model
 from tinyml_nas.pipeline.compare import comparison
 from tinyml_nas.pipeline.context import Context
@@ -40,10 +40,9 @@ from tinyml_nas.pipeline.take import SAME_DATA, Taken
 from tinyml_nas.pipeline.take import take as take_point
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.proof.cores.missing import left_out
-from tinyml_nas.proof.parity import ParityReport
 from tinyml_nas.report import write_report
 from tinyml_nas.report.data_page import write_data_page
-from tinyml_nas.report.summary import summary_rows, verdict
+from tinyml_nas.report.summary import summary_table, verdict_of
 from tinyml_nas.results.folder import (
     LATEST,
     RESULTS,
@@ -52,7 +51,18 @@ from tinyml_nas.results.folder import (
     named_run,
     runs_named,
 )
-from tinyml_nas.results.run import SCHEMA_VERSION
+from tinyml_nas.results.run import (
+    SCHEMA_VERSION,
+    Data,
+    Features,
+    Model,
+    Product,
+    Results,
+    Run,
+    load_results,
+)
+from tinyml_nas.results.run import Device as DeviceRecord
+from tinyml_nas.results.search import Comparison, Search
 from tinyml_nas.train.seeding import make_deterministic
 from tinyml_nas.train.tasks import task_of
 
@@ -106,7 +116,7 @@ def run(
     identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
     with RunFolder.open(root, name, identity, resume=resume, console=console) as folder:
         if folder.finished:
-            results = json.loads((folder.path / RESULTS).read_text(encoding="utf-8"))
+            results = load_results(folder.path / RESULTS)
         else:
             context = Context(name, config, device, data, features, folder, seconds, console)
             results = _work(context, results, loaded.resolved_yaml(), fixed, taken)
@@ -116,27 +126,29 @@ def run(
 
 def _work(
     context: Context,
-    head: dict[str, Any],
+    results: Results,
     resolved_yaml: str,
     fixed: list[Entrant],
     taken: Taken | None,
-) -> dict[str, Any]:
-    """Fill the run folder; the complete results."""
+) -> Results:
+    """Fill the run folder; ``results`` with what was found out."""
     config, folder, console = context.config, context.folder, context.console
-    results = dict(head)
     console.log_to(folder.path / "run.log")
     try:
         folder.write_text("config.resolved.yaml", resolved_yaml)
         for part, file in SAME_DATA.items():
-            folder.write_json(file, results[part])
+            folder.write_json(file, getattr(results, part).to_json())
         if config.data_processing_feature_extraction.gof_test:
-            seen = look(context.data, context.features, config, results["run"]["name"])
+            seen = look(context.data, context.features, config, results.run.name)
             write_data_page(seen, folder.path / "report" / PAGE)
         if config.training.enable or fixed:
-            results |= _models(context, fixed, taken)
-        results["run"]["seconds"] = {stage: round(s, 2) for stage, s in context.seconds.items()}
+            results = results.model_copy(update=_models(context, fixed, taken))
+        seconds = {stage: round(spent, 2) for stage, spent in context.seconds.items()}
+        timed = results.run.model_copy(update={"seconds": seconds})
+        results = results.model_copy(update={"run": timed})
         console.stage("report")
-        write_report(folder.write_json(RESULTS, results), folder.path / "report" / "index.html")
+        folder.write_json(RESULTS, results.to_json())
+        write_report(results, folder.path, folder.path / "report" / "index.html")
     finally:
         console.close_log()
     return results
@@ -159,9 +171,10 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
     if makes_c and (warning := left_out(counted=True)):
         context.console.warning(warning)
     models = [finish_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
+    compared = comparison([model.to_json() for model in models], found.cpu_seconds)
     return {
-        "search": found.record,
-        "comparison": comparison(models, found.cpu_seconds),
+        "search": found.record and Search.model_validate(found.record),
+        "comparison": compared and Comparison.model_validate(compared),
         "models": models,
     }
 
@@ -194,38 +207,38 @@ def run_name(config: Config) -> str:
 
 def _head(
     config: Config, device: Device, data: DataSplits, features: FeatureSet, name: str
-) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "product": {"name": "tinyml_nas", "version": __version__},
-        "run": {
-            "name": name,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "config_file": config.path.name,
-            "seconds": {},
-        },
-        "task": config.common.task,
-        "task_type": config.common.task_type,
-        "metric": task_of(features).metric,
-        "device": {
-            "name": device.name,
-            "core": device.core,
-            "clock_hz": device.clock_hz,
-            "flash_bytes": device.flash_bytes,
-            "ram_bytes": device.ram_bytes,
-            "cycles_per_instruction": device.cycles_per_instruction,
-        },
-        "data": data.manifest,
-        "features": {
-            "chain": list(features.chain),
-            "input_shape": list(features.train.x.shape[1:]),
-            "mean": features.normalization.mean.tolist(),
-            "std": features.normalization.std.tolist(),
-        },
-        "search": None,
-        "comparison": None,
-        "models": [],
-    }
+) -> Results:
+    """What is known before anything is trained."""
+    return Results(
+        schema_version=SCHEMA_VERSION,
+        product=Product(name="tinyml_nas", version=__version__),
+        run=Run(
+            name=name,
+            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            config_file=config.path.name,
+        ),
+        task=config.common.task,
+        task_type=config.common.task_type,
+        metric=task_of(features).metric,
+        device=DeviceRecord(
+            name=device.name,
+            core=device.core,
+            clock_hz=device.clock_hz,
+            flash_bytes=device.flash_bytes,
+            ram_bytes=device.ram_bytes,
+            cycles_per_instruction=dict(device.cycles_per_instruction),
+        ),
+        data=Data.model_validate(data.manifest),
+        features=Features(
+            chain=list(features.chain),
+            input_shape=features.train.x.shape[1:],
+            mean=features.normalization.mean.tolist(),
+            std=features.normalization.std.tolist(),
+        ),
+        search=None,
+        comparison=None,
+        models=[],
+    )
 
 
 def _plan(entrants: list[Entrant], config: Config, device: Device, console: Console) -> None:
@@ -245,31 +258,30 @@ def _plan(entrants: list[Entrant], config: Config, device: Device, console: Cons
         check_budget(network.name, need, device, _granted(role, config))
 
 
-def _close(
-    final: Path, results: dict[str, Any], config: Config, device: Device, console: Console
-) -> Path:
+def _close(final: Path, results: Results, config: Config, device: Device, console: Console) -> Path:
     """Print the closing table, then judge."""
-    if not results["models"]:
+    if not results.models:
         console.info(f"training is off: data and features are in {final}")
         return final
-    header, *rows = summary_rows(results)
+    header, *rows = summary_table(results)
     console.table("", header, rows)
-    console.info(verdict(results))
-    for sentence in (results["comparison"] or {}).get("sentences", []):
+    console.info(" ".join(verdict_of(results)))
+    for sentence in results.comparison.sentences if results.comparison else ():
         console.info(sentence)
     console.info(f"files   {final}")
     console.info(f"report  {final / 'report' / 'index.html'}")
-    for model in results["models"]:
+    for model in results.models:
         _judge(model, config, device, console)
     return final
 
 
-def _judge(model: dict[str, Any], config: Config, device: Device, console: Console) -> None:
-    ParityReport.from_json(model["parity"]).require()
-    for sentence in measured_excess(model, device):
+def _judge(model: Model, config: Config, device: Device, console: Console) -> None:
+    if model.parity is not None:
+        model.parity.require()
+    promised = resources_of(Network.from_json(model.network), device)
+    for sentence in measured_excess(model, promised, device):
         console.warning(sentence)
-    need = promised_need(model, device)
-    check_budget(model["name"], need, device, _granted(model["role"], config))
+    check_budget(model.name, promised, device, _granted(model.role, config))
 
 
 def _granted(role: str, config: Config) -> Training | None:

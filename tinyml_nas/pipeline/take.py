@@ -17,6 +17,7 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.folder import RunFolder
+from tinyml_nas.results.run import Results
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import NAME as ARCHIVE
 from tinyml_nas.search.archive import read_archive
@@ -52,7 +53,7 @@ class Taken:
 def take(
     identifier: str,
     run: Path,
-    results: Mapping[str, Any],
+    results: Results,
     features: FeatureSet,
     config: Config,
     device: Device,
@@ -89,10 +90,10 @@ def take(
     return Taken(Entrant("searched", network, recipe), record, files)
 
 
-def _check_data(run: Path, results: Mapping[str, Any]) -> None:
+def _check_data(run: Path, results: Results) -> None:
     """Raise where ``run`` was about other data or features."""
     for what, file in SAME_DATA.items():
-        before, now = _read_record(run / file), json.loads(json.dumps(results[what]))
+        before, now = _read_record(run / file), getattr(results, what).to_json()
         if differing := [key for key in now if before.get(key) != now[key]]:
             raise ConfigError(
                 f"--take: the {what} are not those of the search in {run}: "

@@ -17,12 +17,13 @@ from pathlib import Path
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
 from tinyml_nas.proof.cores import qemu
-from tinyml_nas.proof.cores.elf import Symbol, flash_symbols
+from tinyml_nas.proof.cores.elf import flash_symbols
 from tinyml_nas.proof.cores.machine import Machine, read_functions, read_sections
 from tinyml_nas.proof.cores.stack import StackWatch
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.cores.toolchain import BareMetalBuild, build_bare_metal
 from tinyml_nas.quantize.integer import Int8, IntNetwork
+from tinyml_nas.results.export import FlashSymbol, Linked
 from tinyml_nas.scratch import scratch_folder
 
 COUNTED: Mapping[str, tuple[str, ...]] = {
@@ -31,20 +32,6 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
 }
 """By core the compilers whose code is counted: keys of ``toolchain.CROSS_COMPILERS``."""
 COUNTED_CORES = tuple(COUNTED)
-
-
-@dataclass(frozen=True)
-class LinkedSize:
-    """Flash of the linked model without start-up code or harness.
-
-    ``text_bytes`` contains ``library_bytes``, the compiler's arithmetic helpers (a 64-bit
-    multiply on Cortex-M0).  The optional float quantization of the input is not linked.
-    """
-
-    flash_bytes: int
-    text_bytes: int
-    rodata_bytes: int
-    library_bytes: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +45,8 @@ class Emulation:
     stack_frames: Mapping[str, int]
     """Bytes of the functions that hold the stack where it is deepest, the caller first; empty where
     the emulator cannot be watched."""
-    linked: LinkedSize
-    flash: tuple[Symbol, ...]
+    linked: Linked
+    flash: tuple[FlashSymbol, ...]
     """All bytes of ``linked.flash_bytes``, by symbol."""
 
 
@@ -109,7 +96,7 @@ def _infer(machine: Machine, window: Int8) -> Counter[str]:
     return machine.instructions_by_layer()
 
 
-def linked_size(program: Path) -> LinkedSize:
+def linked_size(program: Path) -> Linked:
     """Flash of an ELF by section; raises ``ParityError`` if it has variables of its own."""
     sizes = {section.name: len(section.data) for section in read_sections(program)}
     if variables := sizes.get(".data", 0) + sizes.get(".bss", 0):
@@ -120,4 +107,6 @@ def linked_size(program: Path) -> LinkedSize:
         for name, function in read_functions(program).items()
         if name.startswith("compiler_rt.")
     )
-    return LinkedSize(text + rodata, text, rodata, library)
+    return Linked(
+        flash_bytes=text + rodata, text_bytes=text, rodata_bytes=rodata, library_bytes=library
+    )

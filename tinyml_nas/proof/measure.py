@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
@@ -16,6 +16,7 @@ from tinyml_nas.proof.cores.missing import missing_tools
 from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS
 from tinyml_nas.proof.emulate import COUNTED, Emulation, emulate
 from tinyml_nas.quantize.integer import Int8, IntNetwork
+from tinyml_nas.results.export import Build, Measured, StackFrame
 
 T = TypeVar("T")
 FIGURES: Mapping[str, Callable[[Emulation], int]] = {
@@ -25,8 +26,8 @@ FIGURES: Mapping[str, Callable[[Emulation], int]] = {
 }
 
 
-def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) -> dict[str, Any]:
-    """The measured costs of a results record, over windows (N, C, L).
+def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) -> Measured:
+    """What ``export`` takes, over windows (N, C, L).
 
     ``compilers`` has the figures of each that is installed.  All else is by core, of the compiler
     with the most instructions, the largest flash or the deepest stack.
@@ -50,24 +51,23 @@ def measure(net: IntNetwork, export: CExport, inputs: Int8, console: Console) ->
         {core: max(found.values(), key=figure) for core, found in runs.items()}
         for figure in FIGURES.values()
     )
-    return {
-        "instructions": {core: m.instructions for core, m in slowest.items()},
-        "layer_instructions": {core: dict(m.layer_instructions) for core, m in slowest.items()},
-        "linked": {core: vars(m.linked) for core, m in largest.items()},
-        "flash_symbols": {core: [vars(s) for s in m.flash] for core, m in largest.items()},
-        "stack_bytes": {core: m.stack_bytes for core, m in deepest.items()},
-        "stack_frames": {
-            core: [{"function": name, "size_bytes": size} for name, size in m.stack_frames.items()]
-            for core, m in deepest.items()
-        },
-        "compilers": {
-            core: {
-                name: {label: figure(m) for label, figure in FIGURES.items()}
-                for name, m in found.items()
-            }
-            for core, found in runs.items()
-        },
-    }
+    return Measured(
+        instructions={core: m.instructions for core, m in slowest.items()},
+        layer_instructions={core: dict(m.layer_instructions) for core, m in slowest.items()},
+        linked={core: m.linked for core, m in largest.items()},
+        flash_symbols={core: list(m.flash) for core, m in largest.items()},
+        stack_bytes={core: m.stack_bytes for core, m in deepest.items()},
+        stack_frames={core: _frames(m) for core, m in deepest.items()},
+        compilers={core: {name: _build(m) for name, m in by.items()} for core, by in runs.items()},
+    )
+
+
+def _frames(run: Emulation) -> list[StackFrame]:
+    return [StackFrame(function=name, size_bytes=size) for name, size in run.stack_frames.items()]
+
+
+def _build(run: Emulation) -> Build:
+    return Build(**{label: figure(run) for label, figure in FIGURES.items()})
 
 
 def on_each(

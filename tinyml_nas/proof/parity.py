@@ -7,8 +7,6 @@ reported as *not proven*, never as passed; the first difference is named down to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 
@@ -19,52 +17,11 @@ from tinyml_nas.proof.carriers import BoardC, Carrier, EmulatedC, HostC, Quantiz
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
+from tinyml_nas.results.export import Carrier as CarrierResult
+from tinyml_nas.results.export import Parity
 
-Status = Literal["proven", "failed", "not proven"]
 RANDOM_VECTORS = 4
 SEED = 2024
-
-
-@dataclass(frozen=True)
-class CarrierResult:
-    """What one carrier showed: how many values were compared, how many differ, the first one."""
-
-    name: str
-    status: Status
-    values: int
-    mismatches: int
-    detail: str
-
-
-@dataclass(frozen=True)
-class ParityReport:
-    """All carriers over the same vectors."""
-
-    vectors: int
-    carriers: tuple[CarrierResult, ...]
-
-    @property
-    def failed(self) -> tuple[CarrierResult, ...]:
-        """Carriers that gave other bits."""
-        return tuple(result for result in self.carriers if result.status == "failed")
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of ``results.json``."""
-        return {"vectors": self.vectors, "carriers": [asdict(result) for result in self.carriers]}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> ParityReport:
-        """The report that :meth:`to_json` described."""
-        return cls(record["vectors"], tuple(CarrierResult(**c) for c in record["carriers"]))
-
-    def require(self) -> None:
-        """Raise ``ParityError`` when any carrier gave other bits."""
-        if self.failed:
-            raise ParityError(
-                "; ".join(f"{result.name}: {result.detail}" for result in self.failed),
-                hint="these files do not compute the trained model, so do not ship them; "
-                "if nobody edited them, please report it with the run folder",
-            )
 
 
 def c_carriers(net: IntNetwork, export: CExport) -> tuple[Carrier, ...]:
@@ -78,7 +35,7 @@ def prove(
     x: Float32,
     carriers: Sequence[Carrier],
     examined: Callable[[CarrierResult], None] = lambda result: None,
-) -> ParityReport:
+) -> Parity:
     """Compare ``carriers`` with the reference over real windows ``x`` (N, C, L) and worst cases.
 
     ``examined`` hears of each carrier as soon as it is done.
@@ -91,7 +48,7 @@ def prove(
     for carrier in carriers:
         results.append(_examine(net, carrier, samples, inputs, truth))
         examined(results[-1])
-    return ParityReport(len(inputs), tuple(results))
+    return Parity(vectors=len(inputs), carriers=results)
 
 
 def worst_inputs(net: IntNetwork) -> Int8:
@@ -143,9 +100,9 @@ def _examine(
         if isinstance(carrier, Quantizer):
             tensors[INPUT] = carrier.quantize(samples)
     except ToolError as error:
-        return CarrierResult(carrier.name, "not proven", 0, 0, error.message)
+        return CarrierResult(name=carrier.name, status="not proven", detail=error.message)
     except ParityError as error:
-        return CarrierResult(carrier.name, "failed", 0, 1, error.message)
+        return CarrierResult(name=carrier.name, status="failed", mismatches=1, detail=error.message)
     return _compare(net, carrier.name, tensors, truth)
 
 
@@ -153,14 +110,18 @@ def _compare(
     net: IntNetwork, name: str, tensors: Mapping[str, Int8], truth: Mapping[str, Int8]
 ) -> CarrierResult:
     if net.network.output not in tensors:
-        return CarrierResult(name, "not proven", 0, 0, f"gave no {net.network.output}")
+        return CarrierResult(name=name, status="not proven", detail=f"gave no {net.network.output}")
     order = [layer for layer in (INPUT, *net.by_name) if layer in tensors]
     values, mismatches, first = 0, 0, ""
     for layer in order:
         got, expected = tensors[layer], truth[layer]
         if got.shape != expected.shape:
             return CarrierResult(
-                name, "failed", values, 1, f"{layer} has shape {got.shape}, not {expected.shape}"
+                name=name,
+                status="failed",
+                values=values,
+                mismatches=1,
+                detail=f"{layer} has shape {got.shape}, not {expected.shape}",
             )
         different = got != expected
         values += got.size
@@ -169,7 +130,11 @@ def _compare(
             first = _first_difference(layer, got, expected)
     shown = f"{len(order)} of {len(net.layers) + 1} tensors compared"
     return CarrierResult(
-        name, "failed" if mismatches else "proven", values, mismatches, first or shown
+        name=name,
+        status="failed" if mismatches else "proven",
+        values=values,
+        mismatches=mismatches,
+        detail=first or shown,
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -18,7 +16,7 @@ from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.measure import measure, on_each
-from tinyml_nas.proof.parity import CarrierResult, ParityReport, c_carriers, prove
+from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.proof.streaming import (
     cut,
     expected,
@@ -30,7 +28,9 @@ from tinyml_nas.quantize import quantize_input, run_reference
 from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.scheme import dequantize
-from tinyml_nas.quantize.stream import Agreement, SampledStream
+from tinyml_nas.quantize.stream import SampledStream
+from tinyml_nas.results.export import Agreement, Measured, Parity, Stream, Voting
+from tinyml_nas.results.export import Carrier as CarrierResult
 
 COUNTED_WINDOWS = 4
 """Windows whose instructions are counted; the C has next to no data-dependent branches."""
@@ -43,7 +43,7 @@ def prove_model(
     stream: SampledStream | None,
     console: Console,
     module: QuantizedModule | None = None,
-) -> ParityReport:
+) -> Parity:
     """Compare ``artifacts`` with ``net`` over ``windows`` (N, C, L), layer by layer.
 
     A file that is missing is no carrier.  The C of a ``stream`` is compared over its samples, and
@@ -59,12 +59,10 @@ def prove_model(
     if artifacts.c is None or stream is None:
         return report
     results = _prove_stream(stream, artifacts.c, console)
-    return replace(report, carriers=(*report.carriers, *results))
+    return Parity(vectors=report.vectors, carriers=[*report.carriers, *results])
 
 
-def _prove_stream(
-    sampled: SampledStream, export: CExport, console: Console
-) -> tuple[CarrierResult, ...]:
+def _prove_stream(sampled: SampledStream, export: CExport, console: Console) -> list[CarrierResult]:
     """Run the C of a stream on this machine and every core."""
     stream, samples = sampled
     carriers, pushes = stream_carriers(export), cut(stream, samples)
@@ -74,20 +72,20 @@ def _prove_stream(
         for carrier in carriers:
             results.append(prove_stream(truth, pushes, carrier))
             task.advance(f"{carrier.name}: {results[-1].status}")
-    return tuple(results)
+    return results
 
 
 def measure_model(
     net: IntNetwork, windows: Float32, validation: Float32, artifacts: Artifacts, console: Console
-) -> dict[str, Any]:
+) -> Measured:
     """What the C takes on ``windows`` (N, C, L), and how near the QDQ file is on ``validation``."""
     agreement = _qdq_agreement(net, artifacts, validation)
     console.info(f"QDQ file: {agreement:.1%} of its answers to validation windows are the same")
-    record: dict[str, Any] = {"qdq_agreement": agreement}
     if artifacts.c is None:
-        return record
+        return Measured(qdq_agreement=agreement)
     inputs = quantize_input(net, windows[:COUNTED_WINDOWS])
-    return record | measure(net, artifacts.c, inputs, console)
+    counted = measure(net, artifacts.c, inputs, console)
+    return counted.model_copy(update={"qdq_agreement": agreement})
 
 
 def _qdq_agreement(net: IntNetwork, artifacts: Artifacts, x: Float32) -> float:
@@ -104,7 +102,7 @@ def _qdq_agreement(net: IntNetwork, artifacts: Artifacts, x: Float32) -> float:
 
 def measure_sampled(
     sampled: SampledStream, near: Agreement, export: CExport, console: Console
-) -> dict[str, Any]:
+) -> Stream:
     """What a stream is, how ``near`` its features are to the float ones, and what it takes."""
     (stream, samples), chain = sampled, sampled[0].frontend.chain
     console.info(
@@ -118,16 +116,16 @@ def measure_sampled(
         lambda core: measure_stream(export, core, samples[0], chain.hop),
         console,
     )
-    return {
-        "operations": [operation.kernel for operation in chain.operations],
-        "lsb": chain.lsb.tolist(),
-        "frame_rows": chain.frame_length,
-        "hop": chain.hop,
-        "joined": chain.joined,
-        "voting": vars(stream.voting),
-        "agreement": vars(near),
-        "cost": {core: vars(cost) for core, cost in costs.items()},
-    }
+    return Stream(
+        operations=[operation.kernel for operation in chain.operations],
+        lsb=chain.lsb.tolist(),
+        frame_rows=chain.frame_length,
+        hop=chain.hop,
+        joined=chain.joined,
+        voting=Voting(windows=stream.voting.windows, agreeing=stream.voting.agreeing),
+        agreement=near,
+        cost=costs,
+    )
 
 
 def say_carrier(result: CarrierResult, console: Console) -> None:
@@ -151,7 +149,7 @@ def say_briefly(results: Sequence[CarrierResult], console: Console) -> None:
         console.info(f"the same bits, {values:,} values in all: {names}")
 
 
-def require_proven(name: str, report: ParityReport) -> None:
+def require_proven(name: str, report: Parity) -> None:
     """Raise unless all of ``report`` on the model ``name`` is proven where its tools are installed.
 
     ``ParityError`` for other bits, ``ToolError`` for a carrier that could not run.

@@ -27,8 +27,9 @@ from tinyml_nas.proof.cores.toolchain import (
     run_tool,
 )
 from tinyml_nas.proof.emulate import linked_size
-from tinyml_nas.proof.parity import CarrierResult
 from tinyml_nas.quantize.stream import IntStream, run_stream
+from tinyml_nas.results.export import Carrier as CarrierResult
+from tinyml_nas.results.export import StreamCost
 from tinyml_nas.scratch import scratch_folder
 
 FUNCTIONS = ("push", "stream_init", "stream_scores", "stream_bytes", "run")
@@ -211,20 +212,6 @@ class _Player:
         return self.machine.read(address, self._outputs)
 
 
-@dataclass(frozen=True)
-class StreamCost:
-    """What a stream takes on one core: linked flash with the network, and the longest push.
-
-    ``frame_instructions`` are those of a frame's features and of storing its samples, without the
-    network's; ``ram_bytes`` are all that a stream needs, the arena of the network included.
-    """
-
-    flash_bytes: int
-    ram_bytes: int
-    stack_bytes: int
-    frame_instructions: int
-
-
 def stream_carriers(export: CExport) -> tuple[StreamCarrier, ...]:
     """The C of a stream on this machine and on every emulated core."""
     return (HostStream(export), *(CoreStream(export, core) for core in EMULATED_CORES))
@@ -263,16 +250,22 @@ def prove_stream(
     try:
         got = carrier.run(pushes)
     except ToolError as error:
-        return CarrierResult(name, "not proven", 0, 0, error.message)
+        return CarrierResult(name=name, status="not proven", detail=error.message)
     except ParityError as error:
-        return CarrierResult(name, "failed", 0, 1, error.message)
+        return CarrierResult(name=name, status="failed", mismatches=1, detail=error.message)
     values = sum(len(piece) for pieces in truth for _, piece in pieces)
     for number, (given, pieces) in enumerate(zip(got, truth, strict=True)):
         if difference := first_difference(given, pieces):
-            return CarrierResult(name, "failed", values, 1, f"stream {number}: {difference}")
+            return CarrierResult(
+                name=name,
+                status="failed",
+                values=values,
+                mismatches=1,
+                detail=f"stream {number}: {difference}",
+            )
     streams = "1 stream" if len(pushes) == 1 else f"{len(pushes)} streams"
     detail = f"steps, features, outputs and answers of {streams} of samples"
-    return CarrierResult(name, "proven", values, 0, detail)
+    return CarrierResult(name=name, status="proven", values=values, detail=detail)
 
 
 def first_difference(given: bytes, pieces: Sequence[Piece]) -> str | None:
@@ -303,10 +296,10 @@ def measure_stream(export: CExport, core: str, samples: Int16, hop: int) -> Stre
             player.push(samples[start : start + hop])
             most = max(most, player.machine.instructions_by_layer()[""])
         return StreamCost(
-            linked_size(program).flash_bytes,
-            player.ram_bytes,
-            player.machine.stack_bytes(),
-            most,
+            flash_bytes=linked_size(program).flash_bytes,
+            ram_bytes=player.ram_bytes,
+            stack_bytes=player.machine.stack_bytes(),
+            frame_instructions=most,
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.packing import WEIGHT_BITS, weight_bits, weight_bytes
 from tinyml_nas.graph import Network
 from tinyml_nas.quantize.qat import QuantizedModule
+from tinyml_nas.results.run import LayerBits
 from tinyml_nas.train.builder import NetworkModule
 
 Bits = Mapping[str, int]
@@ -114,7 +115,7 @@ def longest(
 
 def layer_records(
     folded: NetworkModule, module: QuantizedModule, x: Tensor, measured: Sensitivity
-) -> list[dict[str, Any]]:
+) -> tuple[LayerBits, ...]:
     """Of each layer with weights its bits, bytes and SQNR for normalized windows ``x`` (N, C, L).
 
     The SQNR, in dB, is that of the layer's output against the float model ``folded``.
@@ -129,12 +130,12 @@ def layer_records(
         noise = (signal - found[node.name].double()).square().sum()
         ratio = signal.square().sum() / noise
         records.append(
-            {
-                "name": node.name,
-                "bits": weight_bits(module.network).get(node.name, 8),
-                "weight_bytes": weight_bytes(module.network, node.name),
-                "sqnr_db": 10 * ratio.log10().item() if 0 < ratio < torch.inf else None,
-                "sensitivity": {str(b): loss for b, loss in measured.get(node.name, {}).items()},
-            }
+            LayerBits(
+                name=node.name,
+                bits=weight_bits(module.network).get(node.name, 8),
+                weight_bytes=weight_bytes(module.network, node.name),
+                sqnr_db=10 * ratio.log10().item() if 0 < ratio < torch.inf else None,
+                sensitivity={str(b): loss for b, loss in measured.get(node.name, {}).items()},
+            )
         )
-    return records
+    return tuple(records)

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,6 +29,7 @@ from tinyml_nas.quantize.mixed import (
     sensitivity,
 )
 from tinyml_nas.quantize.qat import QuantizedModule
+from tinyml_nas.results.run import MixedBits, Quantization, TriedBits
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, validation_loss, validation_score
 from tinyml_nas.train.recipe import Recipe
@@ -68,7 +68,7 @@ class Quantized:
 
     integer: IntNetwork
     module: QuantizedModule
-    record: dict[str, Any]
+    record: Quantization
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,13 @@ class Attempt:
     """The network quantized with certain bits."""
 
     module: QuantizedModule
-    record: dict[str, Any]
+    record: Quantization
 
     @property
     def score(self) -> float:
-        """Score on the validation split of what was kept."""
-        which = "qat" if self.record["method"] == "QAT" else "ptq"
-        score: float = self.record[f"{which}_validation_score"]
-        return score
+        """Score of what was kept on the validation split, which is not empty."""
+        assert self.record.validation_score is not None
+        return self.record.validation_score
 
 
 def quantize(
@@ -109,22 +108,22 @@ def quantize(
 
     def attempt(bits: Bits) -> Attempt:
         module = QuantizedModule(copy.deepcopy(folded), scales, bits)
-        record: dict[str, Any] = {
-            "method": "PTQ",
-            "calibration": training.calibration,
-            "calibration_windows": len(windows),
-            "ptq_validation_score": validation_score(module, features),
-        }
+        record = Quantization(
+            method="PTQ",
+            calibration=training.calibration,
+            calibration_windows=len(windows),
+            ptq_validation_score=validation_score(module, features),
+        )
         if training.quantization_method.upper() == "QAT":
             state = {name: value.clone() for name, value in module.state_dict().items()}
             narrow = min(weight_bits(module.network).values(), default=8)
-            share = _share(features, narrow, float_score, record["ptq_validation_score"])
+            share = _share(features, narrow, float_score, record.ptq_validation_score)
             result = fit(
                 module, features, _fine_tuning(recipe, training.qat_epochs, narrow, share),
                 seed=seed, checkpoint=_named(checkpoint, bits), console=console,
                 title=title,
             )  # fmt: skip
-            record |= _choose(module, state, result, record["ptq_validation_score"])
+            record = _choose(module, state, result, record)
             console.info(_comparison(record))
         return Attempt(module.cpu().eval(), record)
 
@@ -140,7 +139,7 @@ def quantize(
     else:
         chosen = attempt({})
     module = chosen.module
-    record = chosen.record | {"layers": layer_records(folded, module, windows, losses)}
+    layer_bits = layer_records(folded, module, windows, losses)
     integer = lower(
         module.network,
         module.parameters_by_node(),
@@ -150,7 +149,7 @@ def quantize(
         features.channel_names,
     )
     integer = dataclasses.replace(integer, answer=answer_of(integer, features))
-    return Quantized(integer, module, record)
+    return Quantized(integer, module, chosen.record.model_copy(update={"layers": layer_bits}))
 
 
 def _mixed(
@@ -162,11 +161,11 @@ def _mixed(
 ) -> Attempt:
     """The narrowest of ``path`` whose score keeps near ``score``, that of the float model."""
     floor = tolerance.floor(score)
-    tried: list[dict[str, Any]] = []
+    tried: list[TriedBits] = []
 
     def noted(bits: Bits) -> Attempt:
         outcome = attempt(bits)
-        tried.append({"bits": list(bits.values()), "score": outcome.score})
+        tried.append(TriedBits(bits=list(bits.values()), score=outcome.score))
         return outcome
 
     chosen, held = longest(path, noted, lambda outcome: outcome.score >= floor)
@@ -174,8 +173,8 @@ def _mixed(
     console.info(f"weight bits: {bits}; validation {chosen.score:.3f}, at least {floor:.3f} asked")
     if not held:
         console.warning("auto_quantization: not even 8 bits hold the tolerance; they are kept.")
-    auto = {"float_score": score, "floor": floor, "held": held, "tried": tried}
-    return Attempt(chosen.module, chosen.record | {"auto": auto})
+    auto = MixedBits(float_score=score, floor=floor, held=held, tried=tried)
+    return Attempt(chosen.module, chosen.record.model_copy(update={"auto": auto}))
 
 
 def _named(checkpoint: Path, bits: Bits) -> Path:
@@ -187,16 +186,17 @@ def _choose(
     module: QuantizedModule,
     ptq: dict[str, torch.Tensor],
     result: FitResult,
-    ptq_score: float | None,
-) -> dict[str, Any]:
+    record: Quantization,
+) -> Quantization:
     """Load the better of PTQ and QAT by validation score; fine-tuning must earn its place.
 
-    Where nothing validates it is taken on trust: it was asked for.
+    Where nothing validates it is taken on trust: it was asked for.  Returns ``record``, that of
+    the calibrated model, with what fine-tuning did.
     """
-    qat_score = result.validation_score
+    qat_score, ptq_score = result.validation_score, record.ptq_validation_score
     keep_qat = qat_score is None or ptq_score is None or qat_score >= ptq_score
     module.load_state_dict(result.state if keep_qat else ptq)
-    return {
+    tuned = {
         "method": "QAT" if keep_qat else "PTQ",
         "requested": "QAT",
         "qat_validation_score": qat_score,
@@ -205,11 +205,12 @@ def _choose(
         "history": list(result.history),
         "seconds": result.seconds,
     }
+    return record.model_copy(update=tuned)
 
 
-def _comparison(record: dict[str, Any]) -> str:
-    before, after = record["ptq_validation_score"], record["qat_validation_score"]
-    kept = "fine-tuned" if record["method"] == "QAT" else "calibrated"
+def _comparison(record: Quantization) -> str:
+    before, after = record.ptq_validation_score, record.qat_validation_score
+    kept = "fine-tuned" if record.method == "QAT" else "calibrated"
     if before is None or after is None:
         return f"no validation data: the {kept} model is kept"
     return f"validation: {before:.3f} calibrated, {after:.3f} fine-tuned; the {kept} model is kept"

@@ -25,6 +25,7 @@ from tinyml_nas.features.signal import Settings
 from tinyml_nas.features.steps.concat import last_frames
 from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
+from tinyml_nas.results.export import Agreement
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 
 UNDECIDED = -5
@@ -114,21 +115,6 @@ def frames(samples: Int16, chain: FixedChain) -> Iterator[Int16]:
         yield samples[start : start + chain.frame_length].T
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How int16 samples and integer features compare with the float features of the training.
-
-    The share of int8 inputs that are equal, their mean and largest difference in steps of int8, and
-    the share of equal labels.
-    """
-
-    windows: int
-    inputs_equal: float
-    mean_difference: float
-    largest_difference: int
-    labels_equal: float
-
-
 def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreement:
     """The first of ``windows`` through the integer chain against ``floats``, their features."""
     chain, net = stream.frontend.chain, stream.net
@@ -139,11 +125,11 @@ def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreem
     labels = [decide(net, run_reference(net, q)[net.network.output]) for q in (got, wanted)]
     difference = np.abs(got.astype(np.int16) - wanted)
     return Agreement(
-        len(got),
-        float((difference == 0).mean()),
-        float(difference.mean()),
-        int(difference.max(initial=0)),
-        float((labels[0] == labels[1]).mean()),
+        windows=len(got),
+        inputs_equal=float((difference == 0).mean()),
+        mean_difference=float(difference.mean()),
+        largest_difference=int(difference.max(initial=0)),
+        labels_equal=float((labels[0] == labels[1]).mean()),
     )
 
 

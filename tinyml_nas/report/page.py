@@ -21,16 +21,15 @@ from tinyml_nas.report.drawings.task_plots import task_plots
 from tinyml_nas.report.search_page import search_context
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
-from tinyml_nas.results.run import Model, Results, load_results
+from tinyml_nas.results.run import Model, Results
 
 STAGES = ("data", "features", "search", "train", "quantize", "export")
 SPLITS = ("train", "validation", "test")
 
 
-def write_report(results_file: Path, out: Path) -> Path:
-    """``out``, now the page that shows ``results_file`` and links to the files beside it."""
-    results = load_results(results_file)
-    return write_page(render(results, _folder_link(results_file.parent, out.parent)), out)
+def write_report(results: Results, run: Path, out: Path) -> Path:
+    """``out``, now the page that shows ``results`` and links to the files in the folder ``run``."""
+    return write_page(render(results, _folder_link(run, out.parent)), out)
 
 
 def write_page(html: str, out: Path) -> Path:

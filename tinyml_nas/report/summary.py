@@ -9,7 +9,7 @@ from typing import Any
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.export import Parity
 from tinyml_nas.results.metric import Metric
-from tinyml_nas.results.run import Model, Results, parse_results
+from tinyml_nas.results.run import Model, Results
 from tinyml_nas.results.search import Comparison, Contender
 from tinyml_nas.results.task import AnomalyTest, RegressionTest
 
@@ -21,18 +21,8 @@ LOST = 0.02
 """What int8 may lose of a score before the verdict says so."""
 
 
-def summary_rows(results: dict[str, Any]) -> list[list[str]]:
-    """Rows of text, the header first: a metric a row, a model a column."""
-    return summary_table(parse_results(results))
-
-
-def verdict(results: dict[str, Any]) -> str:
-    """Plain sentences on the main model against its controls and the baseline."""
-    return " ".join(verdict_of(parse_results(results)))
-
-
 def summary_table(results: Results) -> list[list[str]]:
-    """:func:`summary_rows` of a checked record."""
+    """Rows of text, the header first: a metric a row, a model a column."""
     core, metric = linked_core(results), Metric(results.metric)
     rows: list[tuple[str, Callable[[Model], str]]] = [
         (f"{metric.title} float (test)", lambda m: score_text(m, "float", metric)),
@@ -165,7 +155,7 @@ def score_text(model: Model, precision: str, metric: Metric) -> str:
 
 
 def verdict_of(results: Results) -> list[str]:
-    """The sentences of :func:`verdict`."""
+    """Plain sentences on the main model against its controls and the baseline."""
     main, baseline = main_model(results), baseline_model(results)
     if main is None:
         return ["No model was trained."]

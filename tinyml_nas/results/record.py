@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -16,6 +17,18 @@ Matrix = list[list[Count]]
 
 
 class Record(BaseModel):
-    """Base of all records: immutable, open to additions."""
+    """Base of all records: immutable, open to additions.
+
+    A number that does not exist, such as a loss that diverged, is ``None``.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, value: object) -> object:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as ``results.json`` holds it: what was set, ready for JSON."""
+        return self.model_dump(mode="json", exclude_unset=True)

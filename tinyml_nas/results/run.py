@@ -17,25 +17,22 @@ from pydantic import Field, ValidationError, model_validator
 from tinyml_nas.errors import ToolError
 from tinyml_nas.results.export import (
     Buffer,
-    Build,
     Exported,
-    FlashSymbol,
-    Linked,
     Npu,
-    Parity,
-    StackFrame,
-    Stream,
+    Proof,
 )
-from tinyml_nas.results.record import Count, Fraction, Record, Score, Spread
+from tinyml_nas.results.record import Count, Record, Score, Spread
 from tinyml_nas.results.search import Comparison, Search
 from tinyml_nas.results.task import ClassificationTest, Tests
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Literal[3] = 3
 PROVABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
 """Versions in which a model's role, name and files stand where they do now."""
 
 
 R = TypeVar("R", bound=Record)
+Role = Literal["searched", "chosen", "baseline", "random", "zoo"]
+"""What a model is in a run."""
 
 
 class Product(Record):
@@ -105,28 +102,36 @@ class Features(Record):
 
 
 class LayerCost(Record):
-    """Cost of one layer; the shape [channels, length] is its output's."""
+    """Cost of one layer; the shape [channels, length] is its output's.
+
+    ``flash_bytes`` contain ``table_bytes``, its weights and what belongs to them.
+    """
 
     name: str
     kind: str
     output_shape: tuple[Count, Count] | None = None
     parameters: Count
     macs: Count
+    table_bytes: Count = 0
     flash_bytes: Count
 
 
 class Cost(Record):
-    """Cost of one inference, computed from the graph; RAM is the planned arena."""
+    """Cost of one inference, computed from the graph; RAM is the planned arena.
+
+    ``parameters`` are weights and biases after batch-norm folding.
+    """
 
     parameters: Count
     macs: Count
+    table_bytes: Count = 0
     flash_bytes: Count
     ram_bytes: Count
     layers: list[LayerCost] = []
 
 
 class TrainEpoch(Record):
-    """One epoch of training."""
+    """One epoch of training; no validation figures where no example validates."""
 
     epoch: int
     train_loss: float | None = None
@@ -157,21 +162,46 @@ class LayerBits(Record):
     sensitivity: dict[str, float | None] = {}
 
 
+class TriedBits(Record):
+    """Bits of the layers that were left open, and the validation score that they gave."""
+
+    bits: list[Count]
+    score: float | None = None
+
+
 class MixedBits(Record):
     """What chose the bits: the float model's validation score, and the lowest that was to hold."""
 
     float_score: float
     floor: float
     held: bool
+    tried: list[TriedBits] = []
 
 
 class Quantization(Record):
-    """How the float model became int8."""
+    """How the float model became int8.
+
+    ``ptq_validation_score`` is that of the calibrated model; what is ``qat`` was fine-tuned, where
+    that was ``requested``.
+    """
 
     method: str
     calibration: str | None = None
+    calibration_windows: Count | None = None
+    ptq_validation_score: float | None = None
+    requested: str | None = None
+    qat_validation_score: float | None = None
+    qat_epochs: Count | None = None
+    qat_best_epoch: int | None = None
+    history: list[TrainEpoch] = []
+    seconds: float | None = None
     layers: tuple[LayerBits, ...] = ()
     auto: MixedBits | None = None
+
+    @property
+    def validation_score(self) -> float | None:
+        """Score of what was kept, where anything validates."""
+        return self.qat_validation_score if self.method == "QAT" else self.ptq_validation_score
 
 
 class SplitScore(Record):
@@ -227,35 +257,26 @@ class Source(Record):
     validation_score: float | None = None
 
 
-class Model(Exported):
-    """One trained, quantized and exported network.
+class ModelTest(Record):
+    """How a network did over all seeds; ``score`` and ``test`` are the shipped one's."""
 
-    ``score``, ``test`` and all that follows are the shipped seed's.  Measured costs are by core, of
-    the compiler that needs most; ``compilers`` has the figures of each.
-    """
+    score: Scores
+    score_sd: ScoreSd = ScoreSd()
+    seeds: list[SeedScore] = []
+    test: Tests = Tests()
 
-    role: Literal["searched", "chosen", "baseline", "random", "zoo"]
+
+class Model(Proof, ModelTest, Exported):
+    """One trained, quantized and exported network; all but ``seeds`` is of the shipped seed."""
+
+    role: Role
     network: dict[str, Any] = {}
     source: Source | None = None
     cost: Cost
     npu: Npu | None = None
     training: Training
     quantization: Quantization | None = None
-    score: Scores
-    score_sd: ScoreSd = ScoreSd()
-    seeds: list[SeedScore] = []
-    test: Tests = Tests()
     memory: list[Buffer] = []
-    linked: dict[str, Linked] = {}
-    instructions: dict[str, Count] = {}
-    layer_instructions: dict[str, dict[str, Count]] = {}
-    stack_bytes: dict[str, Count] = {}
-    stack_frames: dict[str, list[StackFrame]] = {}
-    flash_symbols: dict[str, list[FlashSymbol]] = {}
-    compilers: dict[str, dict[str, Build]] = {}
-    parity: Parity | None = None
-    qdq_agreement: Fraction | None = None
-    stream: Stream | None = None
 
 
 class Results(Record):

@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.results.run import TrainEpoch
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator
@@ -31,30 +31,20 @@ EVALUATION_BATCH = 1024
 INT8_STEPS = 255
 
 
-class EpochRecord(TypedDict):
-    """One line of a training history; ``None`` where no example validates."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float | None
-    validation_score: float | None
-    learning_rate: float
-
-
 @dataclass(frozen=True)
 class FitResult:
     """The weights that were kept, and how training went; no ``best_epoch``: those of before it."""
 
     state: dict[str, Tensor]
     best_epoch: int | None
-    history: tuple[EpochRecord, ...]
+    history: tuple[TrainEpoch, ...]
     seconds: float
 
     @property
     def validation_score(self) -> float | None:
         """Score of the best epoch's weights; ``None`` where no example validates."""
         best = self.best_epoch
-        return None if best is None else self.history[best]["validation_score"]
+        return None if best is None else self.history[best].validation_score
 
 
 @dataclass
@@ -64,7 +54,7 @@ class _Progress:
     epoch: int = 0
     best_epoch: int = -1
     best_state: dict[str, Tensor] = field(default_factory=dict)
-    history: list[EpochRecord] = field(default_factory=list)
+    history: list[TrainEpoch] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -152,7 +142,7 @@ def fit(
             loss_and_score = (
                 (None, None) if judged is None else validate(module, judged, normalize, plain)
             )
-            record = EpochRecord(
+            record = TrainEpoch(
                 epoch=epoch,
                 train_loss=loss,
                 validation_loss=loss_and_score[0],
@@ -168,7 +158,7 @@ def fit(
             _save(checkpoint, module, optimizer, progress)
             bar.advance(f"loss {loss:.3f}{_shown(record)}")
     kept = progress.history[progress.best_epoch]
-    console.info(f"{title}: epoch {kept['epoch'] + 1} of {progress.epoch} kept{_shown(kept)}")
+    console.info(f"{title}: epoch {kept.epoch + 1} of {progress.epoch} kept{_shown(kept)}")
     return FitResult(
         progress.best_state, progress.best_epoch, tuple(progress.history), progress.seconds
     )
@@ -252,21 +242,22 @@ def _validated(module: nn.Module, features: FeatureSet) -> tuple[float, float]:
     return validate(module, task.judged(features.validation), Normalizer(features), task)
 
 
-def _shown(record: EpochRecord) -> str:
-    score = record["validation_score"]
+def _shown(record: TrainEpoch) -> str:
+    score = record.validation_score
     return "" if score is None else f", validation {score:.3f}"
 
 
-def _is_better(record: EpochRecord, progress: _Progress) -> bool:
+def _is_better(record: TrainEpoch, progress: _Progress) -> bool:
     """Whether to keep ``record``'s weights; the latest where nothing can be compared."""
     if progress.best_epoch < 0:
         return True
-    (score, loss), (best_score, best_loss) = (
-        (line["validation_score"], line["validation_loss"])
-        for line in (record, progress.history[progress.best_epoch])
-    )
-    if score is None or loss is None or best_score is None or best_loss is None:
+    best = progress.history[progress.best_epoch]
+    if record.validation_score is None or best.validation_score is None:
         return True
+    (score, loss), (best_score, best_loss) = (
+        (line.validation_score, math.inf if line.validation_loss is None else line.validation_loss)
+        for line in (record, best)
+    )
     return (score, -loss) > (best_score, -best_loss)
 
 
@@ -282,8 +273,9 @@ def _copy_state(module: nn.Module) -> dict[str, Tensor]:
 def _save(
     path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress
 ) -> None:
+    history = [epoch.to_json() for epoch in progress.history]
     state = {"model": module.state_dict(), "optimizer": optimizer.state_dict()}
-    save_checkpoint(path, {**state, "progress": vars(progress)})
+    save_checkpoint(path, {**state, "progress": vars(progress) | {"history": history}})
 
 
 def _restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> _Progress:
@@ -293,4 +285,6 @@ def _restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) ->
     with restoring(path):
         module.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        return _Progress(**state["progress"])
+        progress = _Progress(**state["progress"])
+        progress.history = [TrainEpoch.model_validate(epoch) for epoch in progress.history]
+        return progress

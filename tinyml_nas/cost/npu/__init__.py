@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tinyml_nas.cost.npu import cde, tinpu
-from tinyml_nas.cost.npu.report import NpuReport, Placement
 from tinyml_nas.devices import Device, NpuRules
 from tinyml_nas.graph import Network
+from tinyml_nas.results.export import Npu
 
-__all__ = ["ADAPTERS", "NpuReport", "Placement", "lint"]
+__all__ = ["ADAPTERS", "lint"]
 
-ADAPTERS: Mapping[str, Callable[[Network, NpuRules], NpuReport]] = {
+ADAPTERS: Mapping[str, Callable[[Network, NpuRules], Npu]] = {
     "ti-npu": tinpu.place,
     "ti-cde": cde.place,
 }
 """By the ``kind`` of a device's ``npu``."""
 
 
-def lint(network: Network, device: Device) -> NpuReport | None:
+def lint(network: Network, device: Device) -> Npu | None:
     """Where the layers of ``network`` run on ``device``; ``None`` without an accelerator."""
     if device.npu is None:
         return None

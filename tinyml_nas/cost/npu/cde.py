@@ -6,13 +6,13 @@ No document lists its rules; those of the TINPU are taken, and every report says
 from __future__ import annotations
 
 from tinyml_nas.cost.npu import tinpu
-from tinyml_nas.cost.npu.report import NpuReport
 from tinyml_nas.devices import NpuRules
 from tinyml_nas.graph import Network
+from tinyml_nas.results.export import Npu
 
 BASIS = "assumed: the rules of the TINPU"
 
 
-def place(network: Network, rules: NpuRules) -> NpuReport:
+def place(network: Network, rules: NpuRules) -> Npu:
     """Where each layer of ``network`` runs."""
     return tinpu.place(network, rules, BASIS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyml_nas.cost.npu.report import NpuReport, Placement, report_of
+from tinyml_nas.cost.npu.report import report_of
 from tinyml_nas.devices import NpuRules
 from tinyml_nas.graph import (
     INPUT,
@@ -26,13 +26,14 @@ from tinyml_nas.graph import (
     Reshape,
     Upsample,
 )
+from tinyml_nas.results.export import Npu, Placement
 
 BASIS = "user guide of TI's neural network compiler"
 Complaint = tuple[str, str]
 """Why a layer stays on the core, and what to change."""
 
 
-def place(network: Network, rules: NpuRules, basis: str = BASIS) -> NpuReport:
+def place(network: Network, rules: NpuRules, basis: str = BASIS) -> Npu:
     """Where each layer of ``network`` runs."""
     placed = {node.name: _placed(network, node, rules) for node in network.nodes}
     return report_of(network, rules.kind, basis, placed)
@@ -46,12 +47,12 @@ def _placed(network: Network, node: Node, rules: NpuRules) -> Placement:
     if not complaints and isinstance(node.op, Add):
         mends = ["as long as both inputs have one scale"]
     return Placement(
-        node.name,
-        node.op.kind,
-        pattern,
-        not complaints,
-        ", ".join(reasons),
-        " and ".join(dict.fromkeys(mends)),
+        layer=node.name,
+        kind=node.op.kind,
+        pattern=pattern,
+        on_npu=not complaints,
+        reason=", ".join(reasons),
+        mend=" and ".join(dict.fromkeys(mends)),
     )
 
 

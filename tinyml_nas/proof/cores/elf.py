@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from tinyml_nas.proof.cores import machine
-from tinyml_nas.proof.cores.machine import Function, read_sections, read_symbols
-
-Group = Literal["API", "layers", "kernels", "compiler library", "tables", "filling"]
-"""``layers`` has a function and a constant record for each layer, ``tables`` has weights and what
-belongs to them, ``filling`` is the bytes without a name, most of them for alignment."""
+from tinyml_nas.proof.cores.machine import Function, Symbol, read_sections, read_symbols
+from tinyml_nas.results.export import FlashGroup, FlashSymbol
 
 LIBRARY = "compiler_rt."
 """Start of one of the names of each function that the compiler brings along."""
 
 
-@dataclass(frozen=True)
-class Symbol:
-    """A function or table and its bytes of flash; names of the file's own lack the prefix."""
-
-    section: str
-    group: Group
-    name: str
-    size_bytes: int
-
-
-def flash_symbols(program: Path, prefix: str) -> tuple[Symbol, ...]:
+def flash_symbols(program: Path, prefix: str) -> tuple[FlashSymbol, ...]:
     """Flash of an ELF, symbol by symbol in the order of addresses; all bytes of it are counted."""
-    aliases: defaultdict[Function, list[machine.Symbol]] = defaultdict(list)
+    aliases: defaultdict[Function, list[Symbol]] = defaultdict(list)
     places: defaultdict[str, set[Function]] = defaultdict(set)
     for symbol in read_symbols(program):
         aliases[symbol.place].append(symbol)
@@ -44,14 +28,18 @@ def flash_symbols(program: Path, prefix: str) -> tuple[Symbol, ...]:
             name = min(names, key=lambda alias: (alias.startswith(LIBRARY), alias))
             if group in ("layers", "kernels"):
                 name = name.removeprefix(f"{prefix}_")
-            symbols.append(Symbol(part.name, group, name, place.size_bytes))
+            symbols.append(_symbol(part.name, group, name, place.size_bytes))
             rest -= place.size_bytes
         if rest:
-            symbols.append(Symbol(part.name, "filling", "", rest))
+            symbols.append(_symbol(part.name, "filling", "", rest))
     return tuple(symbols)
 
 
-def _group(aliases: list[machine.Symbol], prefix: str) -> Group:
+def _symbol(section: str, group: FlashGroup, name: str, size_bytes: int) -> FlashSymbol:
+    return FlashSymbol(section=section, group=group, name=name, size_bytes=size_bytes)
+
+
+def _group(aliases: list[Symbol], prefix: str) -> FlashGroup:
     if any(alias.name.startswith((LIBRARY, "__")) for alias in aliases):
         return "compiler library"
     first = aliases[0]

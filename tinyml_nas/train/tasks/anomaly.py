@@ -8,12 +8,12 @@ normal windows from the same windows with anomalies injected, as an area under t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Normalization
+from tinyml_nas.results.task import AnomalyTest, Detection, Errors, Roc
 from tinyml_nas.train.tasks.injection import inject
 from tinyml_nas.train.tasks.roc import Flags, Values, roc_auc, roc_curve
 from tinyml_nas.train.tasks.task import Known
@@ -57,27 +57,17 @@ class Anomaly:
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
-    ) -> dict[str, Any]:
+    ) -> AnomalyTest:
         found, normal = errors(outputs), part.y == NORMAL
         seen = errors(known())
-        limit = threshold(seen)
-        quantiles = np.linspace(0, 1, CURVE)
-        sides = {"normal": found[normal], "anomaly": found[~normal]}
-        return {
-            "auc": roc_auc(found, ~normal) if len(set(normal)) > 1 else None,
-            "threshold": limit,
-            "sigmas": DEFAULT_SIGMAS,
-            **_detection(found > limit, ~normal),
-            "thresholds": [
-                {"sigmas": k, "threshold": t, **_detection(found > t, ~normal)}
-                for k, t in ((k, threshold(seen, k)) for k in SIGMAS)
-            ],
-            "roc": {"auc": None, "curve": roc_curve(found, ~normal)},
-            "errors": {
-                side: np.quantile(values, quantiles).tolist() if len(values) else []
-                for side, values in sides.items()
-            },
-        }
+        return AnomalyTest(
+            examples=len(part),
+            auc=roc_auc(found, ~normal) if len(set(normal)) > 1 else None,
+            errors=Errors(normal=_quantiles(found[normal]), anomaly=_quantiles(found[~normal])),
+            roc=Roc(auc=None, curve=roc_curve(found, ~normal)),
+            thresholds=[_detection(found, ~normal, threshold(seen, k), k) for k in SIGMAS],
+            **dict(_detection(found, ~normal, threshold(seen), DEFAULT_SIGMAS)),
+        )
 
 
 def threshold(normal_errors: Values, sigmas: float = DEFAULT_SIGMAS) -> float:
@@ -85,17 +75,28 @@ def threshold(normal_errors: Values, sigmas: float = DEFAULT_SIGMAS) -> float:
     return float(normal_errors.mean() + sigmas * normal_errors.std())
 
 
-def _detection(flagged: Flags, odd: Flags) -> dict[str, Any]:
-    """Counts and rates of windows that were ``flagged`` while they were ``odd`` or not."""
+def _detection(found: Values, odd: Flags, limit: float, sigmas: float) -> Detection:
+    """Counts and rates of windows with errors above ``limit`` that are ``odd``, or not."""
+    flagged = found > limit
     hits, alarms = int((flagged & odd).sum()), int((flagged & ~odd).sum())
     missed, passed = int((~flagged & odd).sum()), int((~flagged & ~odd).sum())
-    return {
-        "confusion": [[passed, alarms], [missed, hits]],
-        "precision": _share(hits, hits + alarms),
-        "recall": _share(hits, hits + missed),
-        "f1": _share(2 * hits, 2 * hits + alarms + missed),
-        "false_alarms": _share(alarms, alarms + passed),
-    }
+    return Detection(
+        threshold=limit,
+        sigmas=sigmas,
+        confusion=[[passed, alarms], [missed, hits]],
+        precision=_share(hits, hits + alarms),
+        recall=_share(hits, hits + missed),
+        f1=_share(2 * hits, 2 * hits + alarms + missed),
+        false_alarms=_share(alarms, alarms + passed),
+    )
+
+
+def _quantiles(values: Values) -> list[float]:
+    """Of the errors, evenly spaced; none of none."""
+    if not len(values):
+        return []
+    quantiles: list[float] = np.quantile(values, np.linspace(0, 1, CURVE)).tolist()
+    return quantiles
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.results.task import ClassificationTest, Roc
 from tinyml_nas.train.metrics import confusion_matrix, macro_f1
 from tinyml_nas.train.tasks.roc import roc_auc, roc_curve
 from tinyml_nas.train.tasks.task import Known
@@ -49,15 +49,16 @@ class Classification:
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
-    ) -> dict[str, Any]:
+    ) -> ClassificationTest:
         matrix = confusion_matrix(part.y, outputs.argmax(1).numpy(), self.classes)
-        return {
-            "f1": macro_f1(matrix),
-            "confusion": matrix.tolist(),
-            "roc": [self._roc(outputs, part, number) for number in range(self.classes)],
-        }
+        return ClassificationTest(
+            examples=len(part),
+            f1=macro_f1(matrix),
+            confusion=matrix.tolist(),
+            roc=[self._roc(outputs, part, number) for number in range(self.classes)],
+        )
 
-    def _roc(self, outputs: Tensor, part: Examples, number: int) -> dict[str, Any]:
+    def _roc(self, outputs: Tensor, part: Examples, number: int) -> Roc:
         """One class against all others, by how far its logit is above the highest of theirs."""
         others = outputs.clone()
         others[:, number] = -torch.inf
@@ -65,7 +66,7 @@ class Classification:
         positive = part.y == number
         mixed = positive.any() and not positive.all()
         auc = roc_auc(margin, positive) if mixed else None
-        return {"auc": auc, "curve": roc_curve(margin, positive)}
+        return Roc(auc=auc, curve=roc_curve(margin, positive))
 
 
 def class_weights(features: FeatureSet) -> Tensor:

@@ -7,7 +7,6 @@ loss, for the spikes of a series are often not to be foreseen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Targets
+from tinyml_nas.results.task import RegressionTest, Shown
 from tinyml_nas.train.tasks.task import Known
 
 Values = npt.NDArray[np.float64]
@@ -53,27 +53,28 @@ class Regression:
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
-    ) -> dict[str, Any]:
+    ) -> RegressionTest:
         y = torch.from_numpy(part.y)
         predicted, actual = self.told(outputs, y), self.meant(y)
         error = predicted - actual
         spread = np.tile(self.targets.spread, self.targets.horizon)
         shown = self.shown(len(actual))
-        return {
-            "targets": list(self.targets.names),
-            "horizon": self.targets.horizon,
-            "r2": r_squared(predicted, actual).tolist(),
-            "rmse": np.sqrt((error**2).mean(axis=0)).tolist(),
-            "mae": np.abs(error).mean(axis=0).tolist(),
-            "mse_normalized": float(((error / spread) ** 2).mean()),
-            "smape": _smape(predicted, actual),
-            "error_quantiles": np.quantile(error, BAND, axis=0).tolist(),
-            "shown": {
-                "index": shown.tolist(),
-                "actual": actual[shown].tolist(),
-                "predicted": predicted[shown].tolist(),
-            },
-        }
+        return RegressionTest(
+            examples=len(part),
+            targets=list(self.targets.names),
+            horizon=self.targets.horizon,
+            r2=r_squared(predicted, actual).tolist(),
+            rmse=np.sqrt((error**2).mean(axis=0)).tolist(),
+            mae=np.abs(error).mean(axis=0).tolist(),
+            mse_normalized=float(((error / spread) ** 2).mean()),
+            smape=_smape(predicted, actual),
+            error_quantiles=np.quantile(error, BAND, axis=0).tolist(),
+            shown=Shown(
+                index=shown.tolist(),
+                actual=actual[shown].tolist(),
+                predicted=predicted[shown].tolist(),
+            ),
+        )
 
     def shown(self, count: int) -> npt.NDArray[np.int64]:
         """Which of ``count`` examples the pictures show: some, spread over all."""
@@ -116,15 +117,13 @@ class Forecasting(Regression):
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
-    ) -> dict[str, Any]:
+    ) -> RegressionTest:
         y = torch.from_numpy(part.y)
         actual = self.meant(y)
         naive = np.abs(self._last(y).numpy() - actual).mean()
         error = np.abs(self.told(outputs, y) - actual).mean()
-        return super().evaluate(outputs, wanted, part, known) | {
-            "naive_mae": float(naive),
-            "mase": float(error / naive) if naive else None,
-        }
+        compared = {"naive_mae": float(naive), "mase": float(error / naive) if naive else None}
+        return super().evaluate(outputs, wanted, part, known).model_copy(update=compared)
 
     def _last(self, y: Tensor) -> Tensor:
         """The last known values (N, K), once for each step."""

@@ -26,7 +26,7 @@ def roc_auc(scores: Values, positive: Flags) -> float:
     return float(above / pairs)
 
 
-def roc_curve(scores: Values, positive: Flags) -> list[list[float]]:
+def roc_curve(scores: Values, positive: Flags) -> list[tuple[float, float]]:
     """[share of negatives, share of positives] above falling thresholds; empty without both."""
     if not positive.any() or positive.all():
         return []
@@ -35,4 +35,4 @@ def roc_curve(scores: Values, positive: Flags) -> list[list[float]]:
     false, true = np.cumsum(~positive[order])[last], np.cumsum(positive[order])[last]
     curve = np.stack([np.append(0, false) / false[-1], np.append(0, true) / true[-1]], axis=1)
     kept = np.unique(np.linspace(0, len(curve) - 1, POINTS).astype(int))
-    return [[round(float(x), 4), round(float(y), 4)] for x, y in curve[kept]]
+    return [(round(float(x), 4), round(float(y), 4)) for x, y in curve[kept]]

@@ -7,11 +7,12 @@ deviation, or what is left of a window after its reconstruction.  ``wanted`` is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from tinyml_nas.features import Examples
+from tinyml_nas.results.task import Test
 
 Known = Callable[[], Tensor]
 
@@ -45,10 +46,8 @@ class Task(Protocol):
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         """How good ``outputs`` are on judged examples with labels ``y``, all of them together."""
 
-    def evaluate(
-        self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
-    ) -> dict[str, Any]:
-        """The metrics that the task's users read, and what its pictures need, ready for JSON.
+    def evaluate(self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known) -> Test:
+        """The metrics that the task's users read, and what its pictures need.
 
         ``known`` gives the outputs for the training and validation examples.
         """
