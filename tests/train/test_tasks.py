@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from tinyml_nas.features import Examples, Normalization, Targets
+from tinyml_nas.results.scores import r_squared, roc_auc
 from tinyml_nas.train.tasks.anomaly import Anomaly, threshold
 from tinyml_nas.train.tasks.classification import Classification
 from tinyml_nas.train.tasks.injection import inject
-from tinyml_nas.train.tasks.regression import Forecasting, Regression, r_squared
-from tinyml_nas.train.tasks.roc import roc_auc, roc_curve
+from tinyml_nas.train.tasks.regression import Forecasting, Regression
+from tinyml_nas.train.tasks.roc import roc_curve
 
 pytestmark = pytest.mark.fast
 

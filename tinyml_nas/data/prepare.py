@@ -51,6 +51,7 @@ def prepare_data(config: Config, console: Console) -> DataSplits:
         frame.hop,
         task,
         data.target_names,
+        tuple((recording.name, recording.group) for recording in data.recordings),
     )
     counts = _class_counts(splits)
     notes = [*data.notes, *check_sides(splits, counts, kind)]

@@ -93,7 +93,8 @@ class WindowSet:
 class DataSplits:
     """The windows of the three sides, and the manifest that says where they came from.
 
-    Consecutive windows of a stretch of a recording begin ``hop`` samples apart.
+    Consecutive windows of a stretch of a recording begin ``hop`` samples apart.  ``recordings``
+    has the name of each recording, and its group where the data set names one, by number.
     """
 
     train: WindowSet
@@ -104,6 +105,7 @@ class DataSplits:
     hop: int
     task: Task = "classification"
     target_names: tuple[str, ...] = ()
+    recordings: tuple[tuple[str, str | None], ...] = ()
     manifest: dict[str, Any] = field(default_factory=dict)
 
     def side(self, name: Side) -> WindowSet:

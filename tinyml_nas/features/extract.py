@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,21 @@ BLOCK = 2048
 
 @dataclass(frozen=True)
 class Examples:
-    """Model inputs x [N, C, F], not yet normalized, and the label and group of each.
+    """Model inputs x [N, C, F], not yet normalized; label, group and recording of each.
 
     Labels are class numbers y [N], or the values of targets y [N, K].  Examples of one group must
-    stay on one side of every further split; see ``WindowSet``.
+    stay on one side of every further split; see ``WindowSet``.  Where no recordings are given, each
+    group is one.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
     group: NDArray[np.int64]
+    recording: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.recording) != len(self):
+            object.__setattr__(self, "recording", self.group)
 
     @property
     def strata(self) -> NDArray[np.int64]:
@@ -53,12 +59,12 @@ class Examples:
 
     def taken(self, indices: NDArray[np.int64]) -> Examples:
         """The examples at ``indices``."""
-        return Examples(self.x[indices], self.y[indices], self.group[indices])
+        return Examples(*(part[indices] for part in vars(self).values()))
 
     def joined(self, other: Examples) -> Examples:
         """These examples, then those of ``other``."""
-        fields = ("x", "y", "group")
-        return Examples(*(np.concatenate([getattr(e, f) for e in (self, other)]) for f in fields))
+        parts = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Examples(*(np.concatenate(part) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -207,9 +213,9 @@ def run_chain(
     for step in steps[len(alone) :]:
         joined = step.apply(joined, settings)
     x = np.ascontiguousarray(joined.x, dtype=np.float32)
-    group_of = np.zeros(stretch.max(initial=0) + 1, dtype=np.int64)
-    group_of[stretch] = windows.group
-    return Examples(x, joined.y, group_of[joined.recording])
+    owners = np.zeros((2, stretch.max(initial=0) + 1), dtype=np.int64)
+    owners[:, stretch] = windows.group, windows.recording
+    return Examples(x, joined.y, *owners[:, joined.recording])
 
 
 def _in_blocks(

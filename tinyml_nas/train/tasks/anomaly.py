@@ -8,18 +8,19 @@ normal windows from the same windows with anomalies injected, as an area under t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Normalization
+from tinyml_nas.results.scores import NORMAL, roc_auc
 from tinyml_nas.results.task import AnomalyTest, Detection, Errors, Roc
 from tinyml_nas.train.tasks.injection import inject
-from tinyml_nas.train.tasks.roc import Flags, Values, roc_auc, roc_curve
+from tinyml_nas.train.tasks.roc import Flags, Values, roc_curve
 from tinyml_nas.train.tasks.task import Known
 
-NORMAL = 0
-"""Label of a normal window; every other one is an anomaly."""
 INJECTED = 1
 DEFAULT_SIGMAS = 3.0
 SIGMAS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
@@ -54,6 +55,15 @@ class Anomaly:
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         return roc_auc(errors(outputs), (y != NORMAL).numpy())
+
+    def truth(self, y: Tensor) -> NDArray[Any]:
+        return y.numpy().astype(np.int16)
+
+    def answers(self, outputs: Tensor, y: Tensor) -> NDArray[Any]:
+        return errors(outputs).astype(np.float32)
+
+    def limit(self, known: Known) -> np.float32:
+        return np.float32(threshold(errors(known())))
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known

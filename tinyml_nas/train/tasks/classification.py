@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tinyml_nas.features import Examples, FeatureSet
+from tinyml_nas.results.scores import roc_auc
 from tinyml_nas.results.task import ClassificationTest, Roc
 from tinyml_nas.train.metrics import confusion_matrix, macro_f1
-from tinyml_nas.train.tasks.roc import roc_auc, roc_curve
+from tinyml_nas.train.tasks.roc import roc_curve
 from tinyml_nas.train.tasks.task import Known
 
 
@@ -46,6 +50,15 @@ class Classification:
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         return (outputs.argmax(1) == y).double().mean().item()
+
+    def truth(self, y: Tensor) -> NDArray[Any]:
+        return y.numpy().astype(np.int16)
+
+    def answers(self, outputs: Tensor, y: Tensor) -> NDArray[Any]:
+        return outputs.argmax(1).numpy().astype(np.int16)
+
+    def limit(self, known: Known) -> None:
+        return None
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known

@@ -7,6 +7,7 @@ loss, for the spikes of a series are often not to be foreseen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tinyml_nas.features import Examples, Targets
+from tinyml_nas.results.scores import r_squared
 from tinyml_nas.results.task import RegressionTest, Shown
 from tinyml_nas.train.tasks.task import Known
 
@@ -50,6 +52,15 @@ class Regression:
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         return float(r_squared(self.told(outputs, y), self.meant(y)).mean())
+
+    def truth(self, y: Tensor) -> npt.NDArray[Any]:
+        return self.meant(y).astype(np.float32)
+
+    def answers(self, outputs: Tensor, y: Tensor) -> npt.NDArray[Any]:
+        return self.told(outputs, y).astype(np.float32)
+
+    def limit(self, known: Known) -> None:
+        return None
 
     def evaluate(
         self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known
@@ -128,14 +139,6 @@ class Forecasting(Regression):
     def _last(self, y: Tensor) -> Tensor:
         """The last known values (N, K), once for each step."""
         return y[:, : len(self.targets.names)].repeat(1, self.targets.horizon)
-
-
-def r_squared(predicted: Values, actual: Values) -> Values:
-    """1 - SSE / SST of each column (K,); 0 where a column never changes and is not met exactly."""
-    error = ((predicted - actual) ** 2).sum(axis=0)
-    spread = ((actual - actual.mean(axis=0)) ** 2).sum(axis=0)
-    missed = (error > 0).astype(np.float64)
-    return np.asarray(1 - np.divide(error, spread, out=missed, where=spread > 0))
 
 
 def _smape(predicted: Values, actual: Values) -> float:

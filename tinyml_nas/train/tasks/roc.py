@@ -12,20 +12,6 @@ POINTS = 41
 """Points of a curve that the record keeps."""
 
 
-def roc_auc(scores: Values, positive: Flags) -> float:
-    """Chance that a positive scores higher than a negative, ties counting half; 0.5 without both.
-
-    The Mann-Whitney statistic (Hanley & McNeil, 1982).
-    """
-    pairs = int(positive.sum()) * int((~positive).sum())
-    if not pairs:
-        return 0.5
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # mean rank of equal scores
-    above = ranks[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
-    return float(above / pairs)
-
-
 def roc_curve(scores: Values, positive: Flags) -> list[tuple[float, float]]:
     """[share of negatives, share of positives] above falling thresholds; empty without both."""
     if not positive.any() or positive.all():

@@ -7,8 +7,10 @@ deviation, or what is left of a window after its reconstruction.  ``wanted`` is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tinyml_nas.features import Examples
@@ -45,6 +47,15 @@ class Task(Protocol):
 
     def score(self, outputs: Tensor, wanted: Tensor, y: Tensor) -> float:
         """How good ``outputs`` are on judged examples with labels ``y``, all of them together."""
+
+    def truth(self, y: Tensor) -> NDArray[Any]:
+        """What the answers are held against, as the run keeps it: ``results/answers.py``."""
+
+    def answers(self, outputs: Tensor, y: Tensor) -> NDArray[Any]:
+        """What ``outputs`` say to whoever uses the model, as the run keeps it."""
+
+    def limit(self, known: Known) -> np.float32 | None:
+        """The answer above which a window is flagged; None where answers decide by themselves."""
 
     def evaluate(self, outputs: Tensor, wanted: Tensor, part: Examples, known: Known) -> Test:
         """The metrics that the task's users read, and what its pictures need.
