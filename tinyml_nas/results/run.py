@@ -24,6 +24,7 @@ from tinyml_nas.results.export import (
 from tinyml_nas.results.record import Count, Record, Score, Spread
 from tinyml_nas.results.search import Comparison, Search
 from tinyml_nas.results.task import ClassificationTest, Tests
+from tinyml_nas.results.verdict import Verdict
 
 SCHEMA_VERSION: Literal[3] = 3
 PROVABLE_VERSIONS = range(1, SCHEMA_VERSION + 1)
@@ -119,7 +120,9 @@ class LayerCost(Record):
 class Cost(Record):
     """Cost of one inference, computed from the graph; RAM is the planned arena.
 
-    ``parameters`` are weights and biases after batch-norm folding.
+    ``parameters`` are weights and biases after batch-norm folding.  The
+    ``device_`` fields are what the cost tables promise for the target device: with headroom for code,
+    and in octets where its bytes have 16 bits.  Older runs lack them.
     """
 
     parameters: Count
@@ -127,6 +130,8 @@ class Cost(Record):
     table_bytes: Count = 0
     flash_bytes: Count
     ram_bytes: Count
+    device_flash_bytes: Count | None = None
+    device_ram_bytes: Count | None = None
     layers: list[LayerCost] = []
 
 
@@ -278,11 +283,43 @@ class Model(Proof, ModelTest, Exported):
     quantization: Quantization | None = None
     memory: list[Buffer] = []
 
+    @property
+    def flash_bytes(self) -> int:
+        """A model's flash, wherever one figure is meant: the promise for the target device.
+
+        Plans, budgets, searches and verdicts use it, because it is known before any C exists and is
+        the same on every machine.  What a linker made of it is ``linked``, by core.
+        """
+        promised = self.cost.device_flash_bytes
+        return self.cost.flash_bytes if promised is None else promised
+
+    @property
+    def ram_bytes(self) -> int:
+        """A model's RAM: the arena on the target device."""
+        promised = self.cost.device_ram_bytes
+        return self.cost.ram_bytes if promised is None else promised
+
+
+class Shipped(Record):
+    """The role of the model whose files lie in ``export`` itself, and why it is this one.
+
+    The searched model: as ``searched`` by the rule, as ``configured`` by ``nas_ship``, because a
+    better baseline is ``dearer``, or because the baseline breaks the ``budget``.  The baseline:
+    because it is ``better`` and no dearer, or ``cheaper`` and no difference is shown.  Either
+    where ``--take`` has ``taken`` it.  ``only`` where there was nothing to choose from.
+    """
+
+    role: str
+    reason: Literal[
+        "only", "searched", "configured", "dearer", "budget", "better", "cheaper", "taken"
+    ]
+
 
 class Results(Record):
     """Everything that one run found out.
 
-    ``models`` is empty where training was switched off.
+    ``models`` is empty where training was switched off.  ``verdicts`` are on the searched model
+    against each other one, by the answers in ``test/answers.npz``; older runs have neither.
     """
 
     schema_version: Literal[3]
@@ -296,6 +333,8 @@ class Results(Record):
     features: Features
     search: Search | None = None
     comparison: Comparison | None = None
+    verdicts: list[Verdict] = []
+    shipped: Shipped | None = None
     models: list[Model]
 
     @model_validator(mode="after")

@@ -176,9 +176,10 @@ class Search(Record):
 
 
 class Contender(Record):
-    """One side of the comparison: an score per seed and what it took.
+    """One side of the comparison: a score per seed and what it took.
 
-    ``difference`` is the searched one's mean less this one's, with its standard error.
+    ``difference`` is the searched one's mean less this one's.  Flash and RAM are what the target
+    needs.  Runs before verdicts also wrote ``standard_error`` and ``beaten``.
     """
 
     name: str
@@ -195,13 +196,12 @@ class Contender(Record):
     standard_error: Spread | None = None
     beaten: bool | None = None
 
-    def behind(self, searched: Contender) -> float:
-        """By how much this one is behind ``searched``."""
-        return searched.mean - self.mean if self.difference is None else self.difference
-
 
 class Comparison(Record):
-    """The searched network against its controls, each trained over the same seeds."""
+    """The searched network against its controls, each trained over the same seeds.
+
+    ``sentences`` are of runs before verdicts.
+    """
 
     seeds: Count
     metric: str
