@@ -7,6 +7,7 @@ once with the same bits.
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +17,20 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
-from tinyml_nas.cost.budget import check_budget, measured_excess, resources_of, shown
+from tinyml_nas.cost.budget import (
+    budget_from_config,
+    check_budget,
+    measured_excess,
+    resources_of,
+    shown,
+)
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network
 from tinyml_nas.importers import bring_model
-from tinyml_nas.pipeline.compare import comparison
+from tinyml_nas.pipeline.compare import comparison, verdicts
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
 from tinyml_nas.pipeline.entrants import fixed_entrants, search_as
@@ -31,18 +38,22 @@ from tinyml_nas.pipeline.explore import PAGE, look
 from tinyml_nas.pipeline.final import (
     Entrant,
     FinalFit,
+    Fitted,
     best_seed,
     fit_all,
     refit_features,
 )
-from tinyml_nas.pipeline.finish import finish_model
-from tinyml_nas.pipeline.take import SAME_DATA, Taken
+from tinyml_nas.pipeline.finish import final_network, finish_model
+from tinyml_nas.pipeline.ship import choose
+from tinyml_nas.pipeline.take import BASELINE, SAME_DATA, SEARCHED, Taken
 from tinyml_nas.pipeline.take import take as take_point
+from tinyml_nas.pipeline.testing import kept_answers, test_model
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.proof.cores.missing import left_out
 from tinyml_nas.report import write_report
 from tinyml_nas.report.data_page import write_data_page
 from tinyml_nas.report.summary import summary_table, verdict_of
+from tinyml_nas.results.answers import ANSWERS, write_answers
 from tinyml_nas.results.folder import (
     LATEST,
     RESULTS,
@@ -59,14 +70,14 @@ from tinyml_nas.results.run import (
     Product,
     Results,
     Run,
+    Shipped,
     load_results,
 )
 from tinyml_nas.results.run import Device as DeviceRecord
-from tinyml_nas.results.search import Comparison, Search
+from tinyml_nas.results.search import Search
+from tinyml_nas.results.verdict import Verdict
 from tinyml_nas.train.seeding import make_deterministic
 from tinyml_nas.train.tasks import task_of
-
-SEARCHED = "searched"
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,8 @@ def run(
     if take is not None:
         latest = named_run(runs_named(root, name) / LATEST)
         taken = take_point(take, latest, results, features, config, device, console)
-    keys = config.model_dump(mode="json", exclude={"path"})
+    # nas_ship decides over the last stage alone, which a resumed run does anew.
+    keys = config.model_dump(mode="json", exclude={"path": True, "training": {"nas_ship"}})
     files = (device.model_dump(mode="json"), imported and imported.digest)
     identity = fingerprint(keys, data.manifest, __version__, taken and taken.record, files)
     with RunFolder.open(root, name, identity, resume=resume, console=console) as folder:
@@ -167,16 +179,56 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
     with context.stage("train"):
         fits = fit_all(final, entrants, seeds, training.nas_workers, context.console)
     shipped = [best_seed(trainings) for trainings in fits]
+    tested = [test_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
+    answers = kept_answers(entrants, tested, context)
+    if answers is not None:
+        write_answers(context.folder.path / ANSWERS, answers)
+    judged = verdicts(answers)
+    trained = [trainings[best] for trainings, best in zip(fits, shipped, strict=True)]
+    first = _shipped(entrants, trained, judged, taken, context)
+    shutil.rmtree(context.folder.path / "export", ignore_errors=True)  # of a stopped run
     makes_c = training.quantization and config.compilation.enable
     if makes_c and (warning := left_out(counted=True)):
         context.console.warning(warning)
-    models = [finish_model(*parts, context) for parts in zip(entrants, fits, shipped, strict=True)]
-    compared = comparison([model.to_json() for model in models], found.cpu_seconds)
+    models = [
+        finish_model(
+            entrant,
+            fitted,
+            test,
+            "export" if entrant.role == first.role else f"export/{entrant.role}",
+            context,
+        )
+        for entrant, fitted, test in zip(entrants, trained, tested, strict=True)
+    ]
     return {
         "search": found.record and Search.model_validate(found.record),
-        "comparison": compared and Comparison.model_validate(compared),
+        "comparison": comparison(models, found.cpu_seconds, judged),
+        "verdicts": judged,
+        "shipped": first,
         "models": models,
     }
+
+
+def _shipped(
+    entrants: list[Entrant],
+    trained: list[Fitted],
+    judged: list[Verdict],
+    taken: Taken | None,
+    context: Context,
+) -> Shipped:
+    """Which model's files lie in ``export`` itself."""
+    config, device = context.config, context.device
+    if taken is not None:
+        return Shipped(role=taken.ships, reason="taken")
+    needs = {
+        entrant.role: resources_of(final_network(entrant, fitted), device)
+        for entrant, fitted in zip(entrants, trained, strict=True)
+    }
+    if not {SEARCHED, BASELINE} <= needs.keys():
+        return Shipped(role=entrants[0].role, reason="only")
+    verdict = next((v for v in judged if v.other == BASELINE), None)
+    budget, _ = budget_from_config(config, device)
+    return choose(verdict, needs[SEARCHED], needs[BASELINE], budget, config.training.nas_ship)
 
 
 def _find(context: Context, features: FeatureSet, taken: Taken | None) -> Found:
@@ -237,6 +289,8 @@ def _head(
         ),
         search=None,
         comparison=None,
+        verdicts=[],
+        shipped=None,
         models=[],
     )
 
@@ -266,8 +320,6 @@ def _close(final: Path, results: Results, config: Config, device: Device, consol
     header, *rows = summary_table(results)
     console.table("", header, rows)
     console.info(" ".join(verdict_of(results)))
-    for sentence in results.comparison.sentences if results.comparison else ():
-        console.info(sentence)
     console.info(f"files   {final}")
     console.info(f"report  {final / 'report' / 'index.html'}")
     for model in results.models:

@@ -1,4 +1,7 @@
-"""``run --take ID``: another point of an earlier search's front, without a new search."""
+"""``run --take ID``: another point of an earlier search's front, without a new search.
+
+``--take baseline`` takes the point that the search chose, and ships the baseline beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.pipeline.final import Entrant
-from tinyml_nas.results.folder import RunFolder
+from tinyml_nas.results.folder import RESULTS, RunFolder
 from tinyml_nas.results.run import Results
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import NAME as ARCHIVE
@@ -30,17 +33,22 @@ from tinyml_nas.search.trial import Candidate
 
 FROM_BEFORE = (ARCHIVE, "pareto.json", "pareto.csv")
 """Files of the earlier search that the new run keeps a copy of."""
+SEARCHED, BASELINE = "searched", "baseline"
 SAME_DATA = {"data": "data/manifest.json", "features": "features/features.json"}
 """Parts of the results with files of their own, which tell whether two runs share their data."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """The network of a point, and the record and files of the search that found it."""
+    """The network of a point, and the record and files of the search that found it.
+
+    ``ships`` is the role of the model that ``export`` is to hold.
+    """
 
     entrant: Entrant
     record: dict[str, Any]
     files: Mapping[str, str]
+    ships: str
 
     def write(self, folder: RunFolder) -> None:
         """Copy the search into the run that goes on from it."""
@@ -59,10 +67,10 @@ def take(
     device: Device,
     console: Console,
 ) -> Taken:
-    """The point called ``identifier`` of the search in the folder ``run``.
+    """The point called ``identifier`` of the search in the folder ``run``, or its baseline.
 
     ``results`` is the record of the new run so far.  Raises ``ConfigError`` where there is no such
-    point, or where data or space are not those of the search.
+    point or no baseline, or where data or space are not those of the search.
     """
     archive = run / "search" / ARCHIVE
     if not archive.is_file():
@@ -71,12 +79,16 @@ def take(
             hint="run the search once without --take",
         )
     _check_data(run, results)
+    record = _read_record(run / "search" / "search.json")
+    ships = SEARCHED
+    if identifier == BASELINE:
+        _check_baseline(run, config)
+        identifier, ships = record["chosen"], BASELINE
     header, trials = read_archive(archive)
     start = starting_point(features, config, device, console)
     points = {point.id: point for point in pareto.points(trials)}
     point = _point(identifier, points, archive)
     candidate = _candidate(point, header.get("space"), start.problem, archive)
-    record = _read_record(run / "search" / "search.json")
     record |= {
         "chosen": identifier,
         "select": "take",
@@ -87,7 +99,25 @@ def take(
     present = [name for name in FROM_BEFORE if (run / "search" / name).is_file()]
     files = {name: (run / "search" / name).read_text(encoding="utf-8") for name in present}
     console.info(f"{identifier} is taken from {run}: {point.score:.1%} on the held-out folds")
-    return Taken(Entrant("searched", network, recipe), record, files)
+    return Taken(Entrant(SEARCHED, network, recipe), record, files, ships)
+
+
+def _check_baseline(run: Path, config: Config) -> None:
+    """Raise where ``run`` has no baseline, or one that ``config`` does not train."""
+    models = _read_record(run / RESULTS).get("models", [])
+    names = [model.get("name") for model in models if model.get("role") == BASELINE]
+    wanted = config.training.nas_compare_model
+    if not names or wanted is None:
+        raise ConfigError(
+            f"--take baseline: {run if wanted else 'this configuration'} has no baseline.",
+            hint="Name one with training.nas_compare_model, and run once without --take.",
+        )
+    if names != [wanted]:
+        raise ConfigError(
+            f"--take baseline: the baseline in {run} is {names[0]}, but "
+            f"training.nas_compare_model is {wanted}.",
+            hint=f"Write nas_compare_model: {names[0]}, or run once without --take.",
+        )
 
 
 def _check_data(run: Path, results: Results) -> None:

@@ -46,7 +46,6 @@ def write_page(html: str, out: Path) -> Path:
 def render(results: Results, run_folder: str | None) -> str:
     """The page as text; ``run_folder`` is the way from the page to the run folder."""
     main = summary.main_model(results)
-    core = summary.linked_core(results)
     return (
         html_environment()
         .get_template("page.html.j2")
@@ -60,8 +59,7 @@ def render(results: Results, run_folder: str | None) -> str:
             verdict=[_together(sentence) for sentence in summary.verdict_of(results)],
             cores=summary.measured_cores(results),
             device_core=fmt.code_core(results.device.core),
-            flash=lambda model: summary.flash_bytes(model, core),
-            flash_origin=summary.flash_origin(core),
+            shipped=summary.shipped_model(results),
             stage_seconds=_stage_seconds(results),
             metric=Metric(results.metric),
             mean_score=summary.mean_score,

@@ -23,7 +23,7 @@ def search_context(results: Results) -> dict[str, Any]:
     """Names for the templates of the search and of the comparison."""
     search, comparison, metric = results.search, results.comparison, Metric(results.metric)
     return {
-        "versus": versus(comparison, metric) if comparison else None,
+        "versus": versus(comparison, results.verdicts, metric) if comparison else None,
         **(_overview(search, metric) if search else {}),
         **(
             _cells(search.cells, search.budget, metric)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
+from tinyml_nas.report.verdict_words import shipped_sentences, verdict_sentence
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.export import Parity
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.run import Model, Results
-from tinyml_nas.results.search import Comparison, Contender
 from tinyml_nas.results.task import AnomalyTest, RegressionTest
 
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33")
 SHOWN_TARGETS = 4
-CHEAPER = 0.9
-"""Of the flash, what a baseline of the same score must get by with to be recommended."""
 LOST = 0.02
 """What int8 may lose of a score before the verdict says so."""
 
 
 def summary_table(results: Results) -> list[list[str]]:
     """Rows of text, the header first: a metric a row, a model a column."""
-    core, metric = linked_core(results), Metric(results.metric)
+    metric = Metric(results.metric)
     rows: list[tuple[str, Callable[[Model], str]]] = [
         (f"{metric.title} float (test)", lambda m: score_text(m, "float", metric)),
         (f"{metric.title} int8 (test)", lambda m: score_text(m, "int8", metric)),
@@ -35,8 +32,13 @@ def summary_table(results: Results) -> list[list[str]]:
         *_task_rows(results),
         ("Parameters", lambda m: fmt.count(m.cost.parameters)),
         ("MACs", lambda m: fmt.count(m.cost.macs)),
-        (f"Flash ({flash_origin(core)})", lambda m: fmt.size(flash_bytes(m, core))),
-        ("Peak RAM (arena)", lambda m: fmt.size(m.cost.ram_bytes)),
+        (f"Flash (promised for {results.device.name})", lambda m: fmt.size(m.flash_bytes)),
+        *(
+            [(f"  linked for {fmt.core_title(core)}", _linked_for(core))]
+            if (core := linked_core(results))
+            else []
+        ),
+        ("Peak RAM (arena)", lambda m: fmt.size(m.ram_bytes)),
         *(
             (f"Instructions {fmt.core_title(c)}", _instructions_on(c))
             for c in measured_cores(results) or CORES
@@ -45,6 +47,10 @@ def summary_table(results: Results) -> list[list[str]]:
     ]
     header = ["", *(f"{model.name} ({model.role})" for model in results.models)]
     return [header, *([label, *map(cell, results.models)] for label, cell in rows)]
+
+
+def _linked_for(core: str) -> Callable[[Model], str]:
+    return lambda model: fmt.size(model.linked[core].flash_bytes)
 
 
 def _task_rows(results: Results) -> list[tuple[str, Callable[[Model], str]]]:
@@ -84,6 +90,12 @@ def main_model(results: Results) -> Model | None:
     return min(results.models, key=lambda model: order.index(model.role), default=None)
 
 
+def shipped_model(results: Results) -> Model | None:
+    """The model whose files lie in ``export`` itself."""
+    role = results.shipped.role if results.shipped else None
+    return next((m for m in results.models if m.role == role), main_model(results))
+
+
 def baseline_model(results: Results) -> Model | None:
     """The model that the main one is compared with."""
     main = main_model(results)
@@ -101,16 +113,6 @@ def linked_core(results: Results) -> str | None:
     return core if all(core in model.linked for model in results.models) else None
 
 
-def flash_bytes(model: Model, core: str | None) -> int:
-    """Flash as linked for ``core``, or as computed from the graph."""
-    return model.linked[core].flash_bytes if core else model.cost.flash_bytes
-
-
-def flash_origin(core: str | None) -> str:
-    """Where the figure of :func:`flash_bytes` is from."""
-    return f"linked for {fmt.core_title(core)}" if core else "computed"
-
-
 def carriers_text(parity: Parity | None) -> str:
     """``6 of 6``, with failures and gaps named; never silent on either."""
     if parity is None or not parity.carriers:
@@ -121,17 +123,6 @@ def carriers_text(parity: Parity | None) -> str:
     text = f"{counts['proven']} of {len(parity.carriers)}"
     rest = [f"{counts[status]} {status}" for status in ("failed", "not proven") if counts[status]]
     return ", ".join([text, *rest])
-
-
-def tested_windows(results: Results, model: Model) -> int:
-    """Number of test windows behind the model's score."""
-    test = model.test.int8 or model.test.float
-    return test.examples if test else results.data.windows.get("test", 0)
-
-
-def score_error(p: float, q: float, windows: int) -> float:
-    """Standard error of the difference of two scores, each binomial over ``windows``."""
-    return math.sqrt((p * (1 - p) + q * (1 - q)) / windows)
 
 
 def seed_scores(model: Model, precision: str) -> list[float]:
@@ -156,18 +147,30 @@ def score_text(model: Model, precision: str, metric: Metric) -> str:
 
 def verdict_of(results: Results) -> list[str]:
     """Plain sentences on the main model against its controls and the baseline."""
-    main, baseline = main_model(results), baseline_model(results)
+    main = main_model(results)
     if main is None:
         return ["No model was trained."]
-    metric = Metric(results.metric)
-    sentences = control_sentences(results.comparison, metric)
+    metric, others = Metric(results.metric), {str(m.role): m for m in results.models}
+    sentences = [
+        verdict_sentence(verdict, others[verdict.other], metric) for verdict in results.verdicts
+    ]
+    baseline = baseline_model(results)
     if baseline is not None:
-        sentences.append(_against_baseline(results, main, baseline, metric))
-    if not sentences:
+        if not any(verdict.other == baseline.role for verdict in results.verdicts):
+            sentences.append(_not_compared(main, baseline))
+        sentences.append(_costs(main, baseline))
+    elif len(results.models) == 1:
         sentences.append(
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
         )
-    return [*sentences, *_lost(main, metric)]
+    return [*sentences, *_lost(main, metric), *shipped_sentences(results)]
+
+
+def _not_compared(main: Model, baseline: Model) -> str:
+    names = f"{main.name} and {baseline.name} cannot be compared"
+    if None in (main.score.float.test, baseline.score.float.test):
+        return f"Without test windows, {names}."
+    return f"This run is older than verdicts and kept no test answers: {names}."
 
 
 def _lost(main: Model, metric: Metric) -> list[str]:
@@ -181,91 +184,16 @@ def _lost(main: Model, metric: Metric) -> list[str]:
     ]
 
 
-def control_sentences(comparison: Comparison | None, metric: Metric) -> list[str]:
-    """One sentence for each control: only more than one standard error counts as won."""
-    if comparison is None:
-        return []
-    return [_against_control(comparison.searched, other, metric) for other in comparison.others]
-
-
-def _against_control(searched: Contender, other: Contender, metric: Metric) -> str:
-    ahead, error = other.behind(searched), other.standard_error
-    figures = (
-        f"{metric.spread(searched.mean, searched.sd)} against "
-        f"{metric.spread(other.mean, other.sd)} "
-        f"({_seeds(len(other.scores))})"
-    )
-    if error is None:
-        return f"One seed cannot tell the search from {_control(other)}: {figures}."
-    won = "beats" if ahead > error else "did not beat"
-    return (
-        f"The search {won} {_control(other)} by more than one standard error: {figures}, "
-        f"a difference of {metric.difference(ahead)} ± {metric.error(error)}{metric.unit}."
-    )
-
-
-def _seeds(number: int) -> str:
-    return "1 seed" if number == 1 else f"{number} seeds"
-
-
-def _control(contender: Contender) -> str:
-    if contender.kind == "random":
-        return "random search at equal cost"
-    return f"{contender.name}, the best of the zoo,"
-
-
-def _against_baseline(results: Results, main: Model, baseline: Model, metric: Metric) -> str:
-    windows = tested_windows(results, main)
-    for precision in ("int8", "float"):
-        p, q = mean_score(main, precision), mean_score(baseline, precision)
-        if p is not None and q is not None and windows:
-            seeds = _seed_error(main, precision), _seed_error(baseline, precision)
-            error = math.hypot(score_error(p, q, windows) if metric.share else 0.0, *seeds)
-            figures = (
-                f"{metric.value(p)} against {metric.value(q)} in {precision} on {windows:,} test "
-                f"windows, a difference of {metric.difference(p - q)}{metric.unit} "
-            )
-            noise = (
-                f"with a standard error of {metric.error(error)}; less than two of these is noise"
-            )
-            figures += noise if error else "from one training"
-            equal = _equal(p - q, error)
-            opening = _opening(main, baseline, p - q, equal)
-            sentences = [f"{opening}: {figures}.", _costs(main, baseline)]
-            if equal and baseline.cost.flash_bytes < CHEAPER * main.cost.flash_bytes:
-                sentences.append("The baseline is as good for less: take export/baseline.")
-            return " ".join(sentences)
-    return f"Without test windows, {main.name} and {baseline.name} cannot be compared."
-
-
-def _seed_error(model: Model, precision: str) -> float:
-    """Standard error of the mean over the seeds; 0 where the spread is unknown."""
-    sd, seeds = getattr(model.score_sd, precision), len(seed_scores(model, precision))
-    return sd / math.sqrt(seeds) if sd is not None and seeds > 1 else 0.0
-
-
-def _equal(difference: float, error: float) -> bool:
-    """Whether two standard errors cover the difference."""
-    return not difference or abs(difference) < 2 * error
-
-
-def _opening(main: Model, baseline: Model, difference: float, equal: bool) -> str:
-    subject = "The searched model" if main.role == "searched" else main.name
-    if equal:
-        return f"{subject} and the baseline {baseline.name} do not differ beyond noise"
-    return f"{subject} {'beats' if difference > 0 else 'loses to'} the baseline {baseline.name}"
-
-
 def _costs(main: Model, baseline: Model) -> str:
     parts = [
         f"{_relative(mine, theirs)} {unit}"
         for mine, theirs, unit in (
             (main.cost.parameters, baseline.cost.parameters, "parameters"),
             (main.cost.macs, baseline.cost.macs, "MACs"),
-            (main.cost.ram_bytes, baseline.cost.ram_bytes, "peak RAM"),
+            (main.ram_bytes, baseline.ram_bytes, "peak RAM"),
         )
     ]
-    return f"It needs {parts[0]}, {parts[1]} and {parts[2]} of the baseline."
+    return f"{main.name} needs {parts[0]}, {parts[1]} and {parts[2]} of the baseline."
 
 
 def _relative(mine: int, theirs: int) -> str:

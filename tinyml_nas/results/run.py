@@ -120,9 +120,9 @@ class LayerCost(Record):
 class Cost(Record):
     """Cost of one inference, computed from the graph; RAM is the planned arena.
 
-    ``parameters`` are weights and biases after batch-norm folding.  The
-    ``device_`` fields are what the cost tables promise for the target device: with headroom for code,
-    and in octets where its bytes have 16 bits.  Older runs lack them.
+    ``parameters`` are weights and biases after batch-norm folding.  The ``device_`` fields are what
+    the cost tables promise for the target device: with headroom for code, and in octets where its
+    bytes have 16 bits.  Older runs lack them.
     """
 
     parameters: Count

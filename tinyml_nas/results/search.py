@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from tinyml_nas.results.record import Count, Fraction, Positive, Record, Spread
+from tinyml_nas.results.record import Count, Fraction, Positive, Record, Score, Spread
 
 
 class Genotype(Record):
@@ -184,8 +184,8 @@ class Contender(Record):
 
     name: str
     kind: Literal["searched", "random", "zoo"]
-    scores: list[Fraction]
-    mean: Fraction
+    scores: list[Score]
+    mean: Score
     sd: Spread | None = None
     cpu_seconds: float | None = None
     parameters: Count | None = None

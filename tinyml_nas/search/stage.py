@@ -52,6 +52,7 @@ NOT_OF_THE_SEARCH = {
     "nas_compare",
     "nas_compare_model",
     "nas_refit",
+    "nas_ship",
     "nas_search_strategy",
     "nas_warm_start",
 }

@@ -323,6 +323,11 @@ class Training(Section):
     nas_compare_model: Annotated[str | None, SEARCHED] = Field(
         default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
     )
+    nas_ship: Literal["cheaper_if_equal", "searched"] = Field(
+        default="cheaper_if_equal",
+        description="What export/ holds: the baseline where it is as good for less, or always the "
+        "searched model.",
+    )
     num_last_epochs: Ignored = without_effect(
         "no schedule has a last phase of its own, here as in TI's tools", anyway=(5,)
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyml_nas.report.drawings.axes import Frame, Tick, nice_ticks
+from tinyml_nas.report.verdict_words import interval_text
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.search import Comparison, Contender
+from tinyml_nas.results.verdict import Verdict
 
 WIDTH, HEIGHT = 280, 26
 MARGIN = 18
@@ -36,14 +39,15 @@ class Versus:
     height: int = HEIGHT
 
 
-def versus(comparison: Comparison, metric: Metric) -> Versus:
+def versus(comparison: Comparison, verdicts: Sequence[Verdict], metric: Metric) -> Versus:
     """The searched one first, then its controls as they are listed."""
+    against = {verdict.other: verdict for verdict in verdicts}
     contenders = [comparison.searched, *comparison.others]
     values = [value for c in contenders for value in (*c.scores, *_whisker(c))]
     ticks = nice_ticks(values, wanted=3)
     frame = Frame(ticks[0], ticks[-1], 0, 1, MARGIN, 0, WIDTH - MARGIN, HEIGHT)
     return Versus(
-        tuple(_row(contender, comparison, frame, metric) for contender in contenders),
+        tuple(_row(c, against.get(c.kind), frame, metric) for c in contenders),
         tuple(Tick(frame.x(tick), metric.tick(tick)) for tick in ticks if tick <= 1),
     )
 
@@ -54,9 +58,8 @@ def _whisker(contender: Contender) -> tuple[float, float]:
     return contender.mean - sd, contender.mean + sd
 
 
-def _row(contender: Contender, comparison: Comparison, frame: Frame, metric: Metric) -> Row:
+def _row(contender: Contender, verdict: Verdict | None, frame: Frame, metric: Metric) -> Row:
     low, high = map(frame.x, _whisker(contender))
-    searched = contender is comparison.searched
     return Row(
         contender,
         tuple(map(frame.x, contender.scores)),
@@ -64,19 +67,6 @@ def _row(contender: Contender, comparison: Comparison, frame: Frame, metric: Met
         low,
         high,
         metric.spread(contender.mean, contender.sd),
-        "" if searched else _difference(contender, comparison.searched, metric),
-        "" if searched else _verdict(contender, comparison.searched),
+        metric.difference(verdict.difference) if verdict else "",
+        f"{interval_text(verdict, metric)}, {verdict.outcome}" if verdict else "",
     )
-
-
-def _difference(contender: Contender, searched: Contender, metric: Metric) -> str:
-    text = metric.difference(contender.behind(searched))
-    error = contender.standard_error
-    return text if error is None else f"{text} ± {metric.error(error)}"
-
-
-def _verdict(contender: Contender, searched: Contender) -> str:
-    """Only more than one standard error counts as beaten."""
-    if contender.standard_error is None:
-        return "not known"
-    return "beaten" if contender.behind(searched) > contender.standard_error else "not beaten"
