@@ -1,8 +1,8 @@
 """False alarms and power of verdicts on drawn answers, beside two bootstraps and the sandwich.
 
-Two classifiers answer to the same windows, as `tests/results/drawn_answers.py` draws them: what is
-hard about a recording has the deviation ``shared``, what only one model finds hard ``own``.  Prints,
-for each setting, how often two equally good models are told apart, and how often 5 points are found.
+Two classifiers answer to the same windows, as `tests/results/drawn_answers.py` draws them.  What is
+hard about a recording has the deviation ``shared``, what only one model finds hard ``own``.  Prints
+for each setting how often two equal models are told apart, and how often 5 points are found.
 
     python benchmarks/verdict_errors.py [draws]
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ from tinyml_nas.results.answers import Answers
 from tinyml_nas.results.verdict import compare
 
 Random = np.random.Generator
+Rule = Callable[[Answers, Random], bool]
+PAIRS = ((0.85, 0.85), (0.87, 0.82))
 SETTINGS = ((0.3, 0.05), (1.0, 0.1), (1.0, 0.3), (0.0, 0.0))
 SIZES = ((4, 160), (8, 320), (20, 800), (100, 1000))
 RESAMPLED = 1000
@@ -52,7 +56,7 @@ def sandwich(answers: Answers, rng: Random) -> bool:
     return bool(abs(mean) > half > 0)
 
 
-def bootstrap(bca: bool) -> Callable[[Answers, Random], bool]:
+def bootstrap(bca: bool) -> Rule:
     """Recordings drawn with replacement: percentiles, plain or accelerated (BCa)."""
 
     def shown(answers: Answers, rng: Random) -> bool:
@@ -83,25 +87,20 @@ RULES = {
 }  # fmt: skip
 
 
-def main(draws: int) -> None:
+def share(rule: Rule, pair: tuple[float, float], draw: partial[Answers], draws: int) -> float:
+    """How often ``rule`` tells models of such accuracies apart."""
     rng = np.random.default_rng(1)
-    print(
-        f"Share of {draws} draws that show a difference: of 0 points (false alarms), of 5 (power)"
-    )
+    return sum(rule(draw(rng, pair), rng) for _ in range(draws)) / draws
+
+
+def main(draws: int) -> None:
+    print(f"Differences shown in {draws} draws: of 0 points (false alarms), of 5 points (power)")
     print(f"{'seeds recordings windows shared own':38}" + "".join(f"{r:>16}" for r in RULES))
-    for seeds in (1, 3):
-        for size in SIZES:
-            for shared, own in SETTINGS:
-                cells = []
-                for rule in RULES.values():
-                    shares = [
-                        np.mean([rule(classification(rng, pair, size, shared=shared, own=own, seeds=seeds), rng)
-                                 for _ in range(draws)])
-                        for pair in ((0.85, 0.85), (0.87, 0.82))
-                    ]  # fmt: skip
-                    cells.append(f"{shares[0]:8.3f} {shares[1]:7.2f}")
-                setting = f"{seeds:5} {size[0]:10} {size[1]:7} {shared:6} {own:3}"
-                print(f"{setting:38}" + "".join(cells), flush=True)
+    for seeds, size, (shared, own) in product((1, 3), SIZES, SETTINGS):
+        draw = partial(classification, size=size, shared=shared, own=own, seeds=seeds)
+        cells = [[share(rule, pair, draw, draws) for pair in PAIRS] for rule in RULES.values()]
+        setting = f"{seeds:5} {size[0]:10} {size[1]:7} {shared:6} {own:3}"
+        print(f"{setting:38}" + "".join(f"{a:8.3f} {b:7.2f}" for a, b in cells), flush=True)
 
 
 if __name__ == "__main__":

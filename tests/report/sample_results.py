@@ -7,7 +7,7 @@ import random
 import statistics
 from typing import Any
 
-from sample_search import cell_search, chain_search, comparison
+from sample_search import cell_search, chain_search, comparison, verdict
 
 CLASSES = [
     "pendulum",
@@ -73,6 +73,12 @@ def sample_results(seed: int = 7) -> dict[str, Any]:
         },
         "search": chain_search(rng),
         "comparison": comparison(scores, costs),
+        "verdicts": [
+            verdict("random", (0.948, 0.9417), 0.009, seeds=3),
+            verdict("zoo", (0.948, 0.9217), 0.011, seeds=3),
+            verdict("baseline", (0.955, 0.921), 0.021),
+        ],
+        "shipped": {"role": "searched", "reason": "searched"},
         "models": models,
     }
 

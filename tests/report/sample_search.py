@@ -198,19 +198,43 @@ def comparison(scores: dict[str, list[float]], costs: dict[str, Any]) -> dict[st
     """Contenders by kind, the searched one first; differences as the pipeline records them."""
     searched, *others = (_contender(kind, values, costs[kind]) for kind, values in scores.items())
     for other in others:
-        difference = searched["mean"] - other["mean"]
-        error = math.sqrt(sum(c["sd"] ** 2 / len(c["scores"]) for c in (searched, other)))
-        other |= {
-            "difference": difference,
-            "standard_error": error,
-            "beaten": difference > error,
-        }
+        other["difference"] = searched["mean"] - other["mean"]
     return {
         "seeds": len(searched["scores"]),
         "metric": "int8 test score",
         "searched": searched,
         "others": others,
-        "sentences": [f"Searched against {o['name']}: {o['difference']:+.3f}." for o in others],
+    }
+
+
+def verdict(
+    other: str, scores: tuple[float, float], half: float | None, **more: Any
+) -> dict[str, Any]:
+    """The searched model against ``other``, with an interval of ``half`` to either side."""
+    difference = scores[0] - scores[1]
+    low, high = (None, None) if half is None else (difference - half, difference + half)
+    outcome = "no difference shown"
+    if low is not None and low > 0:
+        outcome = "better"
+    if high is not None and high < 0:
+        outcome = "worse"
+    return {
+        "role": "searched",
+        "other": other,
+        "precision": "int8",
+        "score": scores[0],
+        "other_score": scores[1],
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "outcome": outcome,
+        "windows": 611,
+        "recordings": 24,
+        "groups": 0,
+        "unit": "recording",
+        "units": 24,
+        "seeds": 1,
+        **more,
     }
 
 
@@ -226,6 +250,4 @@ def _contender(kind: str, scores: list[float], cost: dict[str, int]) -> dict[str
         "cpu_seconds": None if kind == "zoo" else 231.9,
         **{name: cost[name] for name in ("parameters", "macs", "flash_bytes", "ram_bytes")},
         "difference": None,
-        "standard_error": None,
-        "beaten": None,
     }

@@ -242,12 +242,16 @@ def test_a_genome_of_another_space_is_told_choice_by_choice() -> None:
 
 
 def test_contenders_share_one_scale() -> None:
-    comparison = Results.model_validate(sample_results()).comparison
-    assert comparison is not None
-    rows = versus(comparison, ACCURACY).rows
+    results = Results.model_validate(sample_results())
+    assert results.comparison is not None
+    rows = versus(results.comparison, results.verdicts, ACCURACY).rows
     assert [row.contender.kind for row in rows] == ["searched", "random", "zoo"]
-    assert [row.verdict for row in rows] == ["", "beaten", "beaten"]
-    assert rows[1].difference == "+0.6 ± 0.5"
+    assert [row.verdict for row in rows] == [
+        "",
+        "−0.3 to +1.5, no difference shown",
+        "+1.5 to +3.7, better",
+    ]
+    assert [row.difference for row in rows] == ["", "+0.6", "+2.6"]
     for row in rows:
         assert row.low < row.mean < row.high
         by_score = sorted(zip(row.contender.scores, row.seeds, strict=True))
@@ -255,14 +259,14 @@ def test_contenders_share_one_scale() -> None:
     assert rows[0].mean > rows[1].mean > rows[2].mean
 
 
-def test_one_seed_beats_nobody() -> None:
+def test_one_seed_has_no_whisker() -> None:
     record = sample_results()
     for side in (record["comparison"]["searched"], *record["comparison"]["others"]):
-        side.update(scores=side["scores"][:1], sd=None, standard_error=None)
-    comparison = Results.model_validate(record).comparison
-    assert comparison is not None
-    rows = versus(comparison, ACCURACY).rows
-    assert [row.verdict for row in rows] == ["", "not known", "not known"]
+        side.update(scores=side["scores"][:1], sd=None)
+    results = Results.model_validate(record)
+    assert results.comparison is not None
+    rows = versus(results.comparison, [], ACCURACY).rows  # as of a run before verdicts
+    assert [row.verdict for row in rows] == ["", "", ""]
     assert all(row.low == row.mean == row.high for row in rows)
 
 

@@ -152,7 +152,9 @@ def verdict_of(results: Results) -> list[str]:
         return ["No model was trained."]
     metric, others = Metric(results.metric), {str(m.role): m for m in results.models}
     sentences = [
-        verdict_sentence(verdict, others[verdict.other], metric) for verdict in results.verdicts
+        verdict_sentence(verdict, others[verdict.other], metric)
+        for verdict in results.verdicts
+        if verdict.other in others
     ]
     baseline = baseline_model(results)
     if baseline is not None:
