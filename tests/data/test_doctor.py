@@ -12,10 +12,11 @@ from data_sets import signal, write_config, write_csv, write_folder
 from tinyml_nas.data.doctor import findings
 from tinyml_nas.data.doctor.channels import channel_findings, label_leaks
 from tinyml_nas.data.doctor.dead import dead_channels
-from tinyml_nas.data.doctor.findings import Finding, sorted_findings
+from tinyml_nas.data.doctor.findings import sorted_findings
 from tinyml_nas.data.doctor.pace import clock_findings, window_findings
 from tinyml_nas.data.doctor.twins import twin_findings
 from tinyml_nas.data.records import DataSplits, Recording, WindowSet
+from tinyml_nas.results.exploration import Finding
 
 pytestmark = pytest.mark.fast
 

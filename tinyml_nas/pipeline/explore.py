@@ -18,7 +18,7 @@ from tinyml_nas.console import Console
 from tinyml_nas.data import SIDES, DataSplits, Side, prepare_data
 from tinyml_nas.data.doctor import drop_copies, drop_short, findings
 from tinyml_nas.data.doctor.dead import dead_channels
-from tinyml_nas.data.doctor.findings import Finding, sorted_findings
+from tinyml_nas.data.doctor.findings import sorted_findings
 from tinyml_nas.data.doctor.pace import clock_findings, window_findings
 from tinyml_nas.data.prepare import load_recordings
 from tinyml_nas.data.records import Recording
@@ -33,7 +33,7 @@ from tinyml_nas.features.separability import (
     separability,
 )
 from tinyml_nas.report.data_page import check_own_page, write_data_page
-from tinyml_nas.report.exploration import ChannelView, Exploration, FindingRow, View
+from tinyml_nas.results.exploration import ChannelView, Exploration, Finding, View
 from tinyml_nas.results.folder import runs_named
 
 PAGE = "data.html"
@@ -72,7 +72,7 @@ def explore(config: Config, name: str, output: Path | None, console: Console) ->
     seen = look(data, features, config, name)
     known = {words for row in seen.findings for words in (row.what, f"{row.what} {row.mend}")}
     others = [text for text in listening.heard if text not in known]
-    rows = tuple(FindingRow("warning", text, "", "") for text in others)
+    rows = tuple(Finding("warning", text, "", "") for text in others)
     seen = replace(seen, findings=(*seen.findings, *rows))
     _tell(seen, console)
     write_data_page(seen, page)
@@ -97,9 +97,7 @@ def look(data: DataSplits, features: FeatureSet, config: Config, name: str) -> E
         channels=data.channel_names,
         frame=data.train.x.shape[2],
         counts={side: _counts(data, side, labeled) for side in SIDES},
-        findings=tuple(
-            FindingRow(f.severity, f.what, f.where, f.mend) for f in sorted_findings(found)
-        ),
+        findings=tuple(sorted_findings(found)),
         views=views,
         windows=tuple(_windows(data.train.x, y == label) for label in range(len(classes))),
         channel_views=tuple(

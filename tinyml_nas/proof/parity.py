@@ -100,9 +100,13 @@ def _examine(
         if isinstance(carrier, Quantizer):
             tensors[INPUT] = carrier.quantize(samples)
     except ToolError as error:
-        return CarrierResult(name=carrier.name, status="not proven", detail=error.message)
+        return CarrierResult(
+            name=carrier.name, status="not proven", values=0, mismatches=0, detail=error.message
+        )
     except ParityError as error:
-        return CarrierResult(name=carrier.name, status="failed", mismatches=1, detail=error.message)
+        return CarrierResult(
+            name=carrier.name, status="failed", values=0, mismatches=1, detail=error.message
+        )
     return _compare(net, carrier.name, tensors, truth)
 
 
@@ -110,7 +114,13 @@ def _compare(
     net: IntNetwork, name: str, tensors: Mapping[str, Int8], truth: Mapping[str, Int8]
 ) -> CarrierResult:
     if net.network.output not in tensors:
-        return CarrierResult(name=name, status="not proven", detail=f"gave no {net.network.output}")
+        return CarrierResult(
+            name=name,
+            status="not proven",
+            values=0,
+            mismatches=0,
+            detail=f"gave no {net.network.output}",
+        )
     order = [layer for layer in (INPUT, *net.by_name) if layer in tensors]
     values, mismatches, first = 0, 0, ""
     for layer in order:

@@ -250,9 +250,13 @@ def prove_stream(
     try:
         got = carrier.run(pushes)
     except ToolError as error:
-        return CarrierResult(name=name, status="not proven", detail=error.message)
+        return CarrierResult(
+            name=name, status="not proven", values=0, mismatches=0, detail=error.message
+        )
     except ParityError as error:
-        return CarrierResult(name=name, status="failed", mismatches=1, detail=error.message)
+        return CarrierResult(
+            name=name, status="failed", values=0, mismatches=1, detail=error.message
+        )
     values = sum(len(piece) for pieces in truth for _, piece in pieces)
     for number, (given, pieces) in enumerate(zip(got, truth, strict=True)):
         if difference := first_difference(given, pieces):
@@ -265,7 +269,7 @@ def prove_stream(
             )
     streams = "1 stream" if len(pushes) == 1 else f"{len(pushes)} streams"
     detail = f"steps, features, outputs and answers of {streams} of samples"
-    return CarrierResult(name=name, status="proven", values=values, detail=detail)
+    return CarrierResult(name=name, status="proven", values=values, mismatches=0, detail=detail)
 
 
 def first_difference(given: bytes, pieces: Sequence[Piece]) -> str | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
 from tinyml_nas.report.drawings.axes import Frame, Line, Tick, nice_ticks
-from tinyml_nas.report.exploration import ChannelView, Exploration, View
 from tinyml_nas.report.page import html_environment, write_page
 from tinyml_nas.results import format as fmt
+from tinyml_nas.results.exploration import ChannelView, Exploration, View
 
 TONES = 8
 """Classes that have a color of their own; the others are left out of the pictures."""

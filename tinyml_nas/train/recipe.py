@@ -58,16 +58,7 @@ def recipe_from_config(training: Training) -> Recipe:
         label_smoothing=training.label_smoothing,
         balance_classes=training.class_weights == "balanced",
         early_stopping_patience=training.early_stopping_patience,
-        augmentation=Augmentation(
-            augmentation.jitter,
-            augmentation.scale,
-            augmentation.shift,
-            augmentation.rotation,
-            groups,
-            augmentation.offset,
-            augmentation.warp,
-            augmentation.mask,
-        ),
+        augmentation=Augmentation(**augmentation.model_dump() | {"rotation_groups": groups}),
         device=training.training_device,
         dither=bool(training.quantization),
     )

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from tinyml_nas.data.doctor.channels import channel_findings, label_leaks
-from tinyml_nas.data.doctor.findings import Finding, sorted_findings
+from tinyml_nas.data.doctor.findings import sorted_findings
 from tinyml_nas.data.doctor.twins import twin_findings
 from tinyml_nas.data.records import DataSplits, Recording, RecordingSet
 from tinyml_nas.data.windows import Framing
 from tinyml_nas.errors import DataError, listed
+from tinyml_nas.results.exploration import Finding
 
 HORIZON = {True: ", forecast_horizon", False: ""}
 FEWEST_WINDOWS = 20

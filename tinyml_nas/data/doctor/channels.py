@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.data.doctor.findings import Finding
+from tinyml_nas.results.exploration import Finding
 
 Windows = NDArray[np.float32]
 

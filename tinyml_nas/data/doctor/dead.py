@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.data.doctor.findings import Finding
 from tinyml_nas.data.records import Recording
 from tinyml_nas.errors import listed
+from tinyml_nas.results.exploration import Finding
 
 STILL = 1e-3
 """Share of a channel's usual spread below which it hardly moves."""

@@ -1,25 +1,12 @@
-"""What the data doctor says: how bad, what, where, and how to mend it."""
+"""What the data doctor says, the worst first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
-Severity = Literal["error", "warning", "hint"]
+from tinyml_nas.results.exploration import Finding, Severity
+
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """``what`` is a sentence that stands alone, ``where`` a channel, a class or a file.
-
-    An error makes the figures of a run worthless, a warning makes them worse, a hint is a chance.
-    """
-
-    severity: Severity
-    what: str
-    where: str
-    mend: str
 
 
 def sorted_findings(findings: list[Finding]) -> list[Finding]:

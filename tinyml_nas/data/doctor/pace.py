@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tinyml_nas.config import Config
 from tinyml_nas.config.sources import existing
-from tinyml_nas.data.doctor.findings import Finding, Severity
 from tinyml_nas.data.doctor.rhythm import (
     Clock,
     dominant_period,
@@ -21,6 +20,7 @@ from tinyml_nas.data.readers.text_table import read_cells
 from tinyml_nas.data.readers.tree import FolderTree, Tree, ZipTree
 from tinyml_nas.data.records import Recording
 from tinyml_nas.errors import DataError
+from tinyml_nas.results.exploration import Finding, Severity
 
 MOST_FILES = 40
 UNEVEN = 0.05

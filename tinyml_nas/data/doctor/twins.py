@@ -20,8 +20,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.data.doctor.findings import Finding
 from tinyml_nas.data.records import SIDES, DataSplits
+from tinyml_nas.results.exploration import Finding
 
 ALIKE = 0.03
 """Root mean square difference of normalized windows up to which they are one and the same."""

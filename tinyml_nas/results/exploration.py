@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+Severity = Literal["error", "warning", "hint"]
 Row = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class FindingRow:
-    """One line of the table: ``error``, ``warning`` or ``hint``, and three texts."""
+class Finding:
+    """``what`` is a sentence that stands alone, ``where`` a channel, a class or a file.
 
-    severity: str
+    An error makes the figures of a run worthless, a warning makes them worse, a hint is a chance.
+    """
+
+    severity: Severity
     what: str
     where: str
     mend: str
@@ -57,7 +62,7 @@ class Exploration:
     channels: tuple[str, ...]
     frame: int
     counts: dict[str, tuple[int, ...]]
-    findings: tuple[FindingRow, ...]
+    findings: tuple[Finding, ...]
     views: tuple[View, ...]
     windows: tuple[tuple[tuple[Row, ...], ...], ...]
     channel_views: tuple[ChannelView, ...]
