@@ -23,8 +23,8 @@ HEAD = """\
 
 Every key, what it takes, its default and what it means. A key with *needs* is read only where that
 holds; elsewhere the run notes that it does nothing. Presets (`feature_extraction_name`,
-`nas_model_size`) and the task fill in keys that the file leaves out: `config.resolved.yaml` of a run
-shows every value and where it comes from. Keys of TI's tools that change nothing here are in
+`nas_model_size`) and the task fill in keys that the file leaves out: `config.resolved.yaml` of a
+run shows every value and where it comes from. Keys of TI's tools that change nothing here are in
 [from-ti.md](from-ti.md).
 """
 TYPES = {
