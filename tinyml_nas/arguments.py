@@ -178,7 +178,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         "--take",
         type=_point,
         metavar="ID",
-        help="take another point of the last search, such as c17, without a new search",
+        help="take another point of the last search, such as c17, or its baseline, without a new "
+        "search",
     )
 
 
@@ -210,10 +211,11 @@ def _path(text: str) -> str:
 
 
 def _point(text: str) -> str:
-    """The ID of a point of a front."""
-    if not POINT.fullmatch(text.strip().lower()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no point such as c17")
-    return text.strip().lower()
+    """The ID of a point of a front, or ``baseline``."""
+    identifier = text.strip().lower()
+    if identifier != "baseline" and not POINT.fullmatch(identifier):
+        raise argparse.ArgumentTypeError(f"{text!r} is no point such as c17, nor is it baseline")
+    return identifier
 
 
 def _shape(text: str) -> tuple[int, int]:

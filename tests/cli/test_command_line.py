@@ -241,7 +241,7 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
         (["info", "models", "--outputs", "0"], "no number of outputs"),
         (["info", "devices", "--ram", "4k"], "info devices takes no --ram"),
         (["check"], "required: CONFIG"),
-        (["run", "a.yaml", "--take", "17"], "'17' is no point such as c17"),
+        (["run", "a.yaml", "--take", "17"], "'17' is no point such as c17, nor is it baseline"),
         (["run", "a.yaml", "--takes", "c1"], "did you mean '--take'?"),
         (["info", "strategies", "evolutoin"], "did you mean 'evolution'?"),
         (["info", "proxies", "naswott"], "did you mean 'naswot'?"),

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tinyml_nas.cli import main
+from tinyml_nas.results.answers import load_answers
+from tinyml_nas.results.scores import task_score
+from tinyml_nas.results.verdict import compare
 
 pytestmark = pytest.mark.e2e
 
@@ -80,6 +84,11 @@ def test_the_chosen_point_taken_again_gives_the_same_model(output: Path) -> None
     assert (_latest(output) / name).read_bytes() == (first / name).read_bytes()
 
 
+def prove(run: Path) -> int:
+    """What ``prove`` returns: each file of ``results.json`` is where it says, and unchanged."""
+    return main(["prove", str(run), "--quiet"])
+
+
 def _refused(output: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     before = sorted(output.rglob("*"))
     assert _run(output, *arguments) == 2
@@ -118,3 +127,61 @@ def test_no_search_to_take_from(
     assert "run the search once" in _refused(tmp_path, capsys, "--take", "c0")
     shown = _refused(output, capsys, "--take", "c0", "--set", "training.nas_enabled=false")
     assert "--take c0" in shown
+
+
+BASELINE = ("--set", "training.nas_compare_model=CLS_1k", "--set", "training.nas_compare=[]")
+
+
+def test_no_baseline_to_take(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "this configuration has no baseline" in _refused(output, capsys, "--take", "baseline")
+    shown = _refused(output, capsys, "--take", "baseline", *BASELINE)
+    assert "latest has no baseline" in shown
+    assert "training.nas_compare_model" in shown
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a baseline, whose searched model is shipped whatever the verdict."""
+    output = tmp_path_factory.mktemp("baseline")
+    assert _run(output, *BASELINE, "--set", "training.nas_ship=searched") == 0
+    return output
+
+
+def test_the_verdict_is_on_the_answers_that_the_run_keeps(beside: Path) -> None:
+    run = _latest(beside)
+    results, answers = _results(run), load_answers(run / "test" / "answers.npz")
+    (stored,) = results["verdicts"]
+    again = compare(answers, "searched", "baseline")
+    assert again is not None
+    assert again.model_dump() == stored
+    assert len(answers) == results["data"]["windows"]["test"]
+    recordings = {r["name"] for r in results["data"]["recordings"] if r["side"] == "test"}
+    assert set(answers.recordings) == recordings
+    for model in results["models"]:
+        for precision in ("float", "int8"):
+            found = answers.models[model["role"], precision]
+            scores = [task_score(answers.task, answers.truth, seed) for seed in found]
+            assert scores == pytest.approx([s[f"{precision}_test"] for s in model["seeds"]])
+            confusion = model["test"][precision]["confusion"]
+            counted = np.zeros_like(confusion)
+            np.add.at(counted, (answers.truth, found[0]), 1)
+            assert counted.tolist() == confusion
+
+
+def test_the_baseline_is_taken_and_the_searched_model_stays_beside_it(
+    beside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _latest(beside)
+    wanted = ("--set", "training.nas_compare_model=CLS_4k", "--set", "training.nas_compare=[]")
+    assert "latest is CLS_1k, but" in _refused(beside, capsys, "--take", "baseline", *wanted)
+    assert (before / "export" / "baseline" / "model_int8.onnx").is_file()
+    assert _run(beside, "--take", "baseline", *BASELINE) == 0
+    taken = _latest(beside)
+    assert taken != before
+    assert _results(taken)["shipped"] == {"role": "baseline", "reason": "taken"}
+    for old, new in (("baseline/", ""), ("", "searched/")):
+        name = "model_int8.onnx"
+        first, second = before / "export" / old / name, taken / "export" / new / name
+        assert second.read_bytes() == first.read_bytes()
+    assert not (taken / "export" / "baseline").exists()
+    assert prove(taken) == 0

@@ -23,7 +23,10 @@ from tinyml_nas.results.run import parse_results
 pytestmark = pytest.mark.fast
 
 VOID = {"meta", "br"}
-CHOICES = ("role", "status", "kind", "chosen", "id", "group", "task")
+CHOICES = (
+    *("role", "status", "kind", "chosen", "id", "group", "task"),
+    *("other", "precision", "outcome", "unit", "reason"),
+)
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}"
 
 
@@ -134,7 +137,7 @@ def test_the_search_is_told(tmp_path: Path) -> None:
         *(f"--take {p['id']}" for p in search["front"] if p["id"] != search["chosen"]),
         f"{search['chosen']} in words",
         "the test split plays no part",
-        "−0.3 to +1.5, no difference shown",
+        "−0.3 to +1.5: no difference shown",
     ):
         assert wanted in text, wanted
 
@@ -163,7 +166,7 @@ def numbers(value: Any) -> list[float]:
 def test_every_number_in_a_table_is_one_of_the_record(tmp_path: Path) -> None:
     record = sample_results()
     record["search"] = chain_search(random.Random(11), 6)
-    known = numbers([record["search"], record["comparison"]])
+    known = numbers([record["search"], record["comparison"], record["verdicts"]])
     chosen = next(p for p in record["search"]["points"] if p["id"] == record["search"]["chosen"])
     limits = record["search"]["budget"]
     known += [chosen[name] / limit for name, limit in limits.items() if limit]  # shares

@@ -248,8 +248,8 @@ def test_contenders_share_one_scale() -> None:
     assert [row.contender.kind for row in rows] == ["searched", "random", "zoo"]
     assert [row.verdict for row in rows] == [
         "",
-        "−0.3 to +1.5, no difference shown",
-        "+1.5 to +3.7, better",
+        "−0.3 to +1.5: no difference shown",
+        "+1.5 to +3.7: better",
     ]
     assert [row.difference for row in rows] == ["", "+0.6", "+2.6"]
     for row in rows:

@@ -20,7 +20,7 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.folder import RESULTS, RunFolder
-from tinyml_nas.results.run import Results
+from tinyml_nas.results.run import Results, load_provable
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import NAME as ARCHIVE
 from tinyml_nas.search.archive import read_archive
@@ -83,7 +83,7 @@ def take(
     ships = SEARCHED
     if identifier == BASELINE:
         _check_baseline(run, config)
-        identifier, ships = record["chosen"], BASELINE
+        identifier, ships = str(record.get("chosen")), BASELINE
     header, trials = read_archive(archive)
     start = starting_point(features, config, device, console)
     points = {point.id: point for point in pareto.points(trials)}
@@ -104,8 +104,8 @@ def take(
 
 def _check_baseline(run: Path, config: Config) -> None:
     """Raise where ``run`` has no baseline, or one that ``config`` does not train."""
-    models = _read_record(run / RESULTS).get("models", [])
-    names = [model.get("name") for model in models if model.get("role") == BASELINE]
+    models = load_provable(run / RESULTS).models
+    names = [model.name for model in models if model.role == BASELINE]
     wanted = config.training.nas_compare_model
     if not names or wanted is None:
         raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinyml_nas.report.verdict_words import shipped_sentences, verdict_sentence
+from tinyml_nas.report.verdict_words import COSTS_TOLD, shipped_sentences, verdict_sentence
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.export import Parity
 from tinyml_nas.results.metric import Metric
@@ -160,7 +160,8 @@ def verdict_of(results: Results) -> list[str]:
     if baseline is not None:
         if not any(verdict.other == baseline.role for verdict in results.verdicts):
             sentences.append(_not_compared(main, baseline))
-        sentences.append(_costs(main, baseline))
+        if results.shipped is None or results.shipped.reason not in COSTS_TOLD:
+            sentences.append(_costs(main, baseline))
     elif len(results.models) == 1:
         sentences.append(
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."

@@ -17,6 +17,8 @@ TITLES = {
     "random": "{} of a random search at equal cost",
     "zoo": "{}, the best of the zoo",
 }
+COSTS_TOLD = ("cheaper", "better", "dearer")
+"""Reasons to ship that come with what both models need."""
 EXCHANGE = "training.nas_ship: searched exchanges the two."
 TAKE = "--take baseline exchanges the two."
 

@@ -68,5 +68,5 @@ def _row(contender: Contender, verdict: Verdict | None, frame: Frame, metric: Me
         high,
         metric.spread(contender.mean, contender.sd),
         metric.difference(verdict.difference) if verdict else "",
-        f"{interval_text(verdict, metric)}, {verdict.outcome}" if verdict else "",
+        f"{interval_text(verdict, metric)}: {verdict.outcome}" if verdict else "",
     )
