@@ -78,8 +78,8 @@ def finish_model(
         files=artifacts.names(folder.path),
         sha256=artifacts.digests(folder.path),
         model_hash=model_hash(fitted.quantized.integer) if fitted.quantized else None,
-        **dict(tested.record),
-        **dict(proof),
+        **tested.record.parts(),
+        **proof.parts(),
     )
 
 
@@ -128,7 +128,7 @@ def _deliver(
     if stream is not None and artifacts.c is not None:
         sampling = measure_sampled(*stream, artifacts.c, console)
     say_briefly(parity.carriers, console)
-    return artifacts, Proof(**dict(measured), parity=parity, stream=sampling)
+    return artifacts, Proof(**measured.parts(), parity=parity, stream=sampling)
 
 
 def _stream(

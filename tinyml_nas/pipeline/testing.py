@@ -101,9 +101,9 @@ def _record(
         for number, (fitted, test) in enumerate(zip(fits, tests, strict=True))
     ]
     best = seeds[shipped]
-    scores = {"float": SplitScore(validation=best.float_validation, test=best.float_test)}
+    scores = {"float": _split_score(best.float_validation, best.float_test)}
     if fits[shipped].quantized:
-        scores["int8"] = SplitScore(validation=best.int8_validation, test=best.int8_test)
+        scores["int8"] = _split_score(best.int8_validation, best.int8_test)
     metrics = {
         p: task.evaluate(outputs, task.wanted(y), features.test, partial(known, p))
         for p, outputs in tests[shipped].items()
@@ -143,6 +143,13 @@ def _seed_score(number: int, fitted: Fitted, test: dict[str, float], shipped: bo
         int8_test=test.get("int8"),
         shipped=shipped,
     )
+
+
+def _split_score(validation: float | None, test: float | None) -> SplitScore:
+    """Scores by side; a test that was not opened has no entry."""
+    if test is None:
+        return SplitScore(validation=validation)
+    return SplitScore(validation=validation, test=test)
 
 
 def _sd(values: Sequence[float | None]) -> float | None:

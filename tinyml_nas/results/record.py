@@ -32,3 +32,7 @@ class Record(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """The record as ``results.json`` holds it: what was set, ready for JSON."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+    def parts(self) -> dict[str, Any]:
+        """The fields that were set, as they are: what a record that has them too is made of."""
+        return {name: getattr(self, name) for name in self.model_fields_set}

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_serializer, model_validator
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.results.export import (
@@ -336,6 +336,11 @@ class Results(Record):
     verdicts: list[Verdict] = []
     shipped: Shipped | None = None
     models: list[Model]
+
+    @field_serializer("search")
+    def _whole_search(self, search: Search | None) -> object:
+        """The search as its own file holds it: with every field."""
+        return search and search.model_dump(mode="json")
 
     @model_validator(mode="after")
     def _confusions_fit(self) -> Results:
