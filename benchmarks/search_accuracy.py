@@ -113,12 +113,12 @@ def run(
         wall = time.monotonic() - start
     given = answers(fitted.module, fitted.quantized, features, features.test)
     task, y = task_of(features), torch.from_numpy(features.test.y)
-    record = found.to_json()
+    record = found.record
     return {
         **{p: task.score(outputs, task.wanted(y), y) for p, outputs in given.items()},
         **{k: v for k, v in dataclasses.asdict(found.candidate.resources).items() if v is not None},
-        "trials": record["trials"],
-        "search_cpu": record["cpu_seconds"],
+        "trials": record.trials,
+        "search_cpu": record.cpu_seconds,
         "wall": wall,
     }
 

@@ -124,11 +124,10 @@ def search_model(
             config,
             target_of(config),
             folder=Path(where),
-            resume=True,
             console=console,
         )
     module = build_module(found.network, generator(config.common.seed, "weights"))
-    return FoundModel(module, Search.model_validate(found.record))
+    return FoundModel(module, found.record)
 
 
 def load_run(folder: PathLike) -> Results:

@@ -71,9 +71,9 @@ def test_the_work_lasts_to_the_final(tmp_path, monkeypatch, speed):
         training_epochs=6,
     )  # fmt: skip
     record = result.record
-    assert record["rungs"][-1]["trials"] >= 9
-    chosen = next(p for p in record["points"] if p["id"] == record["chosen"])
-    assert chosen["folds"] == 3
+    assert record.rungs[-1].trials >= 9
+    chosen = record.chosen_point
+    assert chosen.folds == 3
 
 
 def test_merit_weighs_accuracy_and_loss_on_common_folds(tmp_path):

@@ -40,6 +40,11 @@ def run(folder, console, **changes) -> State:
     return run_search(darts_of(**changes), folder / "checkpoint.npz", console)
 
 
+def expected(state, metric: str) -> float:
+    """The expected cost after the last epoch."""
+    return getattr(state.history[-1], f"expected_{metric}")
+
+
 def outcome(state: State):
     return state.history, [table.tolist() for table in state.tables], state.weights.tolist()
 
@@ -123,7 +128,7 @@ def test_a_stronger_penalty_gives_a_cheaper_expectation(tmp_path, console, mode,
         run(tmp_path / name, console, space=space, penalty_weight=weight, **changes)
         for name, weight in (("free", 0.0), ("charged", 30.0))
     )
-    assert charged.history[-1][f"expected_{metric}"] < 0.97 * free.history[-1][f"expected_{metric}"]
+    assert expected(charged, metric) < 0.97 * expected(free, metric)
 
 
 @pytest.mark.parametrize("metric", ["flash_bytes", "macs", "ram_bytes", "latency_seconds"])
@@ -138,8 +143,8 @@ def test_the_hinge_pulls_the_expectation_towards_the_budget(tmp_path, console, m
         )
         for name, budget in (("free", Budget()), ("held", tight))
     )
-    assert held.history[-1][f"expected_{metric}"] < 0.95 * free.history[-1][f"expected_{metric}"]
-    assert free.history[-1]["excess"] == 0 < held.history[-1]["excess"]
+    assert expected(held, metric) < 0.95 * expected(free, metric)
+    assert free.history[-1].excess == 0 < held.history[-1].excess
 
 
 @pytest.mark.parametrize(("sampled", "left"), [(False, 0.7), (True, 0.95)])
@@ -148,8 +153,8 @@ def test_the_supernet_learns_and_the_test_split_is_never_read(tmp_path, console,
     nothing = dataclasses.replace(features.test, x=features.test.x * np.nan)
     blind = dataclasses.replace(features, test=nothing)
     state = run(tmp_path, console, features=blind, epochs=8, sampled=sampled)
-    assert state.history[-1]["validation_score"] > 0.6
-    assert state.history[-1]["train_loss"] < left * state.history[0]["train_loss"]
+    assert state.history[-1].validation_score > 0.6
+    assert state.history[-1].train_loss < left * state.history[0].train_loss
 
 
 def test_values_that_are_not_finite_stop_the_search(tmp_path, console):

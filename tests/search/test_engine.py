@@ -68,7 +68,7 @@ def proposing(*batches: int) -> Strategy:
 
     def propose(search: Search) -> Proposals:
         candidates = iter(search.problem.sample(search.draw("test"), sum(batches)))
-        told = search.record.setdefault("told", [])
+        told = search.notes.setdefault("told", [])
         try:
             for size in batches:
                 batch = [Trial(next(candidates), 1, 0, 42) for _ in range(size)]
@@ -112,7 +112,7 @@ def test_a_known_trial_is_not_trained_again(tmp_path):
             raise AssertionError("nothing is left to train")
 
     engine = engine_run(tmp_path, proposing(4), Idle)
-    assert engine.record["told"] == [4, "done", "closed"]
+    assert engine.notes["told"] == [4, "done", "closed"]
     assert runs.archive(tmp_path) == before
 
 
@@ -132,7 +132,7 @@ def test_the_same_trial_twice_costs_once(tmp_path):
 @pytest.mark.fast
 def test_the_engine_ends_a_strategy_at_the_last_trial(tmp_path):
     engine = engine_run(tmp_path, proposing(3, 3, 3), nas_trials=5)
-    assert engine.record["told"] == [3, "closed"]
+    assert engine.notes["told"] == [3, "closed"]
     assert runs.archive(tmp_path).count(b"\n") == 6
     assert engine.trials_left() == 0
 
@@ -161,8 +161,8 @@ def test_work_is_counted_by_the_model_and_ends_the_search(tmp_path):
 @pytest.mark.fast
 def test_the_smallest_budget_still_trains_one_network(tmp_path):
     result = runs.run(tmp_path, nas_trials=None, nas_search_seconds="1 us")
-    assert result.record["trials"] == 1
-    assert result.record["work"] == 1e-6
+    assert result.record.trials == 1
+    assert result.record.work == 1e-6
 
 
 @pytest.mark.fast
@@ -209,7 +209,7 @@ def test_the_files_tell_what_was_found(unbroken):
     assert header["work"] is None
     assert header["speed"] == 1.0
     assert record["trials"] == len(lines) == 18
-    assert record["points"] == [json.loads(json.dumps(point.to_json())) for point in points]
+    assert record["points"] == [point.model_dump() for point in points]
     assert record["chosen"] == pareto.select(points, "best", "Memory").id
     assert record["rungs"][0]["trials"] == 18
     assert record["drawn"] >= record["candidates"] + sum(record["refused"].values())
@@ -228,10 +228,10 @@ def test_the_files_tell_what_was_found(unbroken):
 def test_two_processes_write_the_same_bytes(unbroken, tmp_path):
     result = runs.run(tmp_path, nas_search_strategy="evolution", nas_trials=18, nas_workers=2)
     assert runs.archive(tmp_path) == runs.archive(unbroken)
-    assert result.record["workers"] == 2
+    assert result.record.workers == 2
     ours = json.loads((unbroken / "search.json").read_text())
     times = ("seconds", "cpu_seconds", "workers")
-    assert {k: v for k, v in result.record.items() if k not in times} == {
+    assert {k: v for k, v in result.record.model_dump(mode="json").items() if k not in times} == {
         k: v for k, v in ours.items() if k not in times
     }
 
@@ -330,5 +330,5 @@ def test_strategy_overrides_the_configured_one(tmp_path):
         console=Console(quiet=True),
         strategy="random",
     )
-    assert result.record["strategy"] == "random"
+    assert result.record.strategy == "random"
     assert result.network.name.startswith("random_")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import runs
 import samples
@@ -38,9 +36,9 @@ def run(folder, **changes):
 @pytest.mark.parametrize("strategy", ["darts", "gdas"])
 def test_the_record_tells_the_story_of_the_chosen_genotype(tmp_path, strategy):
     result = run(tmp_path, nas_search_strategy=strategy)
-    cells = json.loads(json.dumps(result.record["cells"]))
+    cells = result.record.model_dump(mode="json")["cells"]
     space = CellSpace(samples.space((2, 32), 3, (3, 2, 2, 2, 2)))
-    genotype = Genotype.from_json(cells["genotype"])
+    genotype = Genotype(**cells["genotype"])
     name = result.network.name
     assert derive(genotype, space.plan, name) == result.network
     assert (cells["rule"], cells["sampled"]) == (RULE, strategy == "gdas")
@@ -50,7 +48,7 @@ def test_the_record_tells_the_story_of_the_chosen_genotype(tmp_path, strategy):
     assert len(cells["alphas"]["normal"][0]) == len(cells["edges"]) == 3
     scores = [epoch["score"] for epoch in cells["history"]]
     assert scores[0] is None  # epochs of the first half take no part
-    assert scores[-1] in [point["score"] for point in result.record["points"]]
+    assert scores[-1] in [point.score for point in result.record.points]
     if not cells["runner_up"] and not cells["mended"]:
         best = cells["history"][cells["best_epoch"]]
         assert best["flash_bytes"] == result.candidate.resources.flash_bytes
@@ -59,8 +57,8 @@ def test_the_record_tells_the_story_of_the_chosen_genotype(tmp_path, strategy):
 
 def test_candidates_are_judged_on_every_fold_and_there_are_several(tmp_path):
     record = run(tmp_path).record
-    assert [point["trials"] for point in record["points"]] == [3, 3, 3]
-    assert record["trials"] == 9
+    assert [point.trials for point in record.points] == [3, 3, 3]
+    assert record.trials == 9
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas"])
@@ -71,14 +69,14 @@ def test_a_killed_search_resumes_to_the_same_bytes(tmp_path, strategy):
         run(tmp_path / "broken", console=StoppingConsole(8), **keys)
     resumed = run(tmp_path / "broken", **keys)
     assert runs.archive(tmp_path / "broken") == runs.archive(tmp_path / "whole")
-    assert resumed.record["cells"] == whole.record["cells"]
+    assert resumed.record.cells == whole.record.cells
 
 
 def test_every_trial_keeps_a_tight_budget(tmp_path):
     free = run(tmp_path / "free", nas_trials=3)
     limit = int(0.9 * free.candidate.resources.macs)
     tight = run(tmp_path / "tight", nas_budget=f"{{macs: {limit}}}")
-    assert all(point["macs"] <= limit for point in tight.record["points"])
+    assert all(point.macs <= limit for point in tight.record.points)
 
 
 def test_a_budget_that_nothing_keeps_is_refused(tmp_path):
@@ -90,13 +88,13 @@ def test_time_limits_epochs_and_pays_for_restarts(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(stage, "measured_speed", lambda _: 1.0)  # a busy machine affords fewer
     timed = {"nas_trials": None, "nas_workers": 1, "nas_epochs": 2}
     short = run(tmp_path / "short", **timed | {"nas_epochs": 200}, nas_search_seconds="1 s")
-    assert 1 <= short.record["cells"]["epochs"] < 200
+    assert 1 <= short.record.cells.epochs < 200
     assert "of training.nas_epochs 200" in capsys.readouterr().err
     longer = run(tmp_path / "longer", **timed, nas_search_seconds="4 s")
-    assert longer.record["cells"]["supernets"] > 1
+    assert longer.record.cells.supernets > 1
     names = {path.name for path in (tmp_path / "longer").iterdir()}
     assert {"checkpoint.npz", "checkpoint-1.npz"} <= names
-    assert longer.record["spent"] <= longer.record["work"]
+    assert longer.record.spent <= longer.record.work
 
 
 def test_few_steps_an_epoch_are_told(tmp_path, capsys):
@@ -106,5 +104,5 @@ def test_few_steps_an_epoch_are_told(tmp_path, capsys):
 
 def test_other_strategies_search_the_cells_as_well(tmp_path):
     result = run(tmp_path, nas_search_strategy="random", nas_space="cells", nas_trials=4)
-    assert result.record["space"] == "cells"
-    assert result.record["cells"] is None
+    assert result.record.space == "cells"
+    assert result.record.cells is None

@@ -125,7 +125,7 @@ def test_the_archive_is_that_of_one_process(tmp_path):
     result = runs.run(tmp_path / "ray", nas_workers="ray", **keys)
     runs.run(tmp_path / "inline", **keys)
     assert runs.archive(tmp_path / "ray") == runs.archive(tmp_path / "inline")
-    assert result.record["workers"] == 2
+    assert result.record.workers == 2
     clock = json.loads((tmp_path / "ray" / "clock.json").read_text())
     assert clock["cpu_seconds"] > 0
 

@@ -132,7 +132,7 @@ def test_contradicting_keys_are_refused():
 
 def test_genotypes_survive_their_json():
     genotype = uniform(samples.space(), "skip_connect")
-    assert Genotype.from_json(genotype.to_json()) == genotype
+    assert Genotype(**genotype.model_dump(mode="json")) == genotype
 
 
 @pytest.mark.parametrize("preset", [None, "default_preset", "forced_soft_npu_preset"])

@@ -58,10 +58,10 @@ def test_budgets_are_kept_and_finalists_see_every_fold(tmp_path, name):
         assert cost["flash_bytes"] <= 4000
         assert cost["ram_bytes"] <= 1000
         assert cost["macs"] <= 8000
-    finalists = [point for point in result.record["points"] if point["comparable"]]
+    finalists = [point for point in result.record.points if point.comparable]
     assert len(finalists) == 2  # a third of twelve trials, two more folds each
-    assert all(point["folds"] == point["trials"] == 3 for point in finalists)
-    assert result.record["chosen"] in [point["id"] for point in finalists]
+    assert all(point.folds == point.trials == 3 for point in finalists)
+    assert result.record.chosen in [point.id for point in finalists]
     assert {line["fold"] for line in lines[:8]} == {0, 1, 2}
 
 
@@ -72,7 +72,7 @@ def test_epochs_are_few_enough_for_two_dozen_trials(tmp_path, name, monkeypatch)
         tmp_path, nas_search_strategy=name, nas_trials=None, nas_search_seconds="1 s",
         training_epochs=50,
     )  # fmt: skip
-    (rung,) = result.record["rungs"]
+    (rung,) = result.record.rungs
     assert 1 <= rung["epochs"] < 50
     assert rung["trials"] >= 18
 
@@ -142,5 +142,5 @@ def test_evolution_founds_its_population_on_known_genomes(tmp_path):
         nas_warm_start=f"[{known}]",
     )  # fmt: skip
     _, lines = read_archive(tmp_path / "b" / "archive.jsonl")
-    best = first.record["front"][0]["genome"]
+    best = first.record.front[0].genome
     assert best in [line["genome"] for line in lines[:3]]

@@ -88,7 +88,7 @@ def test_zero_shot_trains_what_its_proxies_prefer(engine):
     assert parameters == sorted(parameters, reverse=True)
     others = search.problem.sample(random.Random(1), 60)
     assert parameters[-1] > np.quantile([c.resources.parameters for c in others], 0.9)
-    assert search.record["proxies"]["names"] == ["params"]
+    assert search.notes["proxies"]["names"] == ["params"]
 
 
 def test_mutations_of_the_best_join_the_ranking(engine):
@@ -102,8 +102,8 @@ def test_mutations_of_the_best_join_the_ranking(engine):
     assert np.mean(children) > np.mean([c.resources.macs for c in drawn])
     assert best == sorted((c.resources.macs for c in drawn), reverse=True)[:10]
     first_batch(search, "zero_shot")
-    assert search.record["proxies"]["drawn"] == 60
-    assert 80 < search.record["proxies"]["scored"] <= 90
+    assert search.notes["proxies"]["drawn"] == 60
+    assert 80 < search.notes["proxies"]["scored"] <= 90
 
 
 def test_the_recipe_stays_as_written(engine):
@@ -116,7 +116,7 @@ def test_the_recipe_stays_as_written(engine):
 def test_little_work_means_few_scores_and_all_are_accounted_for(engine):
     search = engine(work=2.0, nas_trials=None, nas_proxy="[params]")
     trials = first_batch(search, "zero_shot")
-    scored = search.record["proxies"]["scored"]
+    scored = search.notes["proxies"]["scored"]
     assert 1 < scored < 80
     assert 0.2 < 2.0 - search.work_left() < 0.6
     assert sum(search.work(trial) for trial in trials) <= search.work_left()
@@ -172,21 +172,21 @@ def test_the_warm_up_level_is_the_share_of_the_data(engine):
     for level, windows in ((0.0, 0), (0.25, 48), (1.0, 192)):
         search = engine(nas_warmup_level=level, nas_epochs=2)
         one_shot.warmed_up(search, search.problem.sample(random.Random(1), 3))
-        assert search.record["supernet"] == {"windows": windows, "epochs": 2 if windows else 0}
+        assert search.notes["supernet"] == {"windows": windows, "epochs": 2 if windows else 0}
 
 
 def test_little_work_means_a_short_warm_up_and_few_scores(engine):
     search = engine(work=2.0, nas_trials=None, nas_warmup_level=1.0, nas_epochs=50)
     trials = first_batch(search, "sub_one_shot")
-    record = search.record["supernet"]
+    record = search.notes["supernet"]
     assert 1 <= record["epochs"] < 50
     assert 1 <= record["scored"] < 100
     assert 0.5 < 2.0 - search.work_left() < 1.3
     assert sum(search.work(trial) for trial in trials) <= search.work_left()
     shortest = engine(work=0.05, nas_trials=None, nas_warmup_level=1.0)
     first_batch(shortest, "sub_one_shot")
-    assert shortest.record["supernet"]["windows"] < 192
-    assert shortest.record["supernet"]["epochs"] == 1
+    assert shortest.notes["supernet"]["windows"] < 192
+    assert shortest.notes["supernet"]["epochs"] == 1
 
 
 def test_a_score_that_is_no_number_is_the_worst(engine):

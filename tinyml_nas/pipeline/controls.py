@@ -6,9 +6,6 @@ over the same seeds as the searched network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tinyml_nas.config.names import SUGGESTED
 from tinyml_nas.cost.budget import budget_from_config, resources_of
 from tinyml_nas.cost.packing import as_configured
@@ -18,11 +15,12 @@ from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.entrants import search_as, zoo_network
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
+from tinyml_nas.results.search import Search
 from tinyml_nas.train.recipe import recipe_from_config
 
 
 def control_entrants(
-    context: Context, features: FeatureSet, found: Mapping[str, Any]
+    context: Context, features: FeatureSet, found: Search
 ) -> list[tuple[Entrant, float]]:
     """What ``nas_compare`` asks for, each with the CPU-seconds that finding it took.
 
@@ -38,15 +36,13 @@ def control_entrants(
     return controls
 
 
-def _random_search(
-    context: Context, features: FeatureSet, found: Mapping[str, Any]
-) -> tuple[Entrant, float]:
+def _random_search(context: Context, features: FeatureSet, found: Search) -> tuple[Entrant, float]:
     """The best of a random search in the same space, for as much work as ``found`` took."""
-    limits = {"nas_space": found["space"], "nas_trials": None}
+    limits = {"nas_space": found.space, "nas_trials": None}
     training = context.config.training.model_copy(update=limits)
     config = context.config.model_copy(update={"training": training})
     entrant, record = search_as("random", context, features, config, like=found)
-    return entrant, float(record["cpu_seconds"])
+    return entrant, record.cpu_seconds or 0.0
 
 
 def zoo_models(context: Context, features: FeatureSet) -> list[Network]:

@@ -5,9 +5,7 @@ Every choice here is made without a look at the test side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from tinyml_nas.config import Config
 from tinyml_nas.cost.packing import as_configured
@@ -17,6 +15,7 @@ from tinyml_nas.graph import Network, Shape, residual_of
 from tinyml_nas.importers import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
+from tinyml_nas.results.search import Search
 from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
@@ -45,8 +44,8 @@ def search_as(
     context: Context,
     features: FeatureSet,
     config: Config,
-    like: Mapping[str, Any] | None = None,
-) -> tuple[Entrant, dict[str, Any]]:
+    like: Search | None = None,
+) -> tuple[Entrant, Search]:
     """What a search finds, and its record; with ``like`` a random one for what that one spent."""
     name = "search" if role == "searched" else f"search_{role}"
     found = search(

@@ -84,7 +84,7 @@ from tinyml_nas.train.tasks import task_of
 class Found:
     """What a search and its controls found, and by role what that took."""
 
-    record: dict[str, Any] | None
+    record: Search | None
     entrants: list[Entrant]
     cpu_seconds: dict[str, float]
 
@@ -201,7 +201,7 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
         for entrant, fitted, test in zip(entrants, trained, tested, strict=True)
     ]
     return {
-        "search": found.record and Search.model_validate(found.record),
+        "search": found.record,
         "comparison": comparison(models, found.cpu_seconds, judged),
         "verdicts": judged,
         "shipped": first,
@@ -241,7 +241,7 @@ def _find(context: Context, features: FeatureSet, taken: Taken | None) -> Found:
             taken.write(context.folder)
     _plan([searched], context.config, context.device, context.console)
     controls = control_entrants(context, features, record) if taken is None else []
-    cpu_seconds = {"searched": float(record["cpu_seconds"])}
+    cpu_seconds = {"searched": record.cpu_seconds or 0.0}
     cpu_seconds |= {entrant.role: seconds for entrant, seconds in controls}
     return Found(record, [searched, *(entrant for entrant, _ in controls)], cpu_seconds)
 

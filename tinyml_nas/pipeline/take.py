@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.devices import Device
@@ -21,10 +23,10 @@ from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.folder import RESULTS, RunFolder
 from tinyml_nas.results.run import Results, load_provable
+from tinyml_nas.results.search import Point, Search
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import NAME as ARCHIVE
 from tinyml_nas.search.archive import read_archive
-from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import binding_resources
 from tinyml_nas.search.spaces.recipe_genes import recipe_of
@@ -46,7 +48,7 @@ class Taken:
     """
 
     entrant: Entrant
-    record: dict[str, Any]
+    record: Search
     files: Mapping[str, str]
     ships: str
 
@@ -54,7 +56,7 @@ class Taken:
         """Copy the search into the run that goes on from it."""
         for name, text in self.files.items():
             folder.write_text(f"search/{name}", text)
-        folder.write_json("search/search.json", self.record)
+        folder.write_json("search/search.json", self.record.model_dump(mode="json"))
         folder.write_json("search/network.json", self.entrant.network.to_json())
 
 
@@ -79,22 +81,19 @@ def take(
             hint="run the search once without --take",
         )
     _check_data(run, results)
-    record = _read_record(run / "search" / "search.json")
+    record = _read_search(run / "search" / "search.json")
     ships = SEARCHED
     if identifier == BASELINE:
         _check_baseline(run, config)
-        identifier, ships = str(record.get("chosen")), BASELINE
+        identifier, ships = str(record.chosen), BASELINE
     header, trials = read_archive(archive)
     start = starting_point(features, config, device, console)
     points = {point.id: point for point in pareto.points(trials)}
     point = _point(identifier, points, archive)
     candidate = _candidate(point, header.get("space"), start.problem, archive)
-    record |= {
-        "chosen": identifier,
-        "select": "take",
-        "binding": binding_resources(point, start.problem.budget),
-    }
-    network = dataclasses.replace(candidate.network, name=f"{record['strategy']}_{identifier}")
+    binding = binding_resources(point, start.problem.budget)
+    record = record.model_copy(update={"chosen": identifier, "select": "take", "binding": binding})
+    network = dataclasses.replace(candidate.network, name=f"{record.strategy}_{identifier}")
     recipe = recipe_of(candidate.genome, start.problem.evaluator.recipe)
     present = [name for name in FROM_BEFORE if (run / "search" / name).is_file()]
     files = {name: (run / "search" / name).read_text(encoding="utf-8") for name in present}
@@ -160,6 +159,15 @@ def _candidate(point: Point, space: str | None, problem: Problem, archive: Path)
             hint="take the target_device and the nas_ keys of that search, or search anew",
         )
     return candidate
+
+
+def _read_search(path: Path) -> Search:
+    try:
+        return Search.model_validate(_read_record(path))
+    except ValidationError as error:
+        raise ToolError(
+            f"{path} is no record of a search: {error}.", hint="Search anew, without --take."
+        ) from error
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tinyml_nas.results.record import Count, Fraction, Positive, Record, Score, Spread
+from tinyml_nas.results.record import Count, Fraction, Record, Score, Spread
+
+Limit = Annotated[int | float, Field(gt=0)]
 
 
 class Genotype(Record):
@@ -15,9 +17,9 @@ class Genotype(Record):
     State 0 is a cell's input, state 1 its first node; ``concat`` are the states that leave it.
     """
 
-    normal: list[tuple[str, Count]] = []
-    reduce: list[tuple[str, Count]] = []
-    concat: list[Count] = []
+    normal: tuple[tuple[str, Count], ...] = ()
+    reduce: tuple[tuple[str, Count], ...] = ()
+    concat: tuple[Count, ...] = ()
 
 
 class SearchEpoch(Record):
@@ -39,13 +41,13 @@ class SearchEpoch(Record):
     expected_parameters: float | None = None
     expected_macs: float | None = None
     expected_flash_bytes: float | None = None
-    expected_ram_bytes: float | None = None
     expected_latency_seconds: float | None = None
+    expected_ram_bytes: float | None = None
     parameters: float | None = None
     macs: float | None = None
     flash_bytes: float | None = None
-    ram_bytes: float | None = None
     latency_seconds: float | None = None
+    ram_bytes: float | None = None
     score: float | None = None
 
 
@@ -54,24 +56,25 @@ class Cells(Record):
 
     ``alphas`` holds, per kind of cell, probabilities [epoch][edge][primitive];
     ``edges`` holds [source state, node], nodes counted from 0: node 0 is the state after the
-    cell's inputs.  ``mended`` operations were exchanged to keep the budget; ``supernet`` counts
-    from 0.
+    cell's inputs.  ``mended`` operations were exchanged to keep the budget; a ``runner_up`` differs
+    in one gene from the last genotype of its epochs; ``supernet`` counts from 0.
     """
 
-    genotype: Genotype
-    epochs: Count = 0
-    best_epoch: int | None = None
     rule: str = ""
-    stopped: str | None = None
+    primitives: list[str] = []
+    edges: list[tuple[Count, Count]] = []
     unrolled: bool = False
     sampled: bool = False
+    genotype: Genotype
+    best_epoch: int | None = None
     mended: Count = 0
+    runner_up: bool = False
     supernet: Count = 0
     supernets: Count = 1
-    primitives: list[str] = []
+    stopped: str | None = None
+    epochs: Count = 0
     history: list[SearchEpoch] = []
     alphas: dict[str, list[list[list[float]]]] = {}
-    edges: list[tuple[Count, Count]] = []
 
     @model_validator(mode="after")
     def _alphas_fit(self) -> Cells:
@@ -87,23 +90,25 @@ class Cells(Record):
 class Limits(Record):
     """The hard budget: the most that a network may cost; ``null`` where there is no limit."""
 
-    flash_bytes: Positive | None = None
-    ram_bytes: Positive | None = None
-    macs: Positive | None = None
-    latency_seconds: Positive | None = None
+    flash_bytes: Limit | None = None
+    ram_bytes: Limit | None = None
+    macs: Limit | None = None
+    latency_seconds: Limit | None = None
 
 
 class Point(Record):
     """One trained candidate: exact cost, and score on the held-out folds.
 
     The score is the mean over the trials at the candidate's highest number of epochs;
-    ``comparable`` points were judged on enough of both to stand beside the finalists.
+    ``comparable`` points were judged on enough of both to stand beside the finalists.  ``loss`` is
+    the mean cross-entropy or error of these trials, ``None`` where one of them diverged.
     """
 
     id: str
     score: Fraction
     score_sd: Spread | None = None
     standard_error: Spread | None = None
+    loss: float | None = None
     trials: Count = 1
     epochs: Count = 0
     folds: Count | None = None
@@ -130,20 +135,17 @@ class Search(Record):
     """How the architecture was found.
 
     ``refused`` counts candidates rejected before training, by what broke worst; ``binding`` are
-    the resources of which the chosen one uses nearly all.
+    the resources of which the chosen one uses nearly all.  ``work`` could be spent and ``spent``
+    was, in CPU-seconds of a machine that trains at ``speed`` 1.  Strategies add notes of their own.
     """
 
-    strategy: str
     space: str | None = None
     preset: str | None = None
     mode: str | None = None
-    seconds: float | None = None
-    cpu_seconds: float | None = None
     work: float | None = None
-    workers: int | str | None = None
+    speed: float | None = None
     seed: int | None = None
     budget: Limits = Limits()
-    budget_from: dict[str, str] = {}
     drawn: Count = 0
     refused: dict[str, Count] = {}
     trials: Count = 0
@@ -155,6 +157,12 @@ class Search(Record):
     points: list[Point] = []
     rungs: list[Rung] = []
     cells: Cells | None = None
+    strategy: str
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    spent: float | None = None
+    workers: int | str | None = None
+    budget_from: dict[str, str] = {}
 
     @field_validator("cells", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tinyml_nas.search.cells.genotype import Genotype
     from tinyml_nas.search.cells.plan import SearchSpace
     from tinyml_nas.search.cells.primitives import PRIMITIVES
-    from tinyml_nas.search.result import SearchResult
+    from tinyml_nas.search.record import SearchResult
     from tinyml_nas.search.stage import search
 
 __all__ = ["PRIMITIVES", "Genotype", "SearchResult", "SearchSpace", "derive", "search"]
@@ -22,8 +22,8 @@ __all__ = ["PRIMITIVES", "Genotype", "SearchResult", "SearchSpace", "derive", "s
 HOMES = {
     "PRIMITIVES": "cells.primitives",
     "Genotype": "cells.genotype",
-    "SearchResult": "result",
-    "SearchSpace": "cells.space",
+    "SearchResult": "record",
+    "SearchSpace": "cells.plan",
     "derive": "cells.derive",
     "search": "stage",
 }

@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tinyml_nas.console import Console
+from tinyml_nas.results.search import Cells
 from tinyml_nas.search.archive import Archive
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
@@ -45,7 +45,7 @@ class Timed:
 
 
 class Engine:
-    """One search under way; what a strategy sees of it is ``strategies.protocol.Search``.
+    """One search under way; what a strategy sees of it is ``strategy.Search``.
 
     All bookkeeping of work and trials counts what was proposed, not what was run, so a resumed
     search takes the same decisions as one that never stopped.
@@ -66,7 +66,8 @@ class Engine:
         self.folder = folder
         self.console = console
         self.warm_start = warm_start
-        self.record: dict[str, Any] = {}
+        self.notes: dict[str, dict[str, object]] = {}
+        self.cells: dict[str, Cells] = {}
         self.candidates: dict[str, Candidate] = {}
         self._archive = archive
         self._workers = workers

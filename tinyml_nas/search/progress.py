@@ -14,8 +14,8 @@ from typing import Any
 from tinyml_nas.console import Board, Console
 from tinyml_nas.cost.budget import RESOURCES, Budget
 from tinyml_nas.files import write_whole
+from tinyml_nas.results.search import Point
 from tinyml_nas.search import pareto
-from tinyml_nas.search.pareto import Point
 
 BINDS = 0.9
 """A resource binds where more than this share of its budget is used."""

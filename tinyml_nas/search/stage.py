@@ -20,24 +20,21 @@ from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Shape
+from tinyml_nas.results.search import Point, Search
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive, open_archive
-from tinyml_nas.search.cells.record import cells_of
 from tinyml_nas.search.engine import Engine, Timed
 from tinyml_nas.search.evaluator import Evaluator, measured_speed
 from tinyml_nas.search.folds import make_folds, torn_groups
-from tinyml_nas.search.pareto import Point
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import HEADER, Clock, rows
-from tinyml_nas.search.record import search_record, write_files
-from tinyml_nas.search.result import SearchResult
+from tinyml_nas.search.record import SearchResult, search_record, write_files
 from tinyml_nas.search.spaces import (
     AutoencoderSpace,
     ChainSpace,
     Decision,
     Genome,
     Space,
-    genome_key,
 )
 from tinyml_nas.search.spaces.recipe_genes import recipe_decisions
 from tinyml_nas.search.strategies import STRATEGIES, Strategy
@@ -78,7 +75,7 @@ def search(
     folder: Path,
     console: Console,
     strategy: str | None = None,
-    like: Mapping[str, Any] | None = None,
+    like: Search | None = None,
 ) -> SearchResult:
     """The network that suits ``features`` within the budget, found as ``config.training`` says.
 
@@ -185,14 +182,14 @@ def _space(
     return CellSpace(space_from_config(config, shape, outputs), extra)
 
 
-def _header(start: Start, workers: int, like: Mapping[str, Any] | None) -> dict[str, Any]:
+def _header(start: Start, workers: int, like: Search | None) -> dict[str, Any]:
     """What the archive notes of the search; with ``nas_trials`` nothing depends on the machine."""
     problem = start.problem
     training = problem.training
     speed: float = 1.0
     work: float | None = None
     if like is not None:
-        speed, work = like["speed"], like["spent"]
+        speed, work = like.speed or 1.0, like.spent
     elif training.nas_trials is None:
         speed, work = measured_speed(problem.evaluator), training.nas_search_seconds * workers
     return {
@@ -219,7 +216,7 @@ def _conclude(
     start: Start, engine: Engine, archive: Archive, clock: Clock, workers: int
 ) -> SearchResult:
     """Choose a point, write the files, and say what was found."""
-    problem, training = start.problem, start.problem.training
+    training = start.problem.training
     points = pareto.points(archive.lines)
     if not points:
         raise ConfigError(
@@ -232,27 +229,25 @@ def _conclude(
             "no network that the search trained learned anything",
             hint="look for extreme values in the data, or lower training.learning_rate",
         )
-    record = search_record(problem, archive, points, chosen)
-    record |= {
-        "strategy": start.strategy.name,
-        "seconds": round(clock.seconds, 3),
-        "cpu_seconds": round(clock.cpu_seconds, 3),
-        "spent": engine.spent,
-        "workers": workers,
-        "budget_from": dict(start.origins),
-        **engine.record,
-    }
-    if record["cells"]:
-        record["cells"] = cells_of(record["cells"], genome_key(chosen.genome))
+    record = search_record(
+        engine,
+        archive,
+        points,
+        chosen,
+        strategy=start.strategy.name,
+        budget_from=start.origins,
+        clock=clock,
+        workers=workers,
+    )
     result = _result(start, engine, chosen, record)
-    write_files(engine.folder, record, points, result.network)
+    write_files(engine.folder, record, result.network)
     engine.console.table("front of the search", HEADER, rows(points))
     return result
 
 
-def _result(start: Start, engine: Engine, chosen: Point, record: dict[str, Any]) -> SearchResult:
+def _result(start: Start, engine: Engine, chosen: Point, record: Search) -> SearchResult:
     candidate = next(c for c in engine.candidates.values() if c.genome == chosen.genome)
-    name = f"{start.strategy.name}_{record['preset'] or chosen.id}"
+    name = f"{start.strategy.name}_{record.preset or chosen.id}"
     genes = {d.name: candidate.genome[d.name] for d in start.recipe if d.name in candidate.genome}
     network = dataclasses.replace(candidate.network, name=name)
     return SearchResult(candidate, network, genes, record)

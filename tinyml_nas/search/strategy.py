@@ -20,9 +20,10 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tinyml_nas.console import Console
+from tinyml_nas.results.search import Cells
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.spaces import Genome
 from tinyml_nas.search.trial import Outcome, Trial
@@ -46,8 +47,12 @@ class Search(Protocol):
         """Where a strategy keeps checkpoints of its own."""
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What the strategy adds to ``search/search.json`` (darts: ``cells``)."""
+    def notes(self) -> dict[str, dict[str, object]]:
+        """Parts of a strategy's own in ``search/search.json``, by name."""
+
+    @property
+    def cells(self) -> dict[str, Cells]:
+        """By key of a candidate how a supernet led to it."""
 
     @property
     def warm_start(self) -> Sequence[Genome]:

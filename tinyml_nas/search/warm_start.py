@@ -45,7 +45,7 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
             hint="training.nas_warm_start names archive.jsonl, pareto.json or search.json files",
         )
     if path.suffix == ".jsonl":
-        points = [point.to_json() for point in pareto.points(read_archive(path)[1])]
+        points = [point.model_dump() for point in pareto.points(read_archive(path)[1])]
         return _best_first(points)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

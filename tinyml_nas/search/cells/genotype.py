@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.results import search as records
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, SKIP
 
 Gene = tuple[str, int]
@@ -17,13 +16,13 @@ Table = npt.NDArray[np.float32]
 """One row per edge, one column per primitive."""
 
 
-@dataclass(frozen=True)
-class Genotype:
+class Genotype(records.Genotype):
     """One gene per node of each kind of cell, and the states that leave the cell."""
 
-    normal: tuple[Gene, ...]
-    reduce: tuple[Gene, ...]
-    concat: tuple[int, ...]
+    def __init__(
+        self, normal: tuple[Gene, ...], reduce: tuple[Gene, ...], concat: tuple[int, ...]
+    ) -> None:
+        super().__init__(normal=normal, reduce=reduce, concat=concat)
 
     def __str__(self) -> str:
         """As a person reads it: primitive and source of each node."""
@@ -33,23 +32,6 @@ class Genotype:
             for kind, genes in cells.items()
         )
         return ", ".join(parts)
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain record that :meth:`from_json` reads back."""
-        return {
-            "normal": [list(gene) for gene in self.normal],
-            "reduce": [list(gene) for gene in self.reduce],
-            "concat": list(self.concat),
-        }
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Genotype:
-        """The genotype that :meth:`to_json` described."""
-        genes = {
-            kind: tuple((str(op), int(source)) for op, source in record[kind])
-            for kind in ("normal", "reduce")
-        }
-        return cls(genes["normal"], genes["reduce"], tuple(int(i) for i in record["concat"]))
 
 
 def first_edge(node: int) -> int:

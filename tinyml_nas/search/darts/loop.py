@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from tinyml_nas.console import Console, Task
 from tinyml_nas.errors import DataError
+from tinyml_nas.results.search import SearchEpoch
 from tinyml_nas.search.cells.genotype import Genotype, discretize
 from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.darts import gumbel
@@ -70,7 +70,7 @@ class State:
     velocity: Tensor
     alphas: Tensor
     adam: torch.optim.Adam
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[SearchEpoch] = field(default_factory=list)
     tables: list[Tensor] = field(default_factory=list)
     stopped: str | None = None
 
@@ -106,7 +106,7 @@ class Darts:
     def run_epoch(self, state: State, task: Task) -> None:
         """Alternate alpha and weight steps, then note the epoch's alphas, losses and costs."""
         epoch, size, seed = len(state.history), self.settings.batch_size, self.settings.seed
-        total, score = 0.0, state.history[-1]["validation_score"] if epoch else None
+        total, score = 0.0, state.history[-1].validation_score if epoch else None
         seen = "" if score is None else f"  validation {score:.3f}"
         draw = generator(seed, "search", "gumbel", epoch)
         batches = zip(
@@ -203,7 +203,7 @@ class Darts:
         state.weights = weights.detach() - descent.learning_rate * state.velocity
         return loss.item()
 
-    def _record(self, state: State, train_loss: float) -> dict[str, Any]:
+    def _record(self, state: State, train_loss: float) -> SearchEpoch:
         table, space = state.tables[-1], self.supernet.space
         # sampled weights were never trained for sums of operations
         mixture = gumbel.likeliest(table) if self.settings.sampled else table
@@ -211,19 +211,18 @@ class Darts:
             self.supernet, state.weights, mixture, self.streams, self.settings.seed
         )
         expected, exact = self.cost.expected(table), self.cost.exact(self.genotype(table))
-        return {
-            "epoch": len(state.history),
-            "train_loss": train_loss,
-            "validation_loss": loss,
-            "validation_score": score,
-            "penalty": self.cost.penalty(expected, self.settings.mode).item(),
-            "excess": self.cost.excess(expected, self.settings.budget).item(),
-            "skip_share": skip_share(table, space),
-            "entropy": entropy(table, space),
+        return SearchEpoch(
+            epoch=len(state.history),
+            train_loss=train_loss,
+            validation_loss=loss,
+            validation_score=score,
+            penalty=self.cost.penalty(expected, self.settings.mode).item(),
+            excess=self.cost.excess(expected, self.settings.budget).item(),
+            skip_share=skip_share(table, space),
+            entropy=entropy(table, space),
             **{f"expected_{n}": v for n, v in zip(METRICS, expected.tolist(), strict=True)},
             **dict(zip(METRICS, exact.tolist(), strict=True)),
-            "score": None,
-        }
+        )
 
 
 def run_search(darts: Darts, path: Path, console: Console) -> State:
@@ -272,7 +271,7 @@ def _save(path: Path, darts: Darts, state: State) -> None:
         "velocity": state.velocity,
         "alphas": state.alphas,
         "adam": state.adam.state_dict(),
-        "history": state.history,
+        "history": [epoch.model_dump() for epoch in state.history],
         "tables": state.tables,
         "stopped": state.stopped,
     }
@@ -289,7 +288,8 @@ def _restore(path: Path, darts: Darts, console: Console) -> State:
         state.weights, state.velocity = record["weights"], record["velocity"]
         state.alphas.copy_(record["alphas"])
         state.adam.load_state_dict(record["adam"])
-        state.history, state.tables = record["history"], record["tables"]
+        state.history = [SearchEpoch(**epoch) for epoch in record["history"]]
+        state.tables = record["tables"]
         state.stopped = record["stopped"]
     return state
 

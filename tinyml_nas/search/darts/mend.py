@@ -8,7 +8,6 @@ suffice, the one that lowers the excess most is made for good, and it goes on fr
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import random
@@ -147,7 +146,7 @@ def _changed(genotype: Genotype, *changes: Change) -> Genotype:
     cells = {kind: list(getattr(genotype, kind)) for kind in KINDS}
     for change in changes:
         cells[change.kind][change.node] = change.gene
-    return dataclasses.replace(genotype, **{kind: tuple(genes) for kind, genes in cells.items()})
+    return genotype.model_copy(update={kind: tuple(genes) for kind, genes in cells.items()})
 
 
 def _entry(kind: str, node: int, gene: Gene) -> tuple[int, int, int]:

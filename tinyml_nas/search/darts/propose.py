@@ -15,11 +15,11 @@ import dataclasses
 import itertools
 import math
 import statistics
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tinyml_nas.results.search import Cells
 from tinyml_nas.search.allocation import epochs_for, on_every_fold, whole_epochs
 from tinyml_nas.search.cells.primitives import PRIMITIVES
 from tinyml_nas.search.darts.batches import make_streams
@@ -111,10 +111,9 @@ def _propose(search: Search, *, sampled: bool) -> Proposals:
         menders.append(Mender(problem, space, darts.cost, states[-1].tables[-1]))
     search.spend(plan.cpu_seconds)
     found = _candidates(darts, states, menders, most=_most(search))
-    search.record["cells"] = notes = _notes(darts, states, found)
+    search.cells.update(_stories(darts, states, found, {}))
     scores = yield from _rounds(search, [item.candidate for item in found.values()], plan.idle)
-    for key, score in scores.items():
-        notes["genotypes"][key]["score"] = score
+    search.cells.update(_stories(darts, states, found, scores))
 
 
 def make_plan(search: Search, darts: Darts) -> Plan:
@@ -233,40 +232,45 @@ def _trained(search: Search, candidates: Sequence[Candidate], epochs: int) -> Sc
     return {key: statistics.fmean(values) for key, values in scores.items()}
 
 
-def _notes(darts: Darts, states: Sequence[State], found: dict[str, Found]) -> dict[str, Any]:
-    """All that `cells_of` needs to tell the story of any candidate."""
+def _stories(
+    darts: Darts, states: Sequence[State], found: Mapping[str, Found], scores: Mapping[str, float]
+) -> dict[str, Cells]:
+    """How each candidate was found, by its key; ``scores`` of trials are none at first."""
     by_epoch = {
         (item.supernet, item.epoch): key for key, item in found.items() if not item.runner_up
     }
+    histories = [
+        [
+            epoch.model_copy(update={"score": scores.get(by_epoch.get((number, index), ""))})
+            for index, epoch in enumerate(state.history)
+        ]
+        for number, state in enumerate(states)
+    ]
     return {
-        "rule": RULE,
-        "primitives": list(PRIMITIVES),
-        "edges": [list(edge) for edge in darts.supernet.space.edges],
-        "unrolled": darts.settings.unrolled,
-        "sampled": darts.settings.sampled,
-        "genotypes": {
-            key: {
-                "genotype": item.mended.genotype.to_json(),
-                "mended": item.mended.genes,
-                "runner_up": item.runner_up,
-                "supernet": item.supernet,
-                "epoch": item.epoch,
-                "score": None,
-            }
-            for key, item in found.items()
-        },
-        "supernets": [
-            {
-                "history": state.history,
-                "candidates": [
-                    by_epoch.get((number, epoch)) for epoch in range(len(state.history))
-                ],
-                "stopped": state.stopped,
-                "alphas": {
-                    kind: [table[row].tolist() for table in state.tables]
-                    for row, kind in enumerate(("normal", "reduce"))
-                },
-            }
-            for number, state in enumerate(states)
-        ],
+        key: Cells(
+            rule=RULE,
+            primitives=list(PRIMITIVES),
+            edges=list(darts.supernet.space.edges),
+            unrolled=darts.settings.unrolled,
+            sampled=darts.settings.sampled,
+            genotype=item.mended.genotype,
+            best_epoch=item.epoch,
+            mended=item.mended.genes,
+            runner_up=item.runner_up,
+            supernet=item.supernet,
+            supernets=len(states),
+            stopped=states[item.supernet].stopped,
+            epochs=len(histories[item.supernet]),
+            history=histories[item.supernet],
+            alphas=_alphas(states[item.supernet]),
+        )
+        for key, item in found.items()
+    }
+
+
+def _alphas(state: State) -> dict[str, list[list[list[float]]]]:
+    """By kind of cell the probabilities (epochs, edges, primitives)."""
+    return {
+        kind: [table[row].tolist() for table in state.tables]
+        for row, kind in enumerate(("normal", "reduce"))
     }

@@ -82,7 +82,7 @@ def propose(search: Search) -> Proposals:
     start = search.problem.sample_with(search.warm_start, search.draw("sub_one_shot"), POPULATION)
     scorer = Scorer(search, warmed_up(search, start))
     evolve(search, scorer, start)
-    search.record["supernet"] |= {
+    search.notes["supernet"] |= {
         "coefficients": dataclasses.asdict(scorer.coefficients),
         "scored": len(scorer.scores),
     }
@@ -108,7 +108,7 @@ def warmed_up(search: Search, paths: Sequence[Candidate]) -> Supernet:
     affordable = SHARE * search.work_left() / _epoch_seconds(evaluator, networks, len(share))
     share = share.taken(np.arange(int(min(1.0, max(0.0, affordable)) * len(share))))
     epochs = whole_epochs(affordable, training.nas_epochs) if len(share) > 1 else 0
-    search.record["supernet"] = {"windows": len(share), "epochs": epochs}
+    search.notes["supernet"] = {"windows": len(share), "epochs": epochs}
     search.console.info(f"sub_one_shot: {epochs} epochs of {len(share)} windows warm it up")
     recipe = dataclasses.replace(evaluator.recipe, epochs=epochs, device="cpu")
     draw = search.draw("sub_one_shot", "paths")

@@ -56,7 +56,7 @@ def propose(search: Search) -> Proposals:
     ranking = Ranking(search)
     ranking.add(candidates[:drawn])
     ranking.add(_children(search, ranking, children))
-    search.record["proxies"] = {
+    search.notes["proxies"] = {
         "names": list(ranking.names),
         "drawn": drawn,
         "scored": len(ranking.candidates),
