@@ -90,7 +90,7 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
     epochs = max(line["epochs"] for line in lines)
     last = [line for line in lines if line["epochs"] == epochs]
     scores = [line["score"] for line in last]
-    losses = [line["loss"] for line in last]
+    loss = statistics.fmean(math.inf if line["loss"] is None else line["loss"] for line in last)
     mean = statistics.fmean(scores)
     sd = statistics.stdev(scores) if len(scores) > 1 else None
     windows = max(1, sum(line["windows"] for line in last))
@@ -101,7 +101,7 @@ def _point(name: str, lines: Sequence[Mapping[str, Any]]) -> Point:
         score=mean,
         score_sd=sd,
         standard_error=error,
-        loss=None if None in losses else statistics.fmean(losses),
+        loss=loss if math.isfinite(loss) else None,
         trials=len(last),
         epochs=epochs,
         folds=len({line["fold"] for line in last}),
