@@ -33,7 +33,8 @@ from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype
 from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import PRIMITIVES
-from tinyml_nas.search.spaces import ChainSpace, random_genome
+from tinyml_nas.search.spaces import random_genome
+from tinyml_nas.search.spaces.chain import ChainSpace
 
 MACS = (10_000, 400_000)
 CLASSES = 5

@@ -36,7 +36,7 @@ from tinyml_nas.graph import Shape
 from tinyml_nas.search.auto.prior import PAYS, trait_matrix
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
-from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.search.spaces.recipe_genes import MILD
 from tinyml_nas.search.trial import Trial
 from tinyml_nas.train.recipe import Recipe

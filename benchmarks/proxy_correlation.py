@@ -43,7 +43,7 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies import PROXIES
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, merit, rank_mean
-from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.search.trial import Candidate, Trial
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.builder import build_module

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from tinyml_nas.config import names
-from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.errors import BudgetError, ConfigError
 from tinyml_nas.located.suggest import did_you_mean
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 NPU_OUTPUTS = 2
 FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
-SPACES = get_args(Training.model_fields["nas_space"].annotation)
 
 
 def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
@@ -214,10 +211,10 @@ def _proxies(console: Console, name: str | None) -> None:
 
 
 def _spaces(console: Console, name: str | None) -> None:
-    rows = []
-    for space in _chosen(SPACES, name, "space"):
-        module = importlib.import_module(f"tinyml_nas.search.spaces.{space}")
-        rows.append((space, (module.__doc__ or "").split("\n")[0]))
+    from tinyml_nas.search.spaces import SPACES
+
+    chosen = _chosen(tuple(SPACES), name, "space")
+    rows = [(known, SPACES[known].description) for known in chosen]
     console.table("nas_space", ("space", "what is searched"), rows)
 
 

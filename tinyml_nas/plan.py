@@ -13,16 +13,10 @@ from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Network, Shape
+from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
-ON_NPU = {
-    "chain": "the search takes only layers that run there",
-    "autoencoder": "the search takes only convolutions that run there; the core makes the signal "
-    "longer again and subtracts",
-    "cells": "cells keep none of its rules, the run tells which layers stay on the core",
-}
-"""What a search makes of the rules of an accelerator, by space."""
 LIKELY_CLASSES = 2
 """No rule of an accelerator is about the number of outputs."""
 
@@ -123,7 +117,7 @@ def _npu_rows(config: Config, device: Device) -> Rows:
     if not config.compilation.may_use_npu:
         return [("npu", f"{device.npu.kind}: not used, compile_preset_name forced_soft_npu_preset")]
     if training.nas_enabled and training.enable:
-        return [("npu", f"{device.npu.kind}: {ON_NPU[training.nas_space]}")]
+        return [("npu", f"{device.npu.kind}: {SPACES[training.nas_space].on_npu}")]
     network = _fixed_network(config)
     report = network and lint(network, device)
     return [("npu", sentence) for sentence in (report.sentences() if report else ())]

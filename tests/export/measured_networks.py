@@ -34,7 +34,8 @@ from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype
 from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import PRIMITIVES
-from tinyml_nas.search.spaces import ChainSpace, random_genome
+from tinyml_nas.search.spaces import random_genome
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.train.builder import build_module
 from tinyml_nas.train.seeding import generator
 

@@ -10,7 +10,9 @@ import pytest
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape, residual_of
-from tinyml_nas.search.spaces import AutoencoderSpace, ChainSpace, random_genome
+from tinyml_nas.search.spaces import random_genome
+from tinyml_nas.search.spaces.autoencoder import AutoencoderSpace
+from tinyml_nas.search.spaces.chain import ChainSpace
 
 pytestmark = pytest.mark.fast
 

@@ -59,7 +59,7 @@ def engine_run(folder: Path, strategy: Strategy, workers: type = Inline, **keys:
             folder=folder,
             console=Console(quiet=True),
         )
-        engine.run(strategy)
+        engine.run(strategy.propose)
     return engine
 
 

@@ -18,7 +18,8 @@ from tinyml_nas.search.one_shot.superkernels import (
 )
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches
-from tinyml_nas.search.spaces import ChainSpace, random_genome
+from tinyml_nas.search.spaces import random_genome
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.train.augment import Augmentation
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator

@@ -11,6 +11,9 @@ from typing import NamedTuple, get_args
 import yaml
 
 from tinyml_nas.config.sections.common import Task
+from tinyml_nas.search.proxies import PROXIES
+from tinyml_nas.search.spaces import SPACES
+from tinyml_nas.search.strategies import STRATEGIES
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -50,10 +53,10 @@ NAS_PRESETS = {
 PRESET_PARAMETERS = {"s": 913, "m": 3_039, "l": 44_700, "xl": 77_600, "xxl": 437_000}
 """``nas_model_size`` to the most parameters that a network of TI's preset can have (6 classes)."""
 
-SPACE_OF = {"darts": "cells", "gdas": "cells", "sub_one_shot": "chain"}
-"""The space that a strategy needs, where it cannot search any: its ``STRATEGY.space``."""
+SPACE_OF = {name: s.space for name, s in STRATEGIES.items() if s.space is not None}
+"""The space that a strategy needs, where it cannot search any."""
 
-SPACE_FOR: Mapping[Task, str] = {"anomaly": "autoencoder"}
+SPACE_FOR = {space.task: name for name, space in SPACES.items() if space.task is not None}
 """The space of a task that has one of its own, which no other task searches."""
 
 SIGEO_TERMS = ("zico", "fisher_rao", "loss")
@@ -154,15 +157,16 @@ def device_file(name: str, folder: Path | None = None) -> Path | None:
 
 def strategy_names() -> tuple[str, ...]:
     """Every value of ``nas_search_strategy``, auto first."""
-    from tinyml_nas.search.strategies import STRATEGIES
-
     return tuple(STRATEGIES)
+
+
+def space_names() -> tuple[str, ...]:
+    """Every value of ``nas_space``."""
+    return tuple(SPACES)
 
 
 def proxy_names() -> tuple[str, ...]:
     """Every item of ``nas_proxy``."""
-    from tinyml_nas.search.proxies import PROXIES
-
     return tuple(PROXIES)
 
 

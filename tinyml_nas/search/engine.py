@@ -6,7 +6,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import Clock, View
 from tinyml_nas.search.spaces import Genome
-from tinyml_nas.search.strategies import Strategy
+from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate, Outcome, Trial
 from tinyml_nas.train.seeding import derive_seed
 from tinyml_nas.workers import Workers
@@ -77,9 +77,9 @@ class Engine:
         self._charged: set[str] = set()
         self._view = View(console, problem.budget, problem.training.nas_trials)
 
-    def run(self, strategy: Strategy) -> None:
-        """Run ``strategy`` to its end, or until the work or the trials are used up."""
-        proposals = strategy.propose(self)
+    def run(self, propose: Callable[[Search], Proposals]) -> None:
+        """Run a strategy to its end, or until the work or the trials are used up."""
+        proposals = propose(self)
         try:
             batch = next(proposals)
             while len(outcomes := self._evaluate(batch)) == len(batch):

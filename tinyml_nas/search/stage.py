@@ -19,7 +19,6 @@ from tinyml_nas.cost.budget import budget_from_config
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Shape
 from tinyml_nas.results.search import Point, Search
 from tinyml_nas.search import pareto
 from tinyml_nas.search.archive import Archive, open_archive
@@ -30,11 +29,9 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.progress import HEADER, Clock, rows
 from tinyml_nas.search.record import SearchResult, search_record, write_files
 from tinyml_nas.search.spaces import (
-    AutoencoderSpace,
-    ChainSpace,
+    SPACES,
     Decision,
     Genome,
-    Space,
 )
 from tinyml_nas.search.spaces.recipe_genes import recipe_decisions
 from tinyml_nas.search.strategies import STRATEGIES, Strategy
@@ -106,7 +103,7 @@ def search(
             console=console,
             warm_start=start.genomes,
         )
-        engine.run(start.strategy)
+        engine.run(start.strategy.propose)
     clock.save()
     return _conclude(start, engine, archive, clock, workers.count)
 
@@ -124,7 +121,8 @@ def starting_point(
     recipe = recipe_from_config(training)
     decisions = recipe_decisions()
     chosen = STRATEGIES[strategy or training.nas_search_strategy]
-    space = _space(chosen.space or training.nas_space, features, config, device, decisions)
+    npu = device.npu if config.compilation.may_use_npu else None
+    space = SPACES[chosen.space or training.nas_space].make(features, config, npu, decisions)
     budget, origins = budget_from_config(config, device)
     folds = make_folds(features, training.nas_folds, seed)
     if torn := torn_groups(features, folds):
@@ -165,21 +163,6 @@ def fingerprint(start: Start) -> str:
     }
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()
-
-
-def _space(
-    name: str, features: FeatureSet, config: Config, device: Device, extra: tuple[Decision, ...]
-) -> Space:
-    shape, outputs = Shape(*features.train.x.shape[1:]), features.outputs
-    npu = device.npu if config.compilation.may_use_npu else None
-    if name == "autoencoder":
-        return AutoencoderSpace(shape, npu, extra)
-    if name == "chain":
-        return ChainSpace(shape, outputs, npu, extra, positional=features.targets is not None)
-    from tinyml_nas.search.settings import space_from_config
-    from tinyml_nas.search.spaces.cells import CellSpace
-
-    return CellSpace(space_from_config(config, shape, outputs), extra)
 
 
 def _header(start: Start, workers: int, like: Search | None) -> dict[str, Any]:

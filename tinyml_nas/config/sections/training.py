@@ -35,9 +35,11 @@ PLAIN_TORCH = "a training is the same float32 arithmetic everywhere, without tor
 
 if TYPE_CHECKING:
     StrategyName = str
+    SpaceName = str
     ProxyName = str
 else:  # choices of the schema that a new file extends
     StrategyName = Literal[names.strategy_names()]
+    SpaceName = Literal[names.space_names()]
     ProxyName = Literal[names.proxy_names()]
 
 SEARCHED = read_by("training.nas_enabled", True)
@@ -245,7 +247,7 @@ class Training(Section):
     nas_search_strategy: Annotated[StrategyName, SEARCHED] = Field(
         default="auto", description="How to search; `info strategies` lists them."
     )
-    nas_space: Annotated[Literal["chain", "cells", "autoencoder"], SEARCHED] = Field(
+    nas_space: Annotated[SpaceName, SEARCHED] = Field(
         default="chain",
         description="What to search: chains of stages, or the cells of darts and gdas; for an "
         "anomaly detection always autoencoders.",

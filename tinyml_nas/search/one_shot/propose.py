@@ -32,7 +32,7 @@ from tinyml_nas.search.problem import Problem
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination
-from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 from tinyml_nas.train.seeding import generator

@@ -22,7 +22,7 @@ from tinyml_nas import interrupts
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Concat, Conv, DepthwiseConv, Linear, Network, Node
 from tinyml_nas.search.evaluator import train_module
-from tinyml_nas.search.spaces import ChainSpace
+from tinyml_nas.search.spaces.chain import ChainSpace
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator

@@ -1,7 +1,17 @@
-"""Search spaces: each a file that decodes genomes to networks."""
+"""Search spaces: their names, what they are for, and where they are.
 
-from tinyml_nas.search.spaces.autoencoder import AutoencoderSpace
-from tinyml_nas.search.spaces.chain import ChainSpace
+``SPACES`` is the only source of their names.  A space is a class (see ``spaces/space.py``) in a
+module of its own, whose function ``make_space`` is imported when a search starts: the configuration
+may ask this table.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from tinyml_nas.search.spaces.space import (
     Decision,
     Genome,
@@ -13,9 +23,13 @@ from tinyml_nas.search.spaces.space import (
     random_genome,
 )
 
+if TYPE_CHECKING:
+    from tinyml_nas.config import Config
+    from tinyml_nas.devices.device import NpuRules
+    from tinyml_nas.features import FeatureSet
+
 __all__ = [
-    "AutoencoderSpace",
-    "ChainSpace",
+    "SPACES",
     "Decision",
     "Genome",
     "Space",
@@ -25,3 +39,58 @@ __all__ = [
     "mutate",
     "random_genome",
 ]
+
+
+@dataclass(frozen=True)
+class SpaceEntry:
+    """What ``nas_space`` may name; ``module`` is its module in this folder.
+
+    ``on_npu`` says what the space makes of the rules of an accelerator.  A space with a ``task`` is
+    the only one that this task searches, and is for no other.
+    """
+
+    name: str
+    module: str
+    description: str
+    on_npu: str
+    task: str | None = None
+
+    def make(
+        self,
+        features: FeatureSet,
+        config: Config,
+        npu: NpuRules | None,
+        extra: tuple[Decision, ...],
+    ) -> Space:
+        """The space for the data at hand, with ``extra`` decisions about the training."""
+        module = importlib.import_module(f"{__name__}.{self.module}")
+        space: Space = module.make_space(features, config, npu, extra)
+        return space
+
+
+SPACES: Mapping[str, SpaceEntry] = {
+    entry.name: entry
+    for entry in (
+        SpaceEntry(
+            "chain",
+            "chain",
+            "a strided stem, a few stages one after the other, and a pooled head",
+            "the search takes only layers that run there",
+        ),
+        SpaceEntry(
+            "cells",
+            "cells",
+            "the cell space of DARTS, as decisions that every strategy can search",
+            "cells keep none of its rules, the run tells which layers stay on the core",
+        ),
+        SpaceEntry(
+            "autoencoder",
+            "autoencoder",
+            "strided stages down to a narrow code, and the same way back",
+            "the search takes only convolutions that run there; the core makes the signal longer "
+            "again and subtracts",
+            task="anomaly",
+        ),
+    )
+}
+"""Every space by its name."""

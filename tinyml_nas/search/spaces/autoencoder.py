@@ -13,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from tinyml_nas.config import Config
 from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import (
     INPUT,
     Conv,
@@ -27,7 +29,7 @@ from tinyml_nas.graph import (
     residual_of,
 )
 from tinyml_nas.graph.ops import same_padding
-from tinyml_nas.search.spaces.space import Decision, Genome, Value
+from tinyml_nas.search.spaces.space import Decision, Genome, Space, Value
 
 MAX_STAGES = 4
 WIDTHS = (4, 8, 12, 16, 24, 32, 48)
@@ -131,3 +133,10 @@ class _Chain:
         factor, rest = divmod(length, self.shape.length)
         if length != self.shape.length:
             self.add(name, Interpolate(length) if rest else Upsample(factor))
+
+
+def make_space(
+    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+) -> Space:
+    """The autoencoders for the data at hand; ``npu`` are the rules of an accelerator."""
+    return AutoencoderSpace(Shape(*features.train.x.shape[1:]), npu, extra)

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from tinyml_nas.graph import Network
+from tinyml_nas.config import Config
+from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Gene, Genotype
 from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import NONE, PRIMITIVES, primitive_op
-from tinyml_nas.search.spaces.space import Decision, Genome, Value
+from tinyml_nas.search.spaces.space import Decision, Genome, Space, Value
 
 OPERATIONS = tuple(name for column, name in enumerate(PRIMITIVES) if column != NONE)
 KINDS = ("normal", "reduce")
@@ -121,3 +124,23 @@ class CellSpace:
 def _choices(kind: str, node: int, gene: Gene) -> dict[str, Value]:
     primitive, source = gene
     return {f"{kind}{node}_op": primitive} | ({f"{kind}{node}_from": source} if node else {})
+
+
+def make_space(
+    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+) -> Space:
+    """The cells that ``training`` describes, for the data at hand; they keep no rules of an NPU.
+
+    The keys that contradict each other were refused by ``search/check.py``.
+    """
+    training = config.training
+    plan = SearchSpace(
+        Shape(*features.train.x.shape[1:]),
+        features.outputs,
+        layers=training.nas_layers,
+        nodes=training.nas_nodes_per_layer,
+        channels=training.nas_init_channels,
+        stem_multiplier=training.nas_init_channel_multiplier,
+        fanout=training.nas_fanout_concat,
+    )
+    return CellSpace(plan, extra)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from tinyml_nas.config import Config
 from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import (
     INPUT,
     Add,
@@ -29,7 +31,7 @@ from tinyml_nas.graph import (
     Shape,
 )
 from tinyml_nas.graph.ops import same_padding
-from tinyml_nas.search.spaces.space import Decision, Genome, Value
+from tinyml_nas.search.spaces.space import Decision, Genome, Space, Value
 
 MAX_STAGES = 4
 WIDTHS = (4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
@@ -194,3 +196,11 @@ class _Chain:
         inputs = self.shape.channels if parts else self.shape.size
         if inputs < self.npu.linear_min_inputs:
             raise ValueError(f"a linear layer of {inputs} inputs stays on the core")
+
+
+def make_space(
+    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+) -> Space:
+    """The chains for the data at hand that an accelerator with the rules ``npu`` takes whole."""
+    shape, positional = Shape(*features.train.x.shape[1:]), features.targets is not None
+    return ChainSpace(shape, features.outputs, npu, extra, positional=positional)
