@@ -31,10 +31,11 @@ SECONDS_PER_NODE_STEP = 0.7e-3
 SECONDS_PER_INPUT_VALUE = 1.5e-8
 SECONDS_PER_VALUE = 0.8e-8
 SECONDS_PER_MAC = 0.6e-9
+"""The work model: CPU-seconds of a training on the machine where these were fitted (speed 1)."""
 PROBE_STEPS, PROBE_REPEATS = 12, 5
 """Steps of a training that measures the speed of this machine, and how many such trainings."""
 SPEEDS = (0.1, 20.0)
-"""A measured speed outside of this range is taken for its nearer end."""
+"""Smallest and largest speed that a measurement may give."""
 DIVERGED = Outcome(score=0.0, loss=math.inf, windows=0)
 
 

@@ -16,9 +16,10 @@ from typing import Any
 from tinyml_nas.results.search import Point
 
 COSTS = {"Memory": ("flash_bytes",), "Compute": ("latency_seconds", "macs")}
-"""By nas_optimization_mode the cost that the choice weighs: the first that the device knows."""
+"""By nas_optimization_mode the cost that the choice weighs: the first one that is known."""
 WITHIN = re.compile(r"smallest_within\(\s*([0-9.]+)\s*%\s*\)")
 SAME = 1e-12
+"""Difference below which two scores are equal."""
 
 
 def costs(point: Point) -> tuple[float, float, float]:

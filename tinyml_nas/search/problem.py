@@ -142,7 +142,7 @@ class Problem:
         first = {decision.name: decision.choices[0] for decision in self.space.decisions}
         starts = [c for c in (start, self._decoded(first)) if c is not None]
         if not starts:
-            raise ToolError(f"no genome of the space {self.space.name} decodes to a network")
+            raise ToolError(f"No genome of the space {self.space.name} decodes to a network.")
         reached = [self._descended(candidate) for candidate in starts]
         best = min(reached, key=self._excess)
         if not self.fits(best.resources):

@@ -21,7 +21,7 @@ from tinyml_nas.search.trial import Candidate
 
 Lines = Sequence[Mapping[str, Any]]
 OF_PARETO = ("strategy", "space", "mode", "select", "chosen", "front", "points")
-"""What of the record stands in ``pareto.json`` as well."""
+"""Parts of the record that ``pareto.json`` repeats."""
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,9 @@ def starting_point(
     folds = make_folds(features, training.nas_folds, seed)
     if torn := torn_groups(features, folds):
         console.warning(
-            f"{len(torn)} groups are in several of the {len(folds)} folds, for with whole groups "
-            "some fold would lack a class: the scores of the search are too good, the test's are "
-            "not. More groups of each class, or a lower training.nas_folds, may mend it."
+            f"{len(torn)} groups are in several of the {len(folds)} folds, because with whole "
+            "groups some fold would lack a class: the scores of the search are too good, the "
+            "test's are not. More groups of each class, or a lower training.nas_folds, may fix it."
         )
     evaluator = Evaluator(features, recipe, folds)
     problem = Problem(space, budget, device, features, evaluator, training, seed)
@@ -203,14 +203,14 @@ def _conclude(
     points = pareto.points(archive.lines)
     if not points:
         raise ConfigError(
-            "the search ended before it had trained any network",
-            hint="raise training.nas_search_seconds or training.nas_trials",
+            "The search ended before it had trained any network.",
+            hint="Raise training.nas_search_seconds or training.nas_trials.",
         )
     chosen = pareto.select(points, training.nas_select, training.nas_optimization_mode)
     if chosen.score == 0:
         raise DataError(
-            "no network that the search trained learned anything",
-            hint="look for extreme values in the data, or lower training.learning_rate",
+            "No network that the search trained learned anything.",
+            hint="Look for extreme values in the data, or lower training.learning_rate.",
         )
     record = search_record(
         engine,

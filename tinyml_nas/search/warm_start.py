@@ -15,7 +15,7 @@ from tinyml_nas.search.spaces import Genome, Space, genome_key
 
 LISTS = ("front", "points")
 MOST = 32
-"""So many genomes are taken of one file, the best first."""
+"""Most genomes that are taken from one file; the best come first."""
 
 
 def load_genomes(
@@ -41,8 +41,8 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
     """The genomes of a file, the most accurate first where that is known."""
     if not path.is_file():
         raise DataError(
-            f"there is no file {path}",
-            hint="training.nas_warm_start names archive.jsonl, pareto.json or search.json files",
+            f"There is no file {path}.",
+            hint="training.nas_warm_start names archive.jsonl, pareto.json or search.json files.",
         )
     if path.suffix == ".jsonl":
         points = [point.model_dump() for point in pareto.points(read_archive(path)[1])]
@@ -57,8 +57,8 @@ def _genomes(path: Path) -> list[Mapping[str, Any]]:
     genomes = _best_first(list(_points(record))) if isinstance(record, dict) else []
     if not genomes:
         raise DataError(
-            f"{path} holds no genome",
-            hint="take archive.jsonl, pareto.json or search.json of a search, or a genome",
+            f"{path} holds no genome.",
+            hint="Take archive.jsonl, pareto.json or search.json of a search, or a genome.",
         )
     return genomes
 

@@ -26,7 +26,7 @@ from tinyml_nas.errors import ToolError
 from tinyml_nas.workers.protocol import Function
 
 MAX_DEATHS = 3
-"""So many workers may die of one payload before it is given up."""
+"""Workers that may die of one payload before it is given up."""
 POLL_S = 0.5
 
 
@@ -119,7 +119,7 @@ class Processes:
         _bury(worker)
         if deaths >= MAX_DEATHS:
             raise ToolError(
-                f"{deaths} worker processes died on the same candidate, the last one with exit "
+                f"{deaths} worker processes died of the same training, the last one with exit "
                 f"code {worker.process.exitcode}",
                 hint="look for a lack of memory, or set training.nas_workers: 1",
             )

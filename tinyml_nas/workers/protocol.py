@@ -1,4 +1,4 @@
-"""What runs trials: one function, and payloads that go to whichever worker is free."""
+"""What runs trainings: one function, and payloads that go to whichever worker is free."""
 
 from __future__ import annotations
 

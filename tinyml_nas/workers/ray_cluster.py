@@ -16,10 +16,10 @@ from tinyml_nas.errors import ToolError
 from tinyml_nas.workers.protocol import Function
 
 RETRIES = 2
-"""A payload that three workers died of is given up, as with processes."""
+"""Times that Ray hands a payload to another worker after its own has died."""
 POLL_S = 0.5
 DEADLINE_S = 30.0
-"""A cluster has so long to take a connection; Ray itself tries for minutes."""
+"""Time for a cluster to take a connection; Ray itself tries for minutes."""
 WAY_OUT = "start that cluster, set RAY_ADDRESS=local for one of this machine, or nas_workers: 2"
 
 
@@ -83,7 +83,7 @@ class RayCluster:
             raise error.cause from error
         except errors.RayError as error:
             raise ToolError(
-                f"a candidate was lost {RETRIES + 1} times on the Ray cluster: {error}",
+                f"a training was lost {RETRIES + 1} times on the Ray cluster: {error}",
                 hint="look for a lack of memory on its nodes, or set training.nas_workers: 1",
             ) from error
 

@@ -9,8 +9,8 @@ Small networks differ by little more than the noise of judging them, so every tr
    from those that were drawn or bred from the best; they are trained as the opening was.
 3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
    folds as well.
-4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, for brief trials
-   always speak against it.  Until here everything is trained as the YAML says.
+4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, because brief
+   trials always speak against it.  Until here everything is trained as the YAML says.
 5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
    on every fold; with what is left, again with other seeds.  Only these compete for the front.
 
@@ -37,25 +37,37 @@ from tinyml_nas.search.trial import Candidate, Outcome, Trial
 Matrix = npt.NDArray[np.float64]
 
 POOL = 512
+"""Random candidates from which the opening and the rounds pick."""
 FINAL_SHARE = 0.45
-"""Of the work, what is kept for recipe and final."""
-PROMOTION_SHARE, OPENING_SHARE = 0.25, 0.5
-"""Of the brief trials, those on other folds; of the rest, those of the opening."""
+"""Share of the budget that is kept for recipe and final."""
+PROMOTION_SHARE = 0.25
+"""Share of the brief trials that the promotion gets, on the other folds."""
+OPENING_SHARE = 0.5
+"""Share of the remaining brief trials that the opening gets; the rounds get the rest."""
 FULL, BRIEF = 2 / 3, 2 / 9
-"""Epochs of a full and of a brief trial, as shares of the final training's."""
+"""Epochs of a full and of a brief trial, as shares of the final training's epochs."""
 BRIEF_TRIALS = 40
-"""As many there should be; where the work does not suffice, each gets fewer epochs."""
+"""Brief trials that the budget should pay for: each gets fewer epochs where it does not."""
 LEAST_FULL, LEAST_BRIEF = 1 / 3, 1 / 8
-"""Shares of the final training's epochs below which there are rather fewer candidates."""
+"""Fewest epochs, as shares of the final training's: below them fewer candidates are trained."""
 MOST_OPENING, FEWEST_OPENING = 48, 4
+"""Candidates that the surrogate names for the opening, and those that it trains in any case."""
 MOST_PROMOTED, FEWEST_PROMOTED = 12, 2
+"""Candidates that may be promoted, and those that are in any case."""
 ROUND, PARENTS, CHILDREN = 6, 6, 128
+"""Trials of a round, the best candidates that it breeds from, and how many children it breeds."""
 RECIPES, TASTERS = (0.5, 2.0), 2
+"""Strengths of augmentation to try beside the written one, and the candidates to try them on."""
 FINALISTS, FEWEST_FINALISTS, SMALL_FINALISTS = 4, 2, 1
+"""Best candidates in the final, fewest of them, and clearly cheaper ones beside them."""
 CLEARLY_LESS = 0.6
+"""Share of the best candidate's flash or MACs below which another one is clearly cheaper."""
 MOST_SHARE_OF_WORK = 1 / 2
+"""Share of the work left that the training of one candidate may take."""
 MOST_REPEATS = 5
+"""Times that the final may be repeated with other seeds."""
 SEED_STRIDE = 1000
+"""Distance between the seeds of the final and of its repetitions."""
 
 
 def propose(search: Search) -> Proposals:
@@ -233,7 +245,7 @@ def _with(candidate: Candidate, augmentation: Value) -> Candidate:
 def _children(search: Search, parents: Sequence[Candidate], number: int) -> list[Candidate]:
     """Mutations of ``parents`` and of their crossings that keep the budget and are quick enough.
 
-    With the recipe as it is written, for brief trials cannot judge another.
+    With the recipe as it is written, because brief trials cannot judge another.
     """
     draw, problem = search.draw("auto", "children", number), search.problem
     born: dict[str, Candidate] = {}

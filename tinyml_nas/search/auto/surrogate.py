@@ -26,11 +26,11 @@ In units of the variance of all scores, as the next three.  Chosen by the rank c
 candidates left out, on the sets of ``benchmarks/learn_prior.py`` and windows of watches.
 """
 TREND = 0.1
-"""Variance of a linear part, beside the prior."""
+"""Variance of the linear part of a merit that the prior does not explain."""
 DISTRUST = 0.25
-"""Variance of the factor on the prior, whose mean is 1: trials can turn it round."""
+"""Variance of the factor on the prior, whose mean is 1: trials can reverse the prior."""
 NOISE = 0.7
-"""Variance of a score's luck."""
+"""Variance of the noise in the merit of one trial."""
 CURIOSITY = 0.5
 """Standard deviations of doubt that count as much as one of merit when candidates are picked."""
 

@@ -21,13 +21,16 @@ from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.cells.primitives import PRIMITIVES, SKIP
 
 BETA_WEIGHT = 0.5
-"""Lambda in the end: about a tenth of the loss's own gradient after eight epochs of preset s."""
+"""Lambda at the end: its gradient is a tenth of the loss's after eight epochs of preset s."""
 MOST_SKIPS = 2
 SKIP_SHARE = 0.5
 SKIP_EPOCHS = 2
 DOMINANT = 2 / len(PRIMITIVES)
 SETTLED = 0.3
-"""Mean entropy of the edges' softmax as a share of the largest; an even pair of 7 has 0.36."""
+"""Mean entropy of the edges' softmax, as a share of the largest, below which alphas are settled.
+
+Two equally likely primitives of seven have 0.36.
+"""
 EARLIEST = 1 / 3
 """Share of the epochs before which a search is not ended."""
 

@@ -53,10 +53,10 @@ CLIP_NORM = 5.0
 ALPHA_BETAS = (0.5, 0.999)
 ALPHA_DECAY = 1e-3
 HINGE_WEIGHT = 2.0
-"""Of the share by which the expected cost breaks a limit, in the end."""
+"""Weight of the share by which the expected cost exceeds a limit, at the end of the search."""
 
 Mixing = Callable[[Tensor], tuple[Tensor, Sample | None]]
-"""From alphas to the mixture and, where it is sampled, the primitives drawn."""
+"""From alphas to the mixture and, in a sampled search, the primitives that were drawn."""
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Darts:
             loss = self.step(state, for_weights, for_alphas, progress, draw)
             if not math.isfinite(loss):
                 raise DataError(
-                    f"the loss of the search became {loss} in epoch {epoch + 1}",
-                    hint="look for extreme values in the data, or lower training.nas_learning_rate",
+                    f"The loss of the search became {loss} in epoch {epoch + 1}.",
+                    hint="Look for extreme values in the data, or lower training.nas_learning_rate.",
                 )
             total += loss
             task.advance(f"epoch {epoch + 1}  loss {loss:.3f}{seen}")

@@ -28,7 +28,7 @@ from tinyml_nas.search.spaces.recipe_genes import as_written
 from tinyml_nas.search.trial import Candidate
 
 MOST_PAIRS = 1000
-"""So many pairs at most are decoded, the likeliest first."""
+"""Most pairs of changes that are decoded; the likeliest come first."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ OBJECTIVES = {"Memory": "flash_bytes", "Compute": "macs"}
 SMOOTHING = 0.02
 """Temperature of the smooth maximum, as a share of the largest step."""
 ROUNDING = 1e-12
-"""By which two sums of the same costs may differ, added up in another order."""
+"""Relative difference that the order of summation alone can make between two equal sums."""
 
 
 @dataclass(frozen=True)

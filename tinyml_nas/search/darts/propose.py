@@ -43,16 +43,19 @@ Scores = Generator[Sequence[Trial], Sequence[Outcome], dict[str, float]]
 
 MOST_SUPERNETS = 3
 MOST_CANDIDATES = 8
+"""Genotypes that are trained in the first round."""
 FINALISTS = 3
+"""The best of these, which are trained once more for longer."""
 FEW_STEPS = 5
+"""Steps of an epoch below which a warning says that the alphas stay close to noise."""
 SUPERNET_SHARE = 2 / 3
-"""Of the wall time, what goes to supernets; they run on one core."""
+"""Largest share of the wall time that goes to supernets, which run on one core."""
 RESTART_SHARE = 1 / 3
-"""Where all of them take no more than that, there are several."""
+"""Share of the wall time that several supernets may take together; else there is one."""
 FEWEST_EPOCHS = 4
-"""Of the first round; rather fewer candidates than shorter trainings."""
+"""Fewest epochs of the first round: it drops candidates rather than train them for less."""
 FIRST_SHARE = 0.4
-"""Of the work left after that, what goes to the first round of trials."""
+"""Share of the work left after the supernets that goes to the first round of trials."""
 
 
 @dataclass(frozen=True)

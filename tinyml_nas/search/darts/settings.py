@@ -10,15 +10,12 @@ from tinyml_nas.search.cells.plan import SearchSpace
 from tinyml_nas.search.problem import Problem
 
 SECONDS_OF_PENALTY = 6e-3
-"""Work model of a step: fitted on steps of the five presets and four other spaces, at speed 1.
-
-Within 40 % for each of them; ``evaluator.py`` says what speed 1 is.
-"""
+"""CPU-seconds that the expected cost takes in each step."""
 SECONDS_PER_STATE = {False: 2.1e-3, True: 1.7e-3}
 SECONDS_PER_VALUE = {False: 1.07e-7, True: 4.5e-8}
-"""By whether operations are sampled; for a pass with the alphas and one with the weights."""
+"""CPU-seconds of an alpha and a weight pass together, by whether operations are sampled."""
 UNROLLED = 2.5
-"""Passes of a second-order step, in terms of a first-order one's."""
+"""How many times longer the passes of a second-order step take than those of a first-order one."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,10 @@ def settings_of(problem: Problem, *, sampled: bool) -> SearchSettings:
 
 
 def step_seconds(space: SearchSpace, settings: SearchSettings) -> float:
-    """CPU-seconds of one step of the search at speed 1."""
+    """CPU-seconds of one step of the search at speed 1 (see ``evaluator.py``).
+
+    Fitted on steps of the five presets and four other spaces, within 40 % for each of them.
+    """
     states = len(space.cells) * space.nodes
     per_window = sum(len(space.edges) * cell.node_shape.size for cell in space.cells)
     values = settings.batch_size * per_window

@@ -39,11 +39,14 @@ from tinyml_nas.train.seeding import generator
 
 POPULATION, TOURNAMENT, CHILDREN, GENERATIONS = 128, 64, 8, 240
 SHARE = 1 / 3
-"""Of the work, what the warm-up may take at most; of what is left then, the evolution."""
+"""Largest share of the work left that the warm-up may take; then the evolution of the rest."""
 SHARING_FACTOR, SCORING_FACTOR = 4.0, 2.0
-"""Measured against the work model: each path and each part is new to torch, which sets it up."""
+"""How many times longer a step takes here than by the work model, as measured.
+
+Torch meets each path of the supernet, and each part of it, for the first time.
+"""
 SCORED_PER_TRIAL = 16
-"""Candidates scored for each of ``nas_trials``, where they limit the search and not time."""
+"""Candidates that are scored for each of ``nas_trials``, where that key limits the search."""
 
 
 class Scorer:

@@ -28,7 +28,7 @@ from tinyml_nas.train.recipe import Recipe
 from tinyml_nas.train.seeding import generator
 
 STEPS = "steps"
-"""What a linear layer without a pool before it reads, whichever layer that is."""
+"""Name of the input of a linear layer that no pool precedes, whichever layer that input is."""
 KernelShape = tuple[int, ...]
 """Output channels, input channels, taps."""
 

@@ -3,7 +3,7 @@
 ``augmentation`` multiplies the strengths that the YAML gives; 1 is what the user wrote.  Where the
 YAML has none, 1 stands for mild jitter and scale, which suit any sensor.  How much helps depends on
 the data and moves the score of a small network as much as its architecture does.  Label
-smoothing is left alone, for it would make losses of different candidates incomparable.
+smoothing is left alone, because it would make losses of different candidates incomparable.
 """
 
 from __future__ import annotations

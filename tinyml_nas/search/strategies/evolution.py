@@ -17,12 +17,15 @@ from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
 POPULATION = (4, 32)
-"""Smallest and largest; a third of the first round's trials between."""
+"""Smallest and largest population; between them, a third of the trials of the first round."""
 TOURNAMENT_SHARE = 4
+"""A tournament has one member in so many of the population."""
 CHILDREN = 4
-"""Of one generation: enough to keep a few workers busy, the same for any number of them."""
+"""Children of a generation: enough for a few workers, and the same for any number of them."""
 CROSSOVER = 0.1
+"""Probability that a child has two parents."""
 TRIES = 200
+"""Most draws for the children of one generation."""
 
 
 def propose(search: Search) -> Proposals:

@@ -6,6 +6,7 @@ from tinyml_nas.search.strategies.finals import Judged, make_plan
 from tinyml_nas.search.strategy import Proposals, Search
 
 TYPICAL = 32
+"""Candidates of one draw; the first draw tells the plan what a training costs."""
 
 
 def propose(search: Search) -> Proposals:

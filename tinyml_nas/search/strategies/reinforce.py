@@ -23,11 +23,13 @@ BASELINE_DECAY = 0.9
 BATCH = 4
 """New candidates of one step of the controller."""
 DRAWS = 200
-"""At most so many draws for a batch; those that break the budget teach, but cost no training."""
+"""Most draws for one batch: those that break the budget teach, but cost no training."""
 PATIENCE = 20
-"""So many steps in a row may bring nothing new."""
+"""Steps in a row without a new candidate after which the search ends."""
 INFEASIBLE = -1.0
+"""Reward of a candidate that breaks the budget."""
 TYPICAL = 32
+"""Random candidates by which the plan learns what a training costs."""
 
 
 class Controller:

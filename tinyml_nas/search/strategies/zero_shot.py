@@ -13,8 +13,9 @@ from tinyml_nas.search.strategy import Proposals, Search
 from tinyml_nas.search.trial import Candidate
 
 DRAWN, CHILDREN, PARENTS = 300, 100, 10
+"""Random candidates, mutations, and the best candidates that are mutated."""
 SHARE = 1 / 5
-"""Of the work, what scoring may take at most."""
+"""Largest share of the work left that scoring may take."""
 
 
 class Ranking:
