@@ -58,7 +58,7 @@ GUARDED = (
 
 
 class SetupError(Exception):
-    """The environment cannot be made: a message, and the way to mend it."""
+    """The environment cannot be made: a message, and the way to fix it."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -372,7 +372,7 @@ def create_environment(machine: Machine, run: Runner) -> None:
 
 def write_path_file(site: Path, root: str) -> None:
     """Make the package importable from ``site``, the environment's site-packages."""
-    # Code in ASCII rather than a bare path: a .pth file is read in the locale's encoding.
+    # Code in ASCII, not a bare path: a .pth file is read in the locale's encoding.
     line = f"import sys; sys.path.append({root!a})\n"
     (site / "tinyml_nas.pth").write_text(line, encoding="ascii")
 

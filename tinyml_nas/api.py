@@ -79,7 +79,7 @@ def run(
 ) -> Path:
     """Run the whole pipeline; the finished run folder, below ``output``.
 
-    ``resume`` goes on where a stopped run of the same file ended.  ``take`` names another point of
+    ``resume`` continues a stopped run of the same file.  ``take`` names another point of
     the last search, such as ``"c17"``, and no new search is made.  Torch computes with one thread
     and reproducible kernels from then on.  Raises every error of ``tinyml_nas.errors``.
     """

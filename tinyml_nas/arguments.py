@@ -1,4 +1,4 @@
-"""What can be said on the command line, and what is said of anything else."""
+"""The commands and options, and the errors for anything else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
         near = None
         if unknown != message:
             near = did_you_mean(unknown.split("=")[0].split()[0], OPTIONS)
-        hint = near or f"see {self.prog} --help"
+        hint = near or f"See {self.prog} --help."
         raise ConfigError(f"{message[0].upper()}{message[1:].rstrip('.')}.", hint=hint)
 
 
@@ -61,12 +61,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             shown = printable(shortened(argument))
             raise ConfigError(
                 f"The argument {shown!r} holds a character that is no text.",
-                hint="rename the file, or give the path from another folder",
+                hint="Rename the file, or give the path from another folder.",
             )
     if arguments[:1] == ["info"] and len(arguments) > 1 and arguments[1] not in TOPICS:
         topic = arguments[1]
         if not topic.startswith("-"):
-            hint = did_you_mean(topic, TOPICS) or f"the topics are {', '.join(TOPICS)}"
+            hint = did_you_mean(topic, TOPICS) or f"The topics are {', '.join(TOPICS)}."
             raise ConfigError(f"There is no topic {shortened(topic)!r}.", hint=hint)
     return _parser().parse_args(_with_command(arguments))
 
@@ -77,10 +77,10 @@ def _with_command(arguments: list[str]) -> list[str]:
         return arguments
     word = arguments[0]
     if not word.startswith("-") and not _names_config(word) and os.path.isdir(word):
-        hint = f"for a YAML of these data: {own_command()} init --from {shell_quoted(word)}"
+        hint = f"For a YAML of these data: {own_command()} init --from {shell_quoted(word)}"
         raise ConfigError(f"{word} is a folder; a run begins with a YAML.", hint=hint)
     if not word.startswith("-") and not _names_config(word):
-        hint = did_you_mean(word, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
+        hint = did_you_mean(word, COMMANDS) or f"The commands are {', '.join(COMMANDS)}."
         raise ConfigError(f"There is no command {shortened(word)!r}.", hint=hint)
     return ["run", *arguments] if any(map(_names_config, arguments)) else arguments
 
@@ -170,7 +170,7 @@ def _add_config_options(commands: dict[str, Parser]) -> None:
 
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--resume", action="store_true", help="go on where a stopped run ended")
+    run.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     run.add_argument(
         "--output", type=_path, metavar="DIR", help="folder of the runs; default: runs"
     )

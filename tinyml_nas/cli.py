@@ -26,14 +26,14 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError, missing_package
 from tinyml_nas.info import TOPICS, ModelQuery, models
 
-FULL = "make room and try again; a stopped run goes on with --resume"
-CLOSED = "check the permissions of the folder"
-IN_THE_WAY = "move away what is there, or name another place with --output"
-TOO_LONG = "shorten common.run_name, or name a place near the root with --output"
-NO_MEMORY = "close other programs, or give it less data at once: shorter windows, fewer files"
+FULL = "Make room and try again; --resume continues a stopped run."
+CLOSED = "Check the permissions of the folder."
+IN_THE_WAY = "Move away what is there, or name another place with --output."
+TOO_LONG = "Shorten common.run_name, or name a place near the root with --output."
+NO_MEMORY = "Close other programs, or use less data: shorter windows, fewer files."
 MOST_SHOWN = 160
 OF_THE_SYSTEM = (
-    "see what the system says about this disk and its limits; a stopped run goes on with --resume"
+    "Look at the system's log for this disk and its limits; --resume continues a stopped run."
 )
 LIMITS = {"flash": "flash_bytes", "ram": "ram_bytes", "latency": "latency_seconds"}
 """Options of ``info models`` that leave models out, and the resource that each limits."""
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.take is not None and not loaded.config.training.nas_enabled:
         raise ConfigError(
             f"--take {arguments.take}: {arguments.config} has no search to take it from.",
-            hint="add nas_enabled: true to training",
+            hint="Add nas_enabled: true to training.",
         )
     from tinyml_nas import pipeline
 
@@ -136,7 +136,7 @@ def _info(arguments: argparse.Namespace, console: Console) -> None:
         models(console, arguments.name, _model_query(given))
     elif given:
         raise ConfigError(
-            f"info {arguments.topic} takes no --{min(given)}.", hint="it is for info models"
+            f"info {arguments.topic} takes no --{min(given)}.", hint="It is for info models."
         )
     else:
         TOPICS[arguments.topic](console, arguments.name)
@@ -214,7 +214,7 @@ def _stopped(console: Console) -> int:
 
 
 def _os_error(error: OSError, console: Console) -> int:
-    """Exit code of an error of the file system: the disk's, or ours if it is none of those."""
+    """Exit code of an error of the file system: 6 for one of ``WAYS_OUT``, 1 for any other."""
     way_out = WAYS_OUT.get(error.errno or 0)
     if way_out is None:
         return _bug(console)
@@ -225,7 +225,7 @@ def _os_error(error: OSError, console: Console) -> int:
 
 
 def _asked(error: MemoryError) -> str:
-    """What was asked for, where NumPy says it."""
+    """The size that was asked for, where NumPy names it."""
     return f": {str(error)[:MOST_SHOWN]}" if str(error) else ""
 
 
@@ -241,9 +241,9 @@ def _bug(console: Console) -> int:
         handle, name = tempfile.mkstemp(prefix="tinyml_nas-error-", suffix=".txt", text=True)
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"tinyml_nas {__version__}\n{traceback.format_exc()}")
-        hint = f"please report it with the file {name}"
+        hint = f"Please report it with the file {name}."
     except OSError:
-        hint = "the details could not be saved: no room for temporary files"
+        hint = "The details could not be saved: no room for temporary files."
     kind = sys.exc_info()[0]
     console.error(f"Internal error ({kind.__name__ if kind else 'unknown'}): a bug of ours.", hint)
     return TinymlError.exit_code

@@ -134,7 +134,7 @@ def flush_output() -> None:
 
 
 class _Screen(RichConsole):
-    """Goes on in silence where nobody reads; rich itself would end the program."""
+    """Stays silent once nobody reads; rich itself would end the program."""
 
     def __exit__(
         self,
@@ -190,7 +190,7 @@ class Console:
         self._log.warning(message)
 
     def error(self, message: str, hint: str | None = None) -> None:
-        """What went wrong, and how to mend it."""
+        """What went wrong, and how to fix it."""
         self.rich_err.print(f"[bold red]error:[/] {escape(message)}")
         if hint:
             self.rich_err.print(f"  [cyan]hint:[/] {escape(hint)}")

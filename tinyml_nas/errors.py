@@ -1,14 +1,14 @@
 """The exception tree; each class carries the exit code of the process.
 
-    TinymlError            1   a bug of ours: everything below is the user's to mend
+    TinymlError            1   a bug of ours: everything below is the user's to fix
     ├── ConfigError        2   the YAML, a ``--set`` or the command line is wrong
     ├── BudgetError        3   the model does not fit the device, or a budget is broken
     ├── ParityError        4   a carrier of the integer model gave other bits
     ├── DataError          5   a recording, a label or a split cannot be used
     ├── ToolError          6   a compiler, a library, disk space or a stored file is missing
-    └── Interrupted      130   Ctrl-C, SIGTERM or SIGHUP; ``--resume`` goes on
+    └── Interrupted      130   Ctrl-C, SIGTERM or SIGHUP; ``--resume`` continues
 
-A message is one sentence that names the value and the place, and a hint that says how to mend it.
+A message is one sentence that names the value and the place, and a hint that says how to fix it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PACKAGES = {"yaml": "pyyaml", "elftools": "pyelftools"} | {
 
 
 class TinymlError(Exception):
-    """An error with an exit code, a message and, where there is one, the way to mend it."""
+    """An error with an exit code, a message and, where there is one, the way to fix it."""
 
     exit_code = 1
 

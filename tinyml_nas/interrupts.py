@@ -2,7 +2,7 @@
 
 A ``KeyboardInterrupt`` in the middle of loading a compiled library can come out as any other error,
 or abort the process; nothing is lost then, so there the process ends without raising anything.
-Whoever asks a second time, while the first is being dealt with, is obeyed at once too: every file
+A second stop, while the first is being dealt with, ends the process at once too: every file
 that counts is written whole or not at all.  A signal that was ignored from the start stays so:
 Ctrl-C in the background of a shell, SIGHUP under nohup.  What the handlers are at a moment is the
 only state.
@@ -21,7 +21,7 @@ from typing import NoReturn
 from tinyml_nas.errors import Interrupted
 
 STDERR = 2
-SAVED = "finished work is saved; --resume goes on from there"
+SAVED = "Finished work is saved; --resume continues from there."
 STOPS = tuple(
     signal.Signals[name]
     for name in ("SIGINT", "SIGTERM", "SIGHUP")

@@ -175,7 +175,7 @@ def test_nothing_is_taken_without_a_search(good: Path, capsys: pytest.CaptureFix
     assert cli.main([str(good), "--take", "c17"]) == 2
     shown = capsys.readouterr().err
     assert "has no search to take it from" in shown
-    assert "add nas_enabled: true" in shown
+    assert "Add nas_enabled: true" in shown
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_nothing_is_taken_without_a_search(good: Path, capsys: pytest.CaptureFix
         (OSError(errno.ENOSPC, "No space left on device"), 6, "disk is full"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 6, "Cannot write or read at /x"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "n" * 9999), 6, "at ...nnn"),
-        (OSError(errno.ENOTEMPTY, "Directory not empty", "/x"), 6, "hint: move away what is there"),
+        (OSError(errno.ENOTEMPTY, "Directory not empty", "/x"), 6, "hint: Move away what is there"),
         (MemoryError("Unable to allocate 7 PiB"), 6, "does not suffice: Unable to allocate 7 PiB"),
         (MemoryError(), 6, "The memory of this machine does not suffice."),
         (ModuleNotFoundError("No module named 'unicorn'", name="unicorn"), 6, "lacks"),
@@ -231,7 +231,7 @@ def test_a_bug_is_saved_to_a_file_that_is_named(
     ("arguments", "words"),
     [
         (["chek", "a.yaml"], "did you mean 'check'?"),
-        (["frobnicate"], "the commands are init, run, check"),
+        (["frobnicate"], "The commands are init, run, check"),
         (["info", "device"], "did you mean 'devices'?"),
         (["info", "devices", "F28P5"], "did you mean 'F28P55"),
         (["info", "models", "CLS_1"], "did you mean 'CLS_1"),

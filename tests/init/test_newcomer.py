@@ -76,7 +76,7 @@ def test_blemishes_are_named_and_nothing_is_lost(
     dead = "'ay' is constant (0) in idle/rec_001.csv and running/rec_002.csv: a dead sensor?"
     assert dead in said
     assert "ay: 2 of 9,590 cells are no number (idle/rec_003.csv:79 holds 'NaN'," in said
-    assert "idle/rec_003.csv:302 is empty); kept; mend those cells before running" in said
+    assert "idle/rec_003.csv:302 is empty); kept; fix those cells before running" in said
     assert "running/rec_004.csv lacks temp: temp is left out (or remove the file)" in said
     processing = load_config(out).config.data_processing_feature_extraction
     assert processing.variables == ("ax", "ay")

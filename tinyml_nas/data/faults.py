@@ -1,6 +1,6 @@
 """A list of everything that is wrong with a data set, raised as one error.
 
-Whoever repairs a data set wants all the broken files at once, not one per run.
+A user who repairs a data set wants to see all broken files at once, not one per run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Problems:
         self._files: set[str] = set()
 
     def add(self, message: str, hint: str) -> None:
-        """Remember one problem and the way to mend it."""
+        """Remember one problem and the way to fix it."""
         self._hints[message] = hint
 
     @contextmanager

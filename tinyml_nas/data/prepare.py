@@ -118,7 +118,7 @@ def _generated(name: str, config: Config) -> RecordingSet:
         raise ConfigError(
             f"dataset.generator: {name} makes recordings with {has} to learn, but "
             f"{config.common.task_type} learns {needs}.",
-            hint="take another generator, or another common.task_type",
+            hint="Take another generator, or another common.task_type.",
         )
     return chosen_columns(data, config)
 

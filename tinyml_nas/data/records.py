@@ -30,7 +30,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Recording:
-    """One stretch of samples [T, C] in time order, of one class or with targets [T, K]."""
+    """One stretch of samples (T, C) in time order, of one class or with targets (T, K)."""
 
     name: str
     label: str
@@ -71,9 +71,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class WindowSet:
-    """Windows of equal length: x [N, C, L]; label, recording, first sample and group of each.
+    """Windows of equal length: x (N, C, L); label, recording, first sample and group of each.
 
-    ``y`` numbers the classes [N], or holds values: of the targets [N, K], or of their last sample
+    ``y`` numbers the classes (N,), or holds values: of the targets (N, K), or of their last sample
     in the window and the next ones after it, [N, (1 + horizon) * K], ordered by step.
     ``group`` numbers what must never be torn between two sides of a split: the groups of the data
     set (a person, a machine) where it names them, else the recordings.

@@ -1,4 +1,4 @@
-"""Who goes to training, validation and test: whole files, stretches of time, or whole groups.
+"""What goes to training, validation and test: whole files, stretches of time, or whole groups.
 
 All choices come from one seed and from sorted names, never from the order of a file system.
 """
@@ -72,7 +72,7 @@ def seeded(seed: int, purpose: str) -> np.random.Generator:
 
 
 def allocate(count: int, shares: Sequence[float]) -> list[int]:
-    """``count`` divided by ``shares``, nobody without one if there are enough.
+    """``count`` divided by ``shares``; each share gets at least one if there are enough.
 
     The largest remainders are rounded up; an empty side takes one from whoever has most over
     its share.

@@ -4,7 +4,7 @@ Instructions are counted exactly on emulated cores; a core that runs the same ma
 the count.  Cycles per instruction are an estimate: loads, taken branches and multiplies weighted by
 class on generated C for M0 and M4 (1.36-1.46 and 1.24-1.58 cycles per instruction) and M55
 (0.85-1.2; 1.3 with Helium, at 1.5 for a vector instruction and none for the end of a loop), with
-neighbours interpolated.  Flash wait states, caches and dual issue are left out.
+neighbors interpolated.  Flash wait states, caches and dual issue are left out.
 """
 
 from __future__ import annotations

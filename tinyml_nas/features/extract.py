@@ -33,9 +33,9 @@ BLOCK = 2048
 
 @dataclass(frozen=True)
 class Examples:
-    """Model inputs x [N, C, F], not yet normalized; label, group and recording of each.
+    """Model inputs x (N, C, L), not yet normalized; label, group and recording of each.
 
-    Labels are class numbers y [N], or the values of targets y [N, K].  Examples of one group must
+    Labels are class numbers y (N,), or the values of targets y (N, K).  Examples of one group must
     stay on one side of every further split; see ``WindowSet``.  Where no recordings are given, each
     group is one.
     """
@@ -235,7 +235,7 @@ def _in_blocks(
 
 
 def fit_normalization(x: NDArray[np.float32]) -> Normalization:
-    """Mean and standard deviation of each channel over examples and positions of x [N, C, F]."""
+    """Mean and standard deviation of each channel over examples and positions of x (N, C, F)."""
     wide = x.astype(np.float64)
     mean, std = wide.mean(axis=(0, 2)), wide.std(axis=(0, 2))
     constant = std <= CONSTANT * np.abs(mean)

@@ -1,6 +1,6 @@
 """How well classes can be told apart before anything is trained, on training examples alone.
 
-Two views of an example [C, F]: as the network sees it, normalized; and the logarithm of its
+Two views of an example (C, F): as the network sees it, normalized; and the logarithm of its
 spectrum with the mean of each channel, which does not depend on where in its period a window began.
 """
 
@@ -25,7 +25,7 @@ NEIGHBORS = 5
 
 @dataclass(frozen=True)
 class Separability:
-    """``points`` [N, 2] are the first two principal components, ``explained`` their shares of the
+    """``points`` (N, 2) are the first two principal components, ``explained`` their shares of the
     variance.  ``centroid_accuracy`` is the mean over classes (chance is 1 / classes) of a
     nearest-centroid classifier, in cross-validation that keeps groups together; ``silhouette`` lies
     in -1 to 1 (Rousseeuw, 1987).  None where a class has too few groups.
@@ -44,13 +44,13 @@ def chosen(examples: Examples | WindowSet) -> NDArray[np.int64]:
 
 
 def as_seen(x: NDArray[np.float32], normalization: Normalization) -> Rows:
-    """Examples x [N, C, F] as rows of what the network is given."""
+    """Examples x (N, C, F) as rows of what the network is given."""
     mean, std = normalization.mean[None, :, None], normalization.std[None, :, None]
     return ((x - mean) / std).reshape(len(x), -1).astype(np.float64)
 
 
 def as_spectra(x: NDArray[np.float32]) -> Rows:
-    """Windows x [N, C, L] as rows of log power in bands, and the mean of each channel."""
+    """Windows x (N, C, L) as rows of log power in bands, and the mean of each channel."""
     wide = x.astype(np.float64)
     mean = wide.mean(axis=2)
     power = np.abs(np.fft.rfft((wide - mean[:, :, None]) * np.hanning(x.shape[2]))) ** 2
@@ -63,7 +63,7 @@ def as_spectra(x: NDArray[np.float32]) -> Rows:
 
 
 def separability(rows: Rows, y: Labels, group: Labels, classes: int) -> Separability:
-    """The figures and the picture of rows [N, D]."""
+    """The figures and the picture of rows (N, D)."""
     points, explained = _principal(rows)
     if len(np.unique(y)) < 2:  # an anomaly detection trains on one of its classes
         return Separability(points, explained, None, None)
@@ -116,7 +116,7 @@ def _centroid_accuracy(rows: Rows, y: Labels, group: Labels, classes: int) -> fl
 
 
 def _squared(a: Rows, b: Rows) -> Rows:
-    """Squared distances [N, M] between rows."""
+    """Squared distances (N, M) between rows."""
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.maximum(squares, 0))
 

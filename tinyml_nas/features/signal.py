@@ -32,7 +32,7 @@ frames. Statistics are few values of each frame, every one a channel of its own.
 """
 
 Array = NDArray[Any]
-"""Frames [N, C, L], float64 or complex128."""
+"""Frames (N, C, L), float64 or complex128."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames [N, C, L] in time order within each recording, their labels and recordings."""
+    """Frames (N, C, L) in time order within each recording, their labels and recordings."""
 
     x: Array
     y: NDArray[np.int64]

@@ -191,9 +191,9 @@ def _stride(labels: Labels, frame: int) -> tuple[float, str, int]:
     if max(labels.lengths) == frame:
         return 1.0, "windows do not overlap", count(1.0)
     if count(0.5) < FEW_WINDOWS:
-        return 0.25, "three quarters overlap, for there are few windows", count(0.25)
+        return 0.25, "three quarters overlap, because there are few windows", count(0.25)
     if count(0.5) > MANY_WINDOWS:
-        return 1.0, "no overlap, for there are many windows", count(1.0)
+        return 1.0, "no overlap, because there are many windows", count(1.0)
     return 0.5, "half a window", count(0.5)
 
 

@@ -16,7 +16,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Part:
-    """One file: text by column and the lines it stands in, or the numbers of an array [T, C]."""
+    """One file: text by column and the lines it stands in, or the numbers of an array (T, C)."""
 
     name: str
     header: tuple[str, ...] | None
@@ -38,7 +38,7 @@ class Part:
         return number if self.header is None else self.header.index(name)
 
     def numbers(self, place: int) -> Numbers:
-        """The column [T], NaN where a cell is no number."""
+        """The column (T,), NaN where a cell is no number."""
         if self.values is not None:
             return self.values[:, place]
         texts = self.texts[place]
@@ -58,7 +58,7 @@ class Part:
         return [] if self.values is not None else self.texts[place]
 
     def cell(self, place: int, row: int) -> str:
-        """One cell that is no number, as whoever mends it looks for it."""
+        """The place and content of a cell that is no number, so that a user finds it."""
         text = self.texts[place][row]
         return f"{self.name}:{self.lines[row]} {f'holds {text[:20]!r}' if text else 'is empty'}"
 

@@ -41,10 +41,10 @@ def write_config(source: Path, out: Path, console: Console, target: str | None =
     """
     if out.exists():
         raise ConfigError(
-            f"{out} exists and is not overwritten.", hint="name another file with -o NEW.yaml"
+            f"{out} exists and is not overwritten.", hint="Name another file with -o NEW.yaml."
         )
     if not source.exists():
-        raise DataError(f"There is no data at {source.absolute()}.", hint="check the path")
+        raise DataError(f"There is no data at {source.absolute()}.", hint="Check the path.")
     found = survey(source)
     plan = decide(found, find_labels(found, target))
     text = render(found, plan, out)
@@ -54,7 +54,7 @@ def write_config(source: Path, out: Path, console: Console, target: str | None =
             file.write(text)
     except OSError as error:
         raise ToolError(
-            f"{out} cannot be written: {error.strerror}.", hint="name another file with -o"
+            f"{out} cannot be written: {error.strerror}.", hint="Name another file with -o."
         ) from None
     load_config(out)  # what is written is right, or it is a bug of ours
     _tell(found, plan, out, console)
@@ -220,7 +220,7 @@ def _missing(plan: Plan) -> list[str]:
             else f"{column.missing} of {column.rows:,} cells are"
         )
         warnings.append(
-            f"{column.name}: {count} no number ({cells}{more}); kept; mend "
+            f"{column.name}: {count} no number ({cells}{more}); kept; fix "
             f"{'that cell' if one else 'those cells'} before running, or leave {column.name} out"
         )
     return warnings

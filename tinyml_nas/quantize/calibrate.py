@@ -57,7 +57,7 @@ OBSERVERS: Mapping[str, Callable[[Values], Range]] = {
 def calibrate(
     folded: NetworkModule, x: Tensor, method: str, at_ends: Tensor | None = None
 ) -> dict[str, TensorScale]:
-    """Scale of every tensor for normalised calibration windows ``x`` (N, C, L).
+    """Scale of every tensor for normalized calibration windows ``x`` (N, C, L).
 
     Input and output may have to represent more than that: what ``at_ends`` holds.
     """

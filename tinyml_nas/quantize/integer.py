@@ -44,7 +44,7 @@ class InputQuantization:
 
         q = clamp(rint((x - mean[c]) / scale[c]) + zero_point, -128, 127)
 
-    ``mean`` and ``scale`` have one value per channel: the normalisation is folded in here.
+    ``mean`` and ``scale`` have one value per channel: the normalization is folded in here.
     """
 
     mean: Float32
@@ -178,7 +178,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Detection:
-    """Outputs that are errors: odd is a window whose sum of (q - zero point)² exceeds ``limit``."""
+    """Outputs that are errors: an anomaly has a sum of (q - zero point)² above ``limit``."""
 
     limit: int
 

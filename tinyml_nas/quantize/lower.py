@@ -145,8 +145,8 @@ def _conv(
     bound = accumulator_bound(q_weight, q_bias, entry.zero_point)
     if (reached := bound << raised(bits)) > INT32_MAX:
         raise ConfigError(
-            f"layer {node.name!r}: its accumulator can reach {reached:,}, beyond int32",
-            hint="use fewer input channels or a shorter kernel in this layer",
+            f"Layer {node.name!r}: its accumulator can reach {reached:,}, beyond int32.",
+            hint="Use fewer input channels or a shorter kernel in this layer.",
         )
     return IntConv(
         weight=q_weight,
@@ -175,8 +175,8 @@ def _avg_pool(
     entry, leave = scales[node.inputs[0]], scales[node.name]
     if kernel * (QMAX - QMIN) >= FLOAT32_EXACT:
         raise ConfigError(
-            f"layer {node.name!r}: a mean over {kernel:,} values can lose bits",
-            hint="use a shorter frame, or strides before this layer",
+            f"Layer {node.name!r}: a mean over {kernel:,} values can lose bits.",
+            hint="Use a shorter frame, or strides before this layer.",
         )
     ratio = np.float64(entry.scale) / (kernel * np.float64(leave.scale))
     r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
@@ -187,8 +187,8 @@ def _interpolate(node: Node, length: int, scales: Scales) -> IntInterpolate:
     entry, leave = scales[node.inputs[0]], scales[node.name]
     if 2 * length * (QMAX - QMIN) >= FLOAT32_EXACT:
         raise ConfigError(
-            f"layer {node.name!r}: an interpolation to {length:,} steps can lose bits",
-            hint="use a shorter frame",
+            f"Layer {node.name!r}: an interpolation to {length:,} steps can lose bits.",
+            hint="Use a shorter frame.",
         )
     ratio = np.float64(entry.scale) / (2 * length * np.float64(leave.scale))
     r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)

@@ -73,7 +73,7 @@ class _RuleR1(torch.autograd.Function):
 
 
 class QuantizedModule(nn.Module):
-    """A folded network with fixed activation scales; maps normalised (N, C, L) to logits.
+    """A folded network with fixed activation scales; maps normalized (N, C, L) to logits.
 
     ``bits`` are those of a weight, by layer, where they differ from the network's.
     """

@@ -56,8 +56,8 @@ def real_outputs(net: IntNetwork, x: npt.NDArray[np.float32]) -> npt.NDArray[np.
 def decide(net: IntNetwork, outputs: Int8) -> npt.NDArray[np.int64]:
     """The label of each window (N,), from its outputs (N, K, L) in any shape.
 
-    The class with the highest score, of equals the first; 1 for an odd window and 0 for any other;
-    0 where the outputs are numbers.
+    The class with the highest score, of equals the first; 1 for an anomaly and 0 for any other
+    window; 0 where the outputs are numbers.
     """
     flat = outputs.reshape(len(outputs), -1).astype(np.int64)
     match net.answer:

@@ -92,8 +92,9 @@ def _ternary(magnitude: Float32) -> Float32:
     """Scales (out,) of ternary weights (out, n) with the least squared error of all.
 
     Of the n largest magnitudes kept, the scale is the mean, and the error is least where
-    ``sum^2 / n`` is largest (Li et al., "Ternary Weight Networks", 2016, eq. 5, here solved exactly
-    rather than by their threshold).  Half the scale is then the threshold, so rounding is nearest.
+    ``sum^2 / n`` is largest (Li et al., "Ternary Weight Networks", 2016, eq. 5, solved exactly
+    here instead of by their threshold).  Half the scale is then the threshold, so rounding is to
+    the nearest.
     """
     descending = -np.sort(-magnitude, axis=1)
     sums = descending.cumsum(axis=1, dtype=np.float64)

@@ -50,9 +50,9 @@ A tenth gave +0.007 over a hundredth on spectra and on heartbeats (R² and AUC, 
 seeds), and as much as a hundredth on three more sets.
 """
 LOST = 0.0075
-"""Calibration that loses more of the score than this leaves something to learn again."""
+"""A loss of score by calibration from which fine-tuning has something to win back."""
 LOST_LEARNING_RATE = 0.3
-"""What such a model is fine-tuned with.
+"""Share of the training rate for such a model.
 
 Of bearings' raw vibration (CWRU, CLS_4k, 3 seeds, validation) calibration lost 2.5 points, and 0.4
 were missing after a hundredth or a tenth of the rate, none after this.
@@ -228,7 +228,7 @@ def _fine_tuning(recipe: Recipe, epochs: int | None, bits: int, share: float) ->
 
 
 def _share(features: FeatureSet, bits: int, before: float | None, after: float | None) -> float:
-    """Of the training rate, for a model whose score calibration brought from one to the other.
+    """Fine-tuning rate as a share of the training rate, by the score before and after calibration.
 
     Where nothing validates, weights of fewer than 8 bits are taken to have lost much.
     """
@@ -243,10 +243,10 @@ def _share(features: FeatureSet, bits: int, before: float | None, after: float |
 def _calibration_windows(
     features: FeatureSet, count: int, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Training windows, and what models are judged on of these: of anomalies, odd ones as well.
+    """Training windows, and those that models are judged on: with injected anomalies for that task.
 
-    A range that ends where normal windows end would cut off what is to be found: a machine that
-    stops had an AUC of 0.73 in float and 0.51 in int8.  With odd windows int8 kept 0.010, 0.004 and
+    A range that ends where normal windows end cuts off the anomalies: a machine that stops had an
+    AUC of 0.73 in float and 0.51 in int8.  With injected anomalies int8 kept 0.010, 0.004 and
     0.000 more of the AUC of injected anomalies on three sets (validation, two seeds each).
     """
     order = torch.randperm(len(features.train), generator=generator(seed, "calibration"))

@@ -82,7 +82,7 @@ class StreamTruth:
     """
 
     stages: list[Int64]  # [T, C, outputs] each
-    features: Int8  # [T, C, F]
+    features: Int8  # (T, C, F)
     last: NDArray[np.int64]
     scores: Int8  # [M, outputs], time-major
     labels: list[int]
@@ -98,7 +98,7 @@ def make_stream(net: IntNetwork, chain: FixedChain, voting: Voting) -> IntStream
 
 
 def run_stream(stream: IntStream, samples: Int16) -> StreamTruth:
-    """What ``samples`` [T, C] give, from an empty stream on."""
+    """What ``samples`` (T, C) give, from an empty stream on."""
     frontend = stream.frontend
     entering, *stages = frontend.stages(np.stack(list(frames(samples, frontend.chain))))
     features = frontend.quantize(stages[-1] if stages else entering)
@@ -110,7 +110,7 @@ def run_stream(stream: IntStream, samples: Int16) -> StreamTruth:
 
 
 def frames(samples: Int16, chain: FixedChain) -> Iterator[Int16]:
-    """The frames [C, L] of samples [T, C]."""
+    """The frames (C, L) of samples (T, C)."""
     for start in range(0, len(samples) - chain.frame_length + 1, chain.hop):
         yield samples[start : start + chain.frame_length].T
 
@@ -134,7 +134,7 @@ def agreement(stream: IntStream, windows: WindowSet, floats: Examples) -> Agreem
 
 
 def sample_streams(windows: WindowSet, chain: FixedChain, count: int) -> list[Int16]:
-    """At most ``count`` streams of samples [T, C] out of ``windows`` [N, C, L], spread over them.
+    """At most ``count`` streams of samples (T, C) out of ``windows`` (N, C, L), spread over them.
 
     Each is a stretch of one recording, long enough for a few model inputs where it is.
     """
@@ -148,7 +148,7 @@ def sample_streams(windows: WindowSet, chain: FixedChain, count: int) -> list[In
 
 
 def _samples(x: NDArray[np.float32], chain: FixedChain) -> Int16:
-    """The samples [T, C] under consecutive windows x [N, C, L]."""
+    """The samples (T, C) under consecutive windows x (N, C, L)."""
     first, rest = chain.samples(x[:1]), chain.samples(x[1:, :, -chain.hop :])
     return np.concatenate([part.T for part in (*first, *rest)])
 

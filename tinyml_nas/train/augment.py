@@ -1,7 +1,7 @@
 """Augmentation of training windows, on the fly and for training only.
 
 Rotation acts on physical units (a sensor worn askew turns the raw vector, gravity included), so a
-batch is rotated first, then normalised, then warped, shifted, scaled, offset, jittered and masked.
+batch is rotated first, then normalized, then warped, shifted, scaled, offset, jittered and masked.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Augmentation:
         return out
 
     def normalized(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """``x`` (N, C, L) in normalised units: warped, shifted, scaled, offset, noisy, masked."""
+        """``x`` (N, C, L) in normalized units: warped, shifted, scaled, offset, noisy, masked."""
         n, channels, length = x.shape
         if self.warp:
             x = _warped(x, 1 + self.warp * (2 * torch.rand(n, 1, generator=generator) - 1))

@@ -1,4 +1,4 @@
-"""A network as a torch module: the one builder for zoo models, genotypes and imported nets.
+"""A network as a torch module: the one builder for zoo models, genotypes and imported networks.
 
 Parameter names are ``<node>.conv.weight`` (out, in, kernel), ``<node>.conv.bias`` and
 ``<node>.norm.*``; a linear layer is a convolution over the whole length.

@@ -33,7 +33,7 @@ INT8_STEPS = 255
 
 @dataclass(frozen=True)
 class FitResult:
-    """The weights that were kept, and how training went; no ``best_epoch``: those of before it."""
+    """The weights that were kept and the history; without ``best_epoch`` the initial weights."""
 
     state: dict[str, Tensor]
     best_epoch: int | None
@@ -68,8 +68,8 @@ def training_device(name: str) -> torch.device:
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
     if not present[name]:
         raise ToolError(
-            f"training.training_device is {name}, which this machine or this torch does not have",
-            hint="use training_device: auto",
+            f"training.training_device is {name}, which this machine or this torch does not have.",
+            hint="Use training_device: auto.",
         )
     return torch.device(name)
 
@@ -136,8 +136,8 @@ def fit(
             )
             if not math.isfinite(loss):
                 raise DataError(
-                    f"{title}: the loss became {loss} in epoch {epoch + 1}",
-                    hint="lower training.learning_rate, or look for extreme values in the data",
+                    f"{title}: the loss became {loss} in epoch {epoch + 1}.",
+                    hint="Lower training.learning_rate, or look for extreme values in the data.",
                 )
             loss_and_score = (
                 (None, None) if judged is None else validate(module, judged, normalize, plain)
@@ -165,7 +165,7 @@ def fit(
 
 
 def predict(module: nn.Module, x: Tensor) -> Tensor:
-    """Logits (N, classes) on the CPU for normalised windows (N, C, L), in evaluation mode."""
+    """Logits (N, classes) on the CPU for normalized windows (N, C, L), in evaluation mode."""
     module.eval()
     device = next(module.parameters()).device
     with torch.no_grad():

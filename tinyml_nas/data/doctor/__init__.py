@@ -1,4 +1,4 @@
-"""The data doctor: what looks odd in a data set although it can be used."""
+"""The data doctor: what looks unusual in a data set that can be used."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ HORIZON = {True: ", forecast_horizon", False: ""}
 FEWEST_WINDOWS = 20
 """Training windows of a class below which its accuracy is an accident."""
 IMBALANCE = 3.0
-"""Largest over smallest class from which it is worth a word."""
+"""Ratio of the largest to the smallest class from which a finding is made."""
 
 
 def drop_copies(data: RecordingSet) -> RecordingSet:
-    """The recordings without exact copies, for a copy on another side would be a leak."""
+    """The recordings without exact copies, because a copy on another side would be a leak."""
     seen: dict[str, Recording] = {}
     copies = []
     for recording in data.recordings:

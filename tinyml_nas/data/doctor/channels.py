@@ -1,4 +1,4 @@
-"""What is odd in a channel of the training windows: dead, doubled, clipped, spiky, or a label."""
+"""Unusual channels of the training windows: dead, doubled, clipped, spiky, or a label."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PILE = 4
 FEW_LEVELS = 32
 """A channel with fewer different values is a switch, not a clipped wave."""
 SPIKE = 50.0
-"""Standard deviations from which one sample spends the range of int8."""
+"""Standard deviations from which one extreme sample wastes the range of int8."""
 PURE, LEVELS_PER_CLASS = 0.9, 4
 """A column with few values is the label if so large a share of windows has its value's class."""
 EVEN = 0.95
@@ -31,7 +31,7 @@ MOST_SAMPLES = 200_000
 
 
 def channel_findings(x: Windows, names: tuple[str, ...]) -> list[Finding]:
-    """What stands out in windows x [N, C, L], channel by channel."""
+    """What stands out in windows x (N, C, L), channel by channel."""
     findings: list[Finding] = []
     dead = []
     for index, name in enumerate(names):

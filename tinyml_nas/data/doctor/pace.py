@@ -24,9 +24,9 @@ from tinyml_nas.results.exploration import Finding, Severity
 
 MOST_FILES = 40
 UNEVEN = 0.05
-"""Jitter from which samples come unevenly: a spectrum then is blurred."""
+"""Jitter from which samples are uneven enough to blur a spectrum."""
 OFF = 0.02
-"""Relative difference of two rates that is none of rounding."""
+"""Relative difference of two rates that rounding does not explain."""
 
 
 def clock_findings(config: Config) -> list[Finding]:

@@ -135,7 +135,7 @@ def _times(texts: Sequence[str]) -> Signal | None:
 
 
 def dominant_period(signal: Signal) -> float | None:
-    """Samples after which ``signal`` [T] repeats, by its autocorrelation; None if it does not.
+    """Samples after which ``signal`` (T,) repeats, by its autocorrelation; None if it does not.
 
     The first peak that comes near the highest one is taken, so that neither a multiple of the
     period nor a harmonic stands in for it.
@@ -159,7 +159,7 @@ def dominant_period(signal: Signal) -> float | None:
 
 
 def mean_frequency(signal: Signal) -> float:
-    """Center of the power spectrum of ``signal`` [T] in cycles per sample, 0 to 0.5."""
+    """Center of the power spectrum of ``signal`` (T,) in cycles per sample, 0 to 0.5."""
     x = _level(signal)
     power = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
     total = float(power.sum())

@@ -37,7 +37,7 @@ NEIGHBORS = 8
 MOVES = 12
 """Steps in such a stretch that are not zero; a flat line is the same everywhere."""
 MANY_CONSTANT = 0.1
-"""Share of a side's windows from which constant ones are worth a word."""
+"""Share of constant windows in a side from which a finding is made."""
 FEWEST_MOVES = 0.25
 """Share of a window's steps that must not be zero for its shape to say anything."""
 
@@ -80,7 +80,7 @@ def _constant_findings(splits: DataSplits) -> Iterator[Finding]:
 
 
 def _moving(x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Share of the steps of windows [N, C, L] that are not zero, in the liveliest channel."""
+    """Share of the steps of windows (N, C, L) that are not zero, in the liveliest channel."""
     if x.shape[2] < 2:
         return np.ones(len(x))
     share = np.count_nonzero(np.diff(x, axis=2), axis=2) / (x.shape[2] - 1)
@@ -88,7 +88,7 @@ def _moving(x: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _shapes(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Windows [N, D] without offset, with unit power per value; zero where they hardly move."""
+    """Windows (N, D) without offset, with unit power per value; zero where they hardly move."""
     step = max(1, x.shape[2] // POINTS)
     usable = x.shape[2] // step * step
     blocks = x[:, :, :usable].reshape(len(x), x.shape[1], -1, step).mean(axis=3, dtype=np.float64)
@@ -102,7 +102,7 @@ def _shapes(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _alike(known: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of ``asked`` [M, D] are nearly one of ``known`` [N, D]."""
+    """Which of ``asked`` (M, D) are nearly one of ``known`` (N, D)."""
     found = np.zeros(len(asked), dtype=bool)
     if not len(known) or not len(asked) or known.shape[1] < 8:
         return found
@@ -130,7 +130,7 @@ def _keys(
 
 
 def _anchors(window: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Local maxima of the first channel of a window [C, L]."""
+    """Local maxima of the first channel of a window (C, L)."""
     first = window[0]
     if len(first) < 2 * NEIGHBORS + 1:
         return np.zeros(0, dtype=np.int64)

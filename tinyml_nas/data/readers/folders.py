@@ -149,7 +149,7 @@ def _found(pattern: str, name: str, key: str, example: str) -> str:
 def _samples(
     table: Table, config: Config, name: str
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], tuple[str, ...]]:
-    """Samples [T, C] of the wanted columns, and the names of the channels."""
+    """Samples (T, C) of the wanted columns, and the names of the channels."""
     variables = config.data_processing_feature_extraction.variables
     picked = pick_columns(variables, table.header, table.width, name)
     names = channel_names(table.header, picked)

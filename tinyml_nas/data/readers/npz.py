@@ -2,13 +2,13 @@
 
 It holds, besides any further array with one value per recording (``subject`` and the like):
 
-    X         [N, T, C] one window per row, [N, T] the same with one channel, or [sum of lengths, C]
+    X         (N, T, C) one window per row, (N, T) the same with one channel, or (sum of lengths, C)
     lengths   [R] where X is concatenated: samples of each recording
     y         [R] labels, as text or as numbers (the name can be changed by
               dataset.label_column); values to learn [R] or [R, K] for a regression
     classes   optional: the name of each number in y
     channels  optional: the names of the C channels
-    scale     optional: [C] factors; the signal is X * scale (small integers save space)
+    scale     optional: (C,) factors; the signal is X * scale (small integers save space)
     names     optional: [R] a name for each recording
     targets   optional: the names of the K values
 """
@@ -56,16 +56,16 @@ def _load(data: bytes, name: str) -> Array:
 
 
 def blocks_of(arrays: dict[str, Array], where: str) -> list[Array]:
-    """The samples [T, C] of each recording."""
+    """The samples (T, C) of each recording."""
     if "X" not in arrays or arrays["X"].dtype.kind not in "iuf" or arrays["X"].size == 0:
         raise DataError(
-            f"{where} has no array X of numbers.", hint="X holds the samples: [N, T, C] or [T, C]."
+            f"{where} has no array X of numbers.", hint="X holds the samples: (N, T, C) or (T, C)."
         )
     x = arrays["X"]
     if x.ndim == 3:
         return list(x)
     if x.ndim != 2:
-        raise DataError(f"X in {where} has the shape {x.shape}.", hint="Use [N, T, C] or [T, C].")
+        raise DataError(f"X in {where} has the shape {x.shape}.", hint="Use (N, T, C) or (T, C).")
     if "lengths" not in arrays:
         return list(x[:, :, None])
     lengths = arrays["lengths"]

@@ -43,7 +43,7 @@ class Table:
 
     @staticmethod
     def of(values: NDArray[np.float64]) -> Table:
-        """A table of plain values [T, C] without a header."""
+        """A table of plain values (T, C) without a header."""
         return Table(None, values.shape[1], lambda columns: values[:, columns])
 
 
@@ -123,7 +123,7 @@ def is_time(header: tuple[str, ...] | None, column: int) -> bool:
 
 
 def load_npy(data: bytes, name: str) -> NDArray[np.generic]:
-    """An array from .npy bytes; arrays of Python objects are refused, for they can run code.
+    """An array from .npy bytes; arrays of Python objects are refused, because they can run code.
 
     What the header states is compared with what there is before any memory is taken for it.
     """
@@ -143,7 +143,7 @@ def load_npy(data: bytes, name: str) -> NDArray[np.generic]:
 
 
 def read_npy(data: bytes, name: str) -> Table:
-    """A table from a .npy array [T] or [T, C]."""
+    """A table from a .npy array (T,) or (T, C)."""
     array = load_npy(data, name)
     if array.ndim not in (1, 2) or array.size == 0 or array.dtype.kind not in "iufb":
         raise DataError(
@@ -156,7 +156,7 @@ def read_npy(data: bytes, name: str) -> Table:
 
 
 def check_finite(values: NDArray[np.float64], name: str) -> None:
-    """Raise for the first value [T, C] that is not finite in float32."""
+    """Raise for the first value (T, C) that is not finite in float32."""
     bad = np.argwhere(~fits_float32(values))
     if len(bad):
         row, column = (int(i) for i in bad[0])

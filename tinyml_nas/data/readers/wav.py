@@ -42,7 +42,7 @@ class Format:
 
 
 def read_clip(data: bytes, name: str, processing: DataProcessing) -> Table:
-    """The samples [T, C] of a wav file as the configuration wants them, in counts of 16 bits.
+    """The samples (T, C) of a wav file as the configuration wants them, in counts of 16 bits.
 
     They have ``sampling_rate``; sound is mono unless ``mono`` is off, and as long as
     ``audio_duration_ms``: a shorter clip lies in the middle of silence, of a longer one the
@@ -56,7 +56,7 @@ def read_clip(data: bytes, name: str, processing: DataProcessing) -> Table:
 
 
 def read_wav(data: bytes, name: str) -> tuple[Format, Float64]:
-    """The format of a wav file and its samples [T, C], full scale at 32768."""
+    """The format of a wav file and its samples (T, C), full scale at 32768."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise DataError(f"{name} is no wav file: it does not begin with RIFF.", hint=RECORD_AGAIN)
     layout = None
@@ -97,7 +97,7 @@ def _format(body: bytes, name: str) -> Format:
 
 
 def _samples(body: bytes, size: int, layout: Format, name: str) -> Float64:
-    """Samples [T, C] of the ``data`` chunk."""
+    """Samples (T, C) of the ``data`` chunk."""
     width = layout.bits // 8
     row = width * layout.channels
     if len(body) < size:
@@ -145,7 +145,7 @@ def _clip(samples: Float64, processing: DataProcessing) -> Float64:
 
 
 def centered(samples: Float64, length: int) -> Float64:
-    """The middle ``length`` samples of [T, C], or all of them in the middle of silence."""
+    """The middle ``length`` samples of (T, C), or all of them in the middle of silence."""
     missing = length - len(samples)
     if missing < 0:
         return samples[-missing // 2 :][:length]
@@ -153,7 +153,7 @@ def centered(samples: Float64, length: int) -> Float64:
 
 
 def resample(samples: Float64, wanted: int, rate: int) -> Float64:
-    """``samples`` [T, C] of ``rate`` at the rate ``wanted``, ceil(T wanted / rate) of them.
+    """``samples`` (T, C) of ``rate`` at the rate ``wanted``, ceil(T wanted / rate) of them.
 
     Polyphase (Crochiere & Rabiner, "Multirate digital signal processing", 1983), with a sinc under
     a Kaiser window that reaches over ten samples of the lower rate on either side.

@@ -38,7 +38,7 @@ def recordings(seed: int) -> RecordingSet:
 
 
 def _record(arc: bool, seed: int, index: int) -> NDArray[np.float32]:
-    """Samples [T, 1] in amperes."""
+    """Samples (T, 1) in amperes."""
     rng = np.random.default_rng([seed, int(arc), index])
     load_a = rng.uniform(2.0, 12.0)
     noise_a = 10 ** rng.uniform(-2.0, -1.6)

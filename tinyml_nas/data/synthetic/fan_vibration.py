@@ -55,7 +55,7 @@ def _axis(rng: np.random.Generator, turn: Signal, gain: float) -> Signal:
 
 
 def _trouble(rng: np.random.Generator, label: str, turn: Signal, time_s: Signal) -> Signal:
-    """What a fault of strength 1 adds to the three axes [T, 3]."""
+    """What a fault of strength 1 adds to the three axes (T, 3)."""
     match label:
         case "imbalance":
             extra = np.stack([np.sin(turn), np.cos(turn), 0 * turn], axis=1) * 0.5

@@ -275,7 +275,7 @@ def time_major(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def format_numbers(values: Iterable[Any], indent: int = 4) -> str:
-    """Comma-separated numbers, wrapped and indented as the body of an initialiser."""
+    """Comma-separated numbers, wrapped and indented as the body of an initializer."""
     lines, line = [], ""
     for value in values:
         text = format_float(value) if isinstance(value, np.floating) else _integer(int(value))
@@ -304,5 +304,5 @@ def format_float(value: float | np.floating[Any]) -> str:
 
 
 def format_floats(values: Float32) -> str:
-    """Literals of all ``values``, as the body of an initialiser."""
+    """Literals of all ``values``, as the body of an initializer."""
     return format_numbers(list(values))

@@ -27,7 +27,7 @@ class Table:
 
 @dataclass(frozen=True)
 class KernelCall:
-    """The call of one kernel: the initialisers of its constant record and its pointers."""
+    """The call of one kernel: the initializers of its constant record and its pointers."""
 
     kernel: str
     fields: tuple[tuple[str, str], ...]

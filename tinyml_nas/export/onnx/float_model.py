@@ -1,4 +1,4 @@
-"""``model_float.onnx``: the trained network, batch norm folded, normalisation inside."""
+"""``model_float.onnx``: the trained network, batch norm folded, normalization inside."""
 
 from __future__ import annotations
 

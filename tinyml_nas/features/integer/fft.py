@@ -47,7 +47,7 @@ class RealFFT:
         return self.length + 2
 
     def apply(self, x: Int64) -> Int64:
-        """The doubled spectra of frames x [N, C, L]."""
+        """The doubled spectra of frames x (N, C, L)."""
         half = self.length // 2
         order = bit_reversed(half)
         re, im = x[..., 0::2][..., order], x[..., 1::2][..., order]

@@ -58,7 +58,7 @@ class Signal:
 
 
 class FixedOp(Protocol):
-    """One operation on frames x [N, C, L] in int64, whose values the C holds in int32.
+    """One operation on frames x (N, C, L) in int64, whose values the C holds in int32.
 
     ``kernel`` names its template in ``export/c/templates/features``, which prints the operation
     with its own numbers in it, under the function's ``name``.  An operation may have two more

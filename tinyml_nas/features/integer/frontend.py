@@ -65,7 +65,7 @@ class FixedChain:
     stacked: bool = False
 
     def samples(self, x: NDArray[np.floating[Any]]) -> Int16:
-        """Real samples x [N, C, L] as a converter gives them, saturated."""
+        """Real samples x (N, C, L) as a converter gives them, saturated."""
         counts = np.rint(x.astype(np.float64) / self.lsb[:, None])
         clipped: Int16 = np.clip(counts, INT16.min, INT16.max).astype(np.int16)
         return clipped
@@ -101,11 +101,11 @@ class Frontend:
         return self.chain.left.length
 
     def run(self, samples: Int16) -> Int8:
-        """int8 features [N, C * parts, F] of frames [N, C, L]: the definition of the C."""
+        """int8 features (N, C * parts, F) of frames (N, C, L): the definition of the C."""
         return self.quantize(self.stages(samples)[-1])
 
     def stages(self, samples: Int16) -> list[Int64]:
-        """Frames [N, C, L] as they enter, and after each operation."""
+        """Frames (N, C, L) as they enter, and after each operation."""
         stages = [samples.astype(np.int64) << self.chain.guard_bits]
         for operation in self.chain.operations:
             stages.append(operation.apply(stages[-1]))
@@ -120,7 +120,7 @@ class Frontend:
         return clipped
 
     def inputs(self, features: Int8) -> tuple[Int8, NDArray[np.int64]]:
-        """Model inputs of the features [T, C, F] of the frames of one stream, in their order.
+        """Model inputs of the features (T, C, F) of the frames of one stream, in their order.
 
         The second array has the number of the last frame of each input.
         """
@@ -129,12 +129,12 @@ class Frontend:
         return self.joined(features, last), last
 
     def joined(self, features: Int8, last: NDArray[np.int64]) -> Int8:
-        """Model inputs that end with the frames ``last`` of features [T, C, F]."""
+        """Model inputs that end with the frames ``last`` of features (T, C, F)."""
         return join(features, last, self.chain.joined, self.chain.stacked)
 
 
 def choose_lsb(x: NDArray[np.float32], unit: float) -> Float64:
-    """What one count of a sample stands for, per channel of training samples x [N, C, L].
+    """What one count of a sample stands for, per channel of training samples x (N, C, L).
 
     ``unit`` where all of them are whole multiples of it that int16 holds: what the converter gave.
     Otherwise the power of two that leaves them half of the range to spare.

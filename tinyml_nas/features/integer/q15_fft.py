@@ -57,7 +57,7 @@ class Q15FFT:
         return self.length + 2
 
     def apply(self, x: Int64) -> Int64:
-        """The spectra of frames x [N, C, L]."""
+        """The spectra of frames x (N, C, L)."""
         z = np.stack([x[..., 0::2], x[..., 1::2]])  # real and imaginary parts [2, N, C, L/2]
         half = self.length // 2
         power_of_four = half.bit_length() % 2 == 1

@@ -101,7 +101,7 @@ class WindowStatistics:
         return self.windows.length + self.scratch + self.outputs
 
     def apply(self, x: Int64) -> Int64:
-        """The statistics of frames x [N, C, L]."""
+        """The statistics of frames x (N, C, L)."""
         cut = self.windows.cut(x)
         find = {
             "pool": self._pool,

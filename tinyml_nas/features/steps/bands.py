@@ -143,7 +143,7 @@ class Log2(OfLength):
         return bool(self.threshold.any())
 
     def apply(self, x: Int64) -> Int64:
-        """Logarithms of frames x [N, C, L]."""
+        """Logarithms of frames x (N, C, L)."""
         value = np.maximum(x + self.threshold[:, None], 1)
         exponent = np.frexp(value.astype(np.float64))[1].astype(np.int64) - 1
         mantissa = (value << (31 - exponent)) & 0x7FFFFFFF  # without the leading one, 31 bits

@@ -53,11 +53,11 @@ class Concat:
 
 
 def join(x: NDArray[T], last: NDArray[np.int64], count: int, stacked: bool) -> NDArray[T]:
-    """Inputs of ``count`` frames each from frames x [N, C, L]; ``last`` numbers their last ones.
+    """Inputs of ``count`` frames each from frames x (N, C, L); ``last`` numbers their last ones.
 
     [M, C, count * L], or [M, 1, C * count * L] where the channels are ``stacked`` end to end.
     """
-    joined = x[last[:, None] + np.arange(1 - count, 1)]  # [M, K, C, L]
+    joined = x[last[:, None] + np.arange(1 - count, 1)]  # (M, K, C, L)
     m, k, c, length = joined.shape
     shape = (m, 1, c * k * length) if stacked else (m, c, k * length)
     return np.asarray(joined.transpose(0, 2, 1, 3).reshape(shape))

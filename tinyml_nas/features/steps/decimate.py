@@ -82,7 +82,7 @@ class Decimate:
         return self.length + self.outputs
 
     def apply(self, x: Int64) -> Int64:
-        """What is left of frames x [N, C, L]."""
+        """What is left of frames x (N, C, L)."""
         half = self.weights.astype(np.int64)
         filtered = x[..., _around(self.length, self.factor)] @ np.concatenate([half, half[-2::-1]])
         return rounded_shift(filtered, TAP_BITS)

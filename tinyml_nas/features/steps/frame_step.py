@@ -12,7 +12,7 @@ from tinyml_nas.features.signal import Array, Domain, Frames, Settings, Shape
 
 @dataclass(frozen=True)
 class FrameStep:
-    """A step that maps each frame x [N, C, L] on its own: in float, and by its twin in integers.
+    """A step that maps each frame x (N, C, L) on its own: in float, and by its twin in integers.
 
     ``reads`` are the keys of the YAML that change it; ``in_integers`` says what the twin does
     otherwise.

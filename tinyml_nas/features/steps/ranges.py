@@ -53,7 +53,7 @@ class UnitNorm(OfLength):
     kernel: str = "unit_norm"
 
     def apply(self, x: Int64) -> Int64:
-        """The scaled frames x [N, C, L]."""
+        """The scaled frames x (N, C, L)."""
         energy = (x * x).sum(axis=-1, keepdims=True)
         safe = np.maximum(energy, 1)
         bits = sum((safe >> step > 0).astype(np.int64) for step in range(62))
@@ -86,7 +86,7 @@ class UnitRange(OfLength):
     kernel: str = "unit_range"
 
     def apply(self, x: Int64) -> Int64:
-        """The scaled frames x [N, C, L]."""
+        """The scaled frames x (N, C, L)."""
         low = x.min(axis=-1, keepdims=True)
         span = x.max(axis=-1, keepdims=True) - low
         inverse, missing = _reciprocal(np.maximum(span, 1))

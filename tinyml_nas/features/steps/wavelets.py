@@ -51,7 +51,7 @@ class Haar(OfLength):
         return self.length + self.length // 2
 
     def apply(self, x: Int64) -> Int64:
-        """The transforms of frames x [N, C, L]."""
+        """The transforms of frames x (N, C, L)."""
         details, lack = [], self.length.bit_length() - 1
         while x.shape[-1] > 1:
             lack -= 1
@@ -82,7 +82,7 @@ class Hadamard(OfLength):
     kernel: str = "hadamard"
 
     def apply(self, x: Int64) -> Int64:
-        """The transforms of frames x [N, C, L]."""
+        """The transforms of frames x (N, C, L)."""
         return _sums(x)
 
 

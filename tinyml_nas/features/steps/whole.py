@@ -56,7 +56,7 @@ class ToWhole(OfLength):
         return any((row != row[0]).any() for row in rows)
 
     def apply(self, x: Int64) -> Int64:
-        """The whole numbers of frames x [N, C, L]."""
+        """The whole numbers of frames x (N, C, L)."""
         shift = self.shift.astype(np.int64)[:, None]
         y = (x * self.multiplier.astype(np.int64)[:, None] + self.bias[:, None]) >> shift
         return np.clip(y, INT16.min, INT16.max) if self.saturate else y

@@ -139,7 +139,7 @@ def _check_columns(step: WindowStep, windows: Windows, settings: Settings) -> No
 def _float(columns: tuple[Column, ...]) -> Callable[[Array, Settings], Array]:
     def function(x: Array, settings: Settings) -> Array:
         windows = windows_of(x.shape[-1], settings)
-        cut = windows.cut(x)  # [N, C, W, T]
+        cut = windows.cut(x)  # (N, C, W, T)
         size = _fft_size(windows, settings)
         found = [_COLUMNS[column](cut, size, settings) for column in columns]  # [N, C, W, k]
         joined = np.moveaxis(np.concatenate(found, axis=-1), -1, -2)

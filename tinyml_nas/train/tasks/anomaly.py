@@ -1,4 +1,4 @@
-"""Anomaly detection by an autoencoder: it learns normal windows; what it cannot rebuild is odd.
+"""Anomaly detection by an autoencoder that learns normal windows and cannot rebuild anomalies.
 
 Choices need a score although nothing abnormal may be looked at.  A good reconstruction is none: a
 network that copies everything rebuilds anomalies as well.  So the score is how well the error tells
@@ -31,7 +31,7 @@ CURVE = 201
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Outputs (N, C * L) are what is left of normalized windows after their reconstruction."""
+    """Outputs (N, C * L) are normalized windows minus their reconstruction."""
 
     normalization: Normalization
 
@@ -81,12 +81,12 @@ class Anomaly:
 
 
 def threshold(normal_errors: Values, sigmas: float = DEFAULT_SIGMAS) -> float:
-    """The error beyond which a window is odd: mean and ``sigmas`` deviations of normal windows."""
+    """The error of an anomaly: above mean plus ``sigmas`` deviations of normal windows."""
     return float(normal_errors.mean() + sigmas * normal_errors.std())
 
 
 def _detection(found: Values, odd: Flags, limit: float, sigmas: float) -> Detection:
-    """Counts and rates of windows with errors above ``limit`` that are ``odd``, or not."""
+    """Counts and rates of windows with errors above ``limit``: anomalies (``odd``), and others."""
     flagged = found > limit
     hits, alarms = int((flagged & odd).sum()), int((flagged & ~odd).sum())
     missed, passed = int((~flagged & odd).sum()), int((~flagged & ~odd).sum())
