@@ -25,7 +25,7 @@ def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
     if name is None:
         return known
     if name not in known:
-        hint = did_you_mean(name, known) or f"known are {', '.join(list(known)[:8])}"
+        hint = did_you_mean(name, known) or f"Known are {', '.join(list(known)[:8])}."
         raise ConfigError(f"There is no {what} {name!r}.", hint=hint)
     return [name]
 
@@ -125,7 +125,7 @@ def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
         best = min(entries, key=lambda entry: float(getattr(entry.need, name)))
         least = shown(name, getattr(best.need, name))
         parts.append(f"{least} of {RESOURCES[name]} ({best.model.name})")
-    return f"the least are {', '.join(parts)}"
+    return f"The least are {', '.join(parts)}."
 
 
 def _npu(console: Console, name: str | None) -> None:
