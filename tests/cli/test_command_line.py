@@ -192,7 +192,7 @@ def test_nothing_is_taken_without_a_search(good: Path, capsys: pytest.CaptureFix
         (MemoryError("Unable to allocate 7 PiB"), 6, "does not suffice: Unable to allocate 7 PiB"),
         (MemoryError(), 6, "The memory of this machine does not suffice."),
         (ModuleNotFoundError("No module named 'unicorn'", name="unicorn"), 6, "lacks"),
-        (KeyboardInterrupt(), 130, "--resume goes on"),
+        (KeyboardInterrupt(), 130, "--resume continues"),
         (errors.Interrupted("Stopped in epoch 3."), 130, "Stopped in epoch 3."),
     ],
 )

@@ -61,7 +61,7 @@ def check_stopped(process: subprocess.Popen[str], output: Path) -> None:
     assert process.returncode == 130, err
     assert err.count("error:") == 1, err
     assert "Stopped." in err
-    assert "--resume goes on" in err
+    assert "--resume continues" in err
     assert "Traceback" not in err
     assert not list(output.glob("runs/*/latest"))
     assert not list(output.glob("tinyml_*"))
