@@ -24,10 +24,10 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.devices import load_device
 from tinyml_nas.features import Examples, FeatureSet, Normalization
+from tinyml_nas.load import load_config
 from tinyml_nas.pipeline.final import (
     Entrant,
     FinalFit,

@@ -24,8 +24,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tinyml_nas.config import LoadedConfig, load_config
+from tinyml_nas.config import LoadedConfig
 from tinyml_nas.console import Console
+from tinyml_nas.load import load_config
 from tinyml_nas.plan import plan, plan_warnings
 from tinyml_nas.results.folder import RESULTS, named_run
 from tinyml_nas.results.run import Results, load_results

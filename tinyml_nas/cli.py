@@ -21,10 +21,11 @@ from typing import Any
 
 from tinyml_nas import __version__, interrupts
 from tinyml_nas.arguments import parse
-from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError, missing_package
 from tinyml_nas.info import TOPICS, ModelQuery, models
+from tinyml_nas.load import load_config
 
 FULL = "Make room and try again; --resume continues a stopped run."
 CLOSED = "Check the permissions of the folder."

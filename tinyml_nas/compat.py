@@ -14,11 +14,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig
 from tinyml_nas.config.ignored import WITHOUT_EFFECT
 from tinyml_nas.config.sources import existing, file_name, is_address, where_to_put
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, DataError, TinymlError
+from tinyml_nas.load import load_config
 from tinyml_nas.plan import plan, plan_warnings
 
 Verdict = Literal["run-ready", "needs data", "refused"]

@@ -12,6 +12,7 @@ from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
 from tinyml_nas.cost.npu import lint
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.features.check import told_input
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.zoo import ZOO
@@ -125,7 +126,10 @@ def _npu_rows(config: Config, device: Device) -> Rows:
 
 def _fixed_network(config: Config) -> Network | None:
     """The network that the file names, as far as the file alone tells its input."""
-    training, shape = config.training, _likely_shape(config)
+    training, told = config.training, told_input(config)
+    if told is None:
+        return None
+    shape = Shape(told.channels, told.length)
     if training.model_path is not None:
         return _brought_network(config, training.model_path, shape)
     if training.own_model or not training.enable or training.model_name not in ZOO:
@@ -148,21 +152,6 @@ def _brought_network(config: Config, file: str, shape: Shape) -> Network | None:
         raise
     except ConfigError:  # of a window that may be another one: the run says so with the real ones
         return None
-
-
-def _likely_shape(config: Config) -> Shape:
-    """The model's input as far as the file alone tells it."""
-    features = config.data_processing_feature_extraction
-    steps, variables = features.feat_ext_transform, features.variables
-    channels = variables if isinstance(variables, int) else len(variables)
-    length = features.frame_size
-    if "FFT_POS_HALF" in steps:
-        length //= 2
-    if "BINNING" in steps and features.feature_size_per_frame:
-        length = features.feature_size_per_frame
-    if "CONCAT" in steps:
-        length *= features.num_frame_concat
-    return Shape(channels, length) if features.stacking == "2D1" else Shape(1, channels * length)
 
 
 def _search_words(config: Config) -> str:

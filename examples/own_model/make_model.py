@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from net import ArcNet
 
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.features import extract_features
+from tinyml_nas.load import load_config
 
 HERE = Path(__file__).parent
 EPOCHS = 20

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig
+from tinyml_nas.load import load_config
 
 Load = Callable[..., LoadedConfig]
 Errors = Callable[..., list[str]]

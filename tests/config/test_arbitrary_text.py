@@ -10,9 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinyml_nas.config import load_config
 from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.load import load_config
 from tinyml_nas.located.validate import field_names
 
 pytestmark = pytest.mark.fast

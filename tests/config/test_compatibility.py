@@ -343,6 +343,7 @@ def test_target_variables_as_they_are_written(
     load: Callable[..., Any], minimal: str, written: str, expected: tuple[int | str, ...]
 ) -> None:
     text = minimal.replace("_classification", "_regression").replace("CLS_1k", "REGR_1k")
+    text = text.replace("arc_fault", "motor_load")
     text = text.replace("  frame_size: 64", f"  frame_size: 64\n  target_variables: {written}")
     loaded = load(text)
     assert loaded.config.data_processing_feature_extraction.target_variables == expected
@@ -375,7 +376,7 @@ def test_keys_of_another_task_are_said_to_do_nothing(
 def test_what_only_classes_have_is_said_to_do_nothing_for_a_regression(
     load: Callable[..., Any], minimal: str
 ) -> None:
-    text = minimal.replace("_classification", "_regression")
+    text = minimal.replace("_classification", "_regression").replace("arc_fault", "motor_load")
     text = text.replace("CLS_1k", "REGR_1k\n  label_smoothing: 0.1\n  class_weights: balanced")
     (warning,) = load(text).warnings
     assert warning.startswith("Not read: training.label_smoothing (line ")
@@ -395,6 +396,7 @@ def test_a_forecast_that_cannot_be(
     errors: Callable[..., Any], minimal: str, features: str, words: str
 ) -> None:
     text = minimal.replace("_classification", "_forecasting").replace("CLS_1k", "FCST_LSTM8")
+    text = text.replace("arc_fault", "room_climate")
     (found,) = errors(text.replace("  frame_size: 64", f"  {features}"))
     assert words in found
 

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tinyml_nas.config import config_schema, load_config
+from tinyml_nas.config import config_schema
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

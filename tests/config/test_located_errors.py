@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config import InvalidConfig, load_config
+from tinyml_nas.config import InvalidConfig
 from tinyml_nas.errors import ConfigError
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config
+from tinyml_nas.config import InvalidConfig, LoadedConfig
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 
@@ -54,11 +55,11 @@ def test_the_places_where_other_tools_have_it(tmp_path: Path, section: str) -> N
     loaded = _load(tmp_path, "enable: false", **{section: "model_path: m.onnx"})
     assert loaded.config.training.model_path == "m.onnx"
     assert f"{section}.model_path" in loaded.provenance["training.model_path"]
+    line = 6 if section == "testing" else 7
     trained = _load(tmp_path, "model_name: CLS_1k", **{section: "model_path: m.onnx"})
     assert trained.config.training.model_path is None
     assert trained.warnings == [
-        f"Not read: {section}.model_path (line {6 + (section == 'compilation')}). "
-        "It needs training.enable: false."
+        f"Not read: {section}.model_path (line {line}). It needs training.enable: false."
     ]
 
 

@@ -93,6 +93,7 @@ def test_other_names_of_a_model(load: Callable[..., Any], name: str, meant: str)
 
 def test_what_stands_in_for_another_structure_is_said_once(load: Callable[..., Any]) -> None:
     text = SEARCH.replace("nas_enabled: true", "model_name: FCST_LSTM8")
+    text = text.replace("arc_fault", "room_climate")
     loaded = load(text.replace("_classification", "_forecasting"))
     said = [warning for warning in loaded.warnings if "takes the place of the LSTM" in warning]
     assert len(said) == 1
@@ -108,7 +109,8 @@ def test_a_model_of_another_task_is_refused(errors: Callable[..., Any]) -> None:
 
 
 def test_beside_a_search_stands_a_model_of_its_task(load: Callable[..., Any]) -> None:
-    loaded = load(SEARCH.replace("_classification", "_regression"))
+    text = SEARCH.replace("arc_fault", "motor_load")
+    loaded = load(text.replace("_classification", "_regression"))
     assert loaded.config.training.nas_compare_model == "REGR_1k"
     assert loaded.provenance["training.nas_compare_model"] == "default for regression"
 

@@ -12,11 +12,12 @@ from ti_set import SET, ti_set, write_ti_set
 
 from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
-from tinyml_nas.config import InvalidConfig, LoadedConfig, load_config, names
+from tinyml_nas.config import InvalidConfig, LoadedConfig, names
 from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.console import Console
 from tinyml_nas.features.chain import resolve_chain
 from tinyml_nas.features.signal import Shape, settings_of
+from tinyml_nas.load import load_config
 from tinyml_nas.located.validate import (
     asks_for_what_happens,
     field_names,

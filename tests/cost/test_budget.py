@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config import Config, LoadedConfig, load_config
+from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.names import NAS_PRESETS, PRESET_PARAMETERS
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.devices import Device, load_device
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import Shape
+from tinyml_nas.load import load_config
 from tinyml_nas.search.cells.derive import derive
 from tinyml_nas.search.cells.genotype import Genotype
 from tinyml_nas.search.cells.plan import SearchSpace

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tinyml_nas.config import Config, load_config
+from tinyml_nas.config import Config
+from tinyml_nas.load import load_config
 
 CHANNELS = ("a", "b")
 

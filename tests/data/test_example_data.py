@@ -11,10 +11,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.features import extract_features
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)

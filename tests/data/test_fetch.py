@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tinyml_nas.config import InvalidConfig, load_config
+from tinyml_nas.config import InvalidConfig
 from tinyml_nas.console import Console
 from tinyml_nas.data.readers import fetch
 from tinyml_nas.data.readers.fetch import located
 from tinyml_nas.errors import DataError
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

@@ -11,10 +11,11 @@ import pytest
 import yaml
 from data_sets import signal, write_csv
 
-from tinyml_nas.config import Config, load_config
+from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.errors import DataError, TinymlError
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from tests.data.sounds import encode, tone, write_words
-from tinyml_nas.config import Config, load_config
+from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.data.readers.folders import read_layout
 from tinyml_nas.data.readers.wav import read_clip, read_wav, resample
 from tinyml_nas.errors import DataError
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 RATE = 8000

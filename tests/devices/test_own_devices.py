@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tinyml_nas.cli import main
-from tinyml_nas.config import InvalidConfig, load_config
+from tinyml_nas.config import InvalidConfig
 from tinyml_nas.devices import load_device, target_of
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import yaml
 
-from tinyml_nas.config import load_config
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, WindowSet, prepare_data
@@ -20,6 +19,7 @@ from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
 from tinyml_nas.features.extract import BLOCK, fit_normalization
 from tinyml_nas.features.integer.frontend import lower_chain
 from tinyml_nas.features.signal import Shape, settings_of
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 QUIET = Console(quiet=True)

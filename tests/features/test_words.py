@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.data.sounds import write_words
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.features import FeatureSet, extract_features, make_frontend
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 RATE = 8000

@@ -10,13 +10,13 @@ import pytest
 import torch
 from foreign import CHANNELS, CLASSES, LENGTH, SHAPES, Image, Residual, exported, made, windows
 
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.features.extract import fit_normalization
 from tinyml_nas.graph import Shape
 from tinyml_nas.importers import Imported, bring_model
 from tinyml_nas.importers.torch_file import build_module
+from tinyml_nas.load import load_config
 
 CONFIG = """
 common: {{task_type: generic_timeseries_classification}}

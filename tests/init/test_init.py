@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from tinyml_nas import cli
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import prepare_data
 from tinyml_nas.features import extract_features
 from tinyml_nas.init.file_names import find_labels, find_owner
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

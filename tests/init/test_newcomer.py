@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tinyml_nas import cli
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.data import prepare_data
 from tinyml_nas.data.doctor.rhythm import is_clock, read_clock, tells_time
 from tinyml_nas.errors import DataError
+from tinyml_nas.load import load_config
 
 pytestmark = pytest.mark.fast
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from tinyml_nas import cli
-from tinyml_nas.config import load_config
 from tinyml_nas.console import Console
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.features import extract_features
+from tinyml_nas.load import load_config
 from tinyml_nas.pipeline.explore import look
 
 FRAME = 64

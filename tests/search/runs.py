@@ -7,10 +7,11 @@ from pathlib import Path
 
 import samples
 
-from tinyml_nas.config import Config, load_config
+from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.devices import Device, load_device
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.load import load_config
 from tinyml_nas.search.record import SearchResult
 from tinyml_nas.search.stage import Start, search, starting_point
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import samples
 
-from tinyml_nas.config import load_config
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import Concat, Conv
+from tinyml_nas.load import load_config
 from tinyml_nas.search import PRIMITIVES, Genotype, derive
 from tinyml_nas.search.cells.genotype import discretize, first_edge, one_hot
 from tinyml_nas.search.cells.primitives import primitive_op

@@ -1,4 +1,4 @@
-"""A YAML file to a configuration: read, override, validate, resolve, check; all errors at once."""
+"""A YAML file to a draft, and a draft to a configuration: read, override, validate, resolve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinyml_nas.config.config import (
     SECTIONS,
     Config,
 )
-from tinyml_nas.config.crosscheck import check_whole
+from tinyml_nas.config.crosscheck import check_sections
 from tinyml_nas.config.ignored import note_ignored, without_unread
 from tinyml_nas.config.overrides import overridden
 from tinyml_nas.config.resolve import resolve
@@ -22,7 +22,7 @@ from tinyml_nas.config.sections.common import OTHER_SIGNALS
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
 from tinyml_nas.located.draft import Draft, Note
-from tinyml_nas.located.marks import Entry, Mapping, Scalar, Tree, parse
+from tinyml_nas.located.marks import Entry, Items, Mapping, Scalar, Tree, parse
 from tinyml_nas.located.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.located.validate import check_section, nearest_section
@@ -55,8 +55,12 @@ class LoadedConfig:
         return resolved_yaml(self.config, self.provenance)
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
-    """The configuration in ``path`` with ``overrides`` such as ``training.nas_epochs=5``."""
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Draft:
+    """What ``path`` says with ``overrides`` such as ``training.nas_epochs=5``, and what is wrong.
+
+    Names are resolved and the sections checked on their own; what a stage asks of its keys is
+    checked by the stage.  Raises ``ConfigError`` where there is nothing to point at.
+    """
     tree, problems = _read(path)
     for override in overrides:
         tree = overridden(tree, override, problems)
@@ -69,16 +73,25 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         _add_section(draft, name, sections.get(name, Mapping({}, draft.place(name))))
     note_ignored(draft, tree)
     resolve(draft)
-    check_whole(draft, path.parent)
+    check_sections(draft, path.parent)
+    return draft
+
+
+def as_config(draft: Draft, path: Path) -> Config:
+    """The configuration of ``path`` as far as it could be read: what is wrong has its default."""
+    return Config.model_validate({**draft.sections, "path": path})
+
+
+def finished(draft: Draft, path: Path) -> LoadedConfig:
+    """The configuration of ``path``; raises ``InvalidConfig`` with every problem by its place."""
     if draft.problems:
         ordered = sorted(
             draft.problems,
             key=lambda p: (not p.place.source.numbered, p.place.line, p.place.column),
         )
         raise InvalidConfig(str(path), ordered)
-    config = Config.model_validate({**draft.sections, "path": path})
     written = tuple(path for path in draft.places if path.count(".") == 1)
-    return LoadedConfig(config, tuple(draft.notes), _provenance(draft), written)
+    return LoadedConfig(as_config(draft, path), tuple(draft.notes), _provenance(draft), written)
 
 
 def _read(path: Path) -> tuple[Mapping, list[Problem]]:
@@ -228,6 +241,9 @@ def _note(draft: Draft, path: str, entry: Entry) -> None:
     if isinstance(entry.value, Mapping):
         for key, inner in entry.value.entries.items():
             _note(draft, f"{path}.{key}", inner)
+    elif isinstance(entry.value, Items):
+        items = enumerate(entry.value.items)
+        draft.places |= {f"{path}.{index}": item.place for index, item in items}
 
 
 def _is_written(tree: Tree) -> bool:

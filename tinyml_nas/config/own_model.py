@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 
 from tinyml_nas.config.sections.training import Training
+from tinyml_nas.config.sources import is_file_beside, nearest_file
 from tinyml_nas.located.draft import Draft
-from tinyml_nas.search.check import is_file_beside, nearest_file
 
 NETWORK, SPEC = "training.model_path", "training.model_spec"
 WEIGHTS = "training.pretrained_checkpoint_path"

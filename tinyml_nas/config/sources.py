@@ -9,6 +9,8 @@ import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from tinyml_nas.located.suggest import did_you_mean
+
 STORE = "datasets"
 STORE_VARIABLE = "TINYML_DATASETS"
 """Environment variable with the folder that serves all YAMLs as ``datasets/`` beside each."""
@@ -66,6 +68,19 @@ def exists_beside(folder: Path, text: str) -> bool:
         return (folder / os.path.expanduser(text)).exists()
     except (OSError, ValueError):  # a name that no file system takes
         return False
+
+
+def is_file_beside(folder: Path, text: str) -> bool:
+    """Whether ``text`` names a file, seen from ``folder``."""
+    return exists_beside(folder, text) and (folder / os.path.expanduser(text)).is_file()
+
+
+def nearest_file(path: Path) -> str | None:
+    """A did-you-mean among the files where ``path`` should be."""
+    try:
+        return did_you_mean(path.name, [file.name for file in path.parent.iterdir()])
+    except (OSError, ValueError):
+        return None
 
 
 def where_to_put(folder: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.data.anomalies import normal_first
+from tinyml_nas.data.check import OTHER, wrong_generator
 from tinyml_nas.data.checks import check_no_leak, check_sides
 from tinyml_nas.data.doctor import drop_copies, drop_short, examine
 from tinyml_nas.data.doctor.dead import dead_channels
@@ -110,17 +111,9 @@ def load_recordings(config: Config, console: Console | None = None) -> Recording
 
 def _generated(name: str, config: Config) -> RecordingSet:
     """The recordings of a generator; they must have what the task learns."""
-    data, task = generate(name, config.common.seed), config.common.task
-    has, needs = "values" if data.target_names else "classes", "classes"
-    if task in ("regression", "forecasting"):
-        needs = "values"
-    if has != needs:
-        raise ConfigError(
-            f"dataset.generator: {name} makes recordings with {has} to learn, but "
-            f"{config.common.task_type} learns {needs}.",
-            hint="Take another generator, or another common.task_type.",
-        )
-    return chosen_columns(data, config)
+    if (fault := wrong_generator(config)) is not None:
+        raise ConfigError(fault, hint=OTHER)
+    return chosen_columns(generate(name, config.common.seed), config)
 
 
 def _left_out(data: RecordingSet, segments: list[Segment]) -> list[str]:

@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.signal import Settings, Shape, Step
+from tinyml_nas.features.signal import Domain, Misfit, Settings, Shape, Step
 from tinyml_nas.features.steps.bands import BINNING, LOG_DB
 from tinyml_nas.features.steps.concat import CONCAT
 from tinyml_nas.features.steps.decimate import FE_DECIMATE
+from tinyml_nas.features.steps.frame_step import FRAME_SIZE, require
 from tinyml_nas.features.steps.last import LAST_REMOVE
 from tinyml_nas.features.steps.mel import DCT, MEL, TO_CHANNELS, ZERO_PAD
 from tinyml_nas.features.steps.q15 import (
@@ -105,25 +106,47 @@ TI_LISTS = frozenset({TI_ARC_LIST, TI_ARC_LIST[:-1]})
 def resolve_chain(
     names: Sequence[str], shape: Shape, settings: Settings, console: Console
 ) -> tuple[Step, ...]:
-    """The steps in the order in which they run, checked on the shape of a frame."""
+    """The steps in the order in which they run; says so where that is not the order written."""
+    steps = in_order(names, shape, settings)
+    if (note := order_note(names, steps)) is not None:
+        console.warning(note)
+    return steps
+
+
+def in_order(names: Sequence[str], shape: Shape, settings: Settings) -> tuple[Step, ...]:
+    """The steps in the order in which they run; raises ``Misfit`` where frames of ``shape`` cannot.
+
+    The order is that of ``names``, but for lists of TI's that cannot run as they are written.
+    """
     steps = [_step(name) for name in names]
-    _check_known_use(names, settings)
+    check_known_use(names, settings)
     try:
         check_chain(steps, shape, settings)
-    except ConfigError as error:
+    except Misfit as error:
         ordered = sorted(steps, key=_IN_STANDARD_ORDER.index)
         if ordered == steps:
-            raise ConfigError(error.message, hint=error.hint or USUAL_ORDER) from None
+            error.hint = error.hint or USUAL_ORDER
+            raise
         check_chain(ordered, shape, settings)
-        order = ", ".join(step.name for step in ordered)
         if tuple(names) not in TI_LISTS:
-            raise ConfigError(
+            raise Misfit(
                 f"feat_ext_transform cannot run in this order: {error.message}",
-                hint=f"This order works: {order}.",
+                hint=f"This order works: {_listed(ordered)}.",
+                step=error.step,
             ) from None
-        console.warning(f"feat_ext_transform is run in the order that TI's tools use: {order}.")
         return tuple(ordered)
     return tuple(steps)
+
+
+def order_note(names: Sequence[str], steps: Sequence[Step]) -> str | None:
+    """What there is to say where ``steps`` run in another order than ``names`` have."""
+    if tuple(names) == tuple(step.name for step in steps):
+        return None
+    return f"feat_ext_transform is run in the order that TI's tools use: {_listed(steps)}."
+
+
+def _listed(steps: Sequence[Step]) -> str:
+    return ", ".join(step.name for step in steps)
 
 
 def _step(name: str) -> Step:
@@ -137,30 +160,66 @@ def _step(name: str) -> Step:
     )
 
 
-def _check_known_use(names: Sequence[str], settings: Settings) -> None:
-    """Raise for steps given twice, and for frames that nothing would join."""
+def check_known_use(names: Sequence[str], settings: Settings) -> None:
+    """Raise ``Misfit`` for steps given twice, and for frames that nothing would join."""
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
-        raise ConfigError(
-            f"feat_ext_transform names {', '.join(twice)} twice.", hint="Name each step once."
+        raise Misfit(
+            f"feat_ext_transform names {', '.join(twice)} twice.",
+            hint="Name each step once.",
+            step=twice[0],
         )
     if settings.frame_concat > 1 and CONCAT.name not in names:
-        raise ConfigError(
+        raise Misfit(
             f"num_frame_concat is {settings.frame_concat}, but no CONCAT joins the frames.",
             hint="Add CONCAT at the end of feat_ext_transform, or set num_frame_concat to 1.",
+            keys=("num_frame_concat",),
         )
 
 
 def check_chain(steps: Sequence[Step], shape: Shape, settings: Settings) -> Shape:
-    """The shape of a model input; a ConfigError names the step that cannot come where it is."""
+    """The shape of a model input; a ``Misfit`` names the step that cannot come where it is."""
     for step in steps:
-        shape = step.check(shape, settings)
-    if shape.domain.endswith("spectrum"):
-        raise ConfigError(
+        shape = _after(step, shape, settings)
+    _check_end(shape.domain)
+    return shape
+
+
+def _after(step: Step, shape: Shape, settings: Settings) -> Shape:
+    try:
+        return step.check(shape, settings)
+    except Misfit as error:
+        raise error.at(step.name) from None
+
+
+def check_domains(names: Sequence[str]) -> None:
+    """Raise ``Misfit`` where the chain cannot run on frames of any length, as far as order tells.
+
+    Steps that need frames ask for a ``frame_size``.
+    """
+    domain: Domain = "samples"
+    for step in map(_step, names):
+        try:
+            require(step.name, step.accepts, domain)
+        except Misfit as error:
+            raise Misfit(error.message, hint=USUAL_ORDER, step=step.name) from None
+        if step.framed:
+            raise Misfit(
+                f"{step.name} needs a frame_size of 2 samples or more.",
+                hint=FRAME_SIZE,
+                step=step.name,
+                keys=("frame_size",),
+            )
+        domain = step.leaves or domain
+    _check_end(domain)
+
+
+def _check_end(domain: Domain) -> None:
+    if domain.endswith("spectrum"):
+        raise Misfit(
             "feat_ext_transform ends with complex numbers.",
             hint="Add ABS after FFT_FE, Q15_MAG after FFT_Q15.",
         )
-    return shape
 
 
 def channel_names(

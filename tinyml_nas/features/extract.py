@@ -15,6 +15,7 @@ from tinyml_nas.data import SIDES, DataSplits, WindowSet
 from tinyml_nas.data.windows import stretches
 from tinyml_nas.errors import ConfigError, DataError, listed
 from tinyml_nas.features.chain import channel_names, check_chain, resolve_chain
+from tinyml_nas.features.check import check_lsb, misfit
 from tinyml_nas.features.gain import with_gains
 from tinyml_nas.features.integer.fixed import NoTwin
 from tinyml_nas.features.integer.frontend import (
@@ -22,7 +23,7 @@ from tinyml_nas.features.integer.frontend import (
     choose_lsb,
     lower_chain,
 )
-from tinyml_nas.features.signal import Frames, Settings, Shape, Step, settings_of
+from tinyml_nas.features.signal import Frames, Misfit, Settings, Shape, Step, settings_of
 from tinyml_nas.features.steps.q15 import warn_of_fractions
 
 CONSTANT = 1e-6
@@ -147,7 +148,10 @@ def extract_features(data: DataSplits, config: Config, console: Console) -> Feat
     settings = settings_of(config, length)
     shape = Shape("samples", channels, length)
     wanted = config.data_processing_feature_extraction.feat_ext_transform
-    steps = resolve_chain(wanted, shape, settings, console)
+    try:
+        steps = resolve_chain(wanted, shape, settings, console)
+    except Misfit as error:
+        raise misfit(error, config, shape) from None
     final = check_chain(steps, shape, settings)
     unit = 1 / (config.data_processing_feature_extraction.scale or 1)
     warn_of_fractions([step.name for step in steps], data.train.x, unit, console)
@@ -187,11 +191,7 @@ def _fixed_chain(
     _, channels, length = data.train.x.shape
     unit = 1 / (config.data_processing_feature_extraction.scale or 1)
     written = config.compilation.sample_lsb
-    if written is not None and len(written) not in (1, channels):
-        raise ConfigError(
-            f"compilation.sample_lsb has {len(written)} values for {channels} variables.",
-            hint=f"Write one value, or one for each of {listed(data.channel_names)}.",
-        )
+    check_lsb(config, channels)
     if written is None:
         lsb = choose_lsb(data.train.x, unit)
     else:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.config import Config
+from tinyml_nas.errors import ConfigError
 
 Domain = Literal[
     "samples",
@@ -81,6 +82,24 @@ class Frames:
     recording: NDArray[np.int64]
 
 
+class Misfit(ConfigError):
+    """A chain that cannot run: the step at fault, and the keys of the YAML that would change it.
+
+    Without keys the step is in the wrong place.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, step: str = "", keys: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.keys = keys
+
+    def at(self, step: str) -> Misfit:
+        """The same mistake, of the step called ``step``."""
+        return Misfit(self.message, hint=self.hint, step=step, keys=self.keys)
+
+
 class Step(Protocol):
     """One step of a chain: stateless, and the same for every frame."""
 
@@ -95,6 +114,18 @@ class Step(Protocol):
     @property
     def reads(self) -> tuple[str, ...]:
         """The keys of the YAML that change it."""
+
+    @property
+    def accepts(self) -> tuple[Domain, ...]:
+        """What may come before it."""
+
+    @property
+    def leaves(self) -> Domain | None:
+        """What comes after it; None where that is what came before."""
+
+    @property
+    def framed(self) -> bool:
+        """Whether it needs frames of several samples."""
 
     @property
     def in_integers(self) -> str:

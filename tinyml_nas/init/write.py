@@ -11,7 +11,6 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tinyml_nas.config import load_config
 from tinyml_nas.config.sections.common import Task
 from tinyml_nas.config.sections.delivery import HEADERS, TAKEN
 from tinyml_nas.console import Console, own_command, shell_quoted
@@ -19,6 +18,7 @@ from tinyml_nas.errors import ConfigError, DataError, ToolError
 from tinyml_nas.init.decide import MODELS, Plan, decide
 from tinyml_nas.init.survey import Column, Survey, survey
 from tinyml_nas.init.target import find_labels
+from tinyml_nas.load import load_config
 
 TASK_TYPES: dict[Task, str] = {
     "classification": "generic_timeseries_classification",

@@ -6,25 +6,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from tinyml_nas.located.draft import Draft, Note
 from tinyml_nas.located.fields import ReadBy
-from tinyml_nas.located.validate import field_names
 
 
-def conditions(model: type[BaseModel], key: str) -> tuple[ReadBy, ...]:
-    """All that must hold for ``key`` of a section to be read; empty where it always is."""
-    metadata = model.model_fields[field_names(model)[key]].metadata
-    return tuple(item for item in metadata if isinstance(item, ReadBy))
+def conditions(field: FieldInfo) -> tuple[ReadBy, ...]:
+    """All that must hold for the key of ``field`` to be read; empty where it always is."""
+    return tuple(item for item in field.metadata if isinstance(item, ReadBy))
 
 
 def unread(sections: Mapping[str, BaseModel]) -> Iterator[tuple[str, ReadBy]]:
     """The path of every key that is not read, and the first condition that does not hold."""
     for name, section in sections.items():
-        for key in field_names(type(section)):
-            missing = (c for c in conditions(type(section), key) if not c.holds(sections))
+        for attribute, field in type(section).model_fields.items():
+            missing = (c for c in conditions(field) if not c.holds(sections))
             if (first := next(missing, None)) is not None:
-                yield f"{name}.{key}", first
+                yield f"{name}.{attribute}", first
 
 
 def note_unread(draft: Draft) -> None:
@@ -45,5 +44,4 @@ def _differs(draft: Draft, path: str) -> bool:
     """Whether ``path`` has another value than its default."""
     section, key = path.split(".")
     model = draft.sections[section]
-    name = field_names(type(model))[key]
-    return bool(getattr(model, name) != type(model).model_fields[name].default)
+    return bool(getattr(model, key) != type(model).model_fields[key].default)

@@ -9,9 +9,8 @@ from pathlib import Path
 from tinyml_nas.config import names
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.training import Training
-from tinyml_nas.config.sources import exists_beside
+from tinyml_nas.config.sources import is_file_beside, nearest_file
 from tinyml_nas.located.draft import Draft
-from tinyml_nas.located.suggest import did_you_mean
 
 STRATEGY = "training.nas_search_strategy"
 
@@ -38,11 +37,6 @@ def check_search(draft: Draft, folder: Path) -> None:
 def _listed(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def is_file_beside(folder: Path, text: str) -> bool:
-    """Whether ``text`` names a file, seen from ``folder``."""
-    return exists_beside(folder, text) and (folder / os.path.expanduser(text)).is_file()
 
 
 def _warn_no_term(draft: Draft) -> None:
@@ -130,11 +124,3 @@ def _check_warm_start(draft: Draft, folder: Path) -> None:
                 or "name the search/archive.jsonl or search/pareto.json of a run, "
                 "relative to this file",
             )
-
-
-def nearest_file(path: Path) -> str | None:
-    """A did-you-mean among the files where ``path`` should be."""
-    try:
-        return did_you_mean(path.name, [file.name for file in path.parent.iterdir()])
-    except (OSError, ValueError):
-        return None

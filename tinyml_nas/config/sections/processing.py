@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -64,32 +62,6 @@ Step = Literal[
     "TO_CHANNELS",
     "CONCAT",
 ]
-
-NEEDS_BEFORE: Mapping[str, tuple[Step, ...]] = MappingProxyType(
-    {
-        "FFT_POS_HALF": ("FFT_FE",),
-        "DC_REMOVE": ("FFT_FE", "FFT_Q15"),
-        "Q15_SCALE": ("FFT_Q15",),
-        "Q15_MAG": ("FFT_Q15",),
-    }
-)
-"""The steps of which one must stand somewhere before, for each step that needs one."""
-COMPLEX: Mapping[Step, Step] = MappingProxyType({"FFT_FE": "ABS", "FFT_Q15": "Q15_MAG"})
-"""Steps that give complex numbers, and the step that makes magnitudes of them."""
-Q15_FRAMES = tuple(1 << bits for bits in range(5, 14))
-"""Samples of the frames that FFT_Q15 transforms, as CMSIS-DSP does."""
-FRAMED = (
-    "SimpleWindow",
-    "FFT_FE",
-    "FFT_Q15",
-    "WINDOWING",
-    "RAW_FE",
-    "HAAR",
-    "HADAMARD",
-    "PIR_FE",
-    "PIR_FE_Q15",
-)
-"""Steps that need frames of several samples."""
 
 
 Column = FromZero | Annotated[str, Field(strict=True)]

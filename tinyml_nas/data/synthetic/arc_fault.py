@@ -22,6 +22,7 @@ from tinyml_nas.data.records import Recording, RecordingSet
 SAMPLING_RATE_HZ = 250_000
 RECORDINGS_PER_CLASS = 40
 SAMPLES = 16 * 1024
+CHANNELS = ("current_a",)
 CLASSES = ("arc", "normal")
 
 Signal = NDArray[np.float64]
@@ -34,7 +35,7 @@ def recordings(seed: int) -> RecordingSet:
         for label in CLASSES
         for index in range(RECORDINGS_PER_CLASS)
     ]
-    return RecordingSet(tuple(found), ("current_a",), CLASSES, synthetic=True)
+    return RecordingSet(tuple(found), CHANNELS, CLASSES, synthetic=True)
 
 
 def _record(arc: bool, seed: int, index: int) -> NDArray[np.float32]:

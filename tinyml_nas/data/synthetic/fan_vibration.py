@@ -17,7 +17,7 @@ SAMPLING_RATE_HZ = 1000
 SAMPLES = 8192
 NORMAL_RECORDINGS = 40
 RECORDINGS_PER_FAULT = 8
-AXES = ("x", "y", "z")
+CHANNELS = ("x", "y", "z")
 BLADES = 7
 CLASSES = ("normal", "bearing", "blade", "imbalance", "loose")
 
@@ -31,7 +31,7 @@ def recordings(seed: int) -> RecordingSet:
         for label in CLASSES
         for number in range(NORMAL_RECORDINGS if label == "normal" else RECORDINGS_PER_FAULT)
     ]
-    return RecordingSet(tuple(found), AXES, CLASSES, synthetic=True)
+    return RecordingSet(tuple(found), CHANNELS, CLASSES, synthetic=True)
 
 
 def _fan(seed: int, label: str, number: int) -> Recording:
@@ -70,5 +70,5 @@ def _trouble(rng: np.random.Generator, label: str, turn: Signal, time_s: Signal)
             steps = sum(np.sin(k * turn) / k for k in (1, 2, 3, 4))
             extra = np.stack([0 * turn, 0 * turn, 0.5 * np.asarray(steps)], axis=1)
         case _:
-            extra = np.zeros((len(turn), len(AXES)))
+            extra = np.zeros((len(turn), len(CHANNELS)))
     return np.asarray(extra)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from tinyml_nas.data.records import Recording, RecordingSet
 
+CHANNELS = ("current_a",)
+TARGETS = ("speed_rpm", "torque_nm")
 SAMPLING_RATE_HZ = 1000
 RECORDINGS = 40
 SAMPLES = 6000
@@ -31,8 +33,7 @@ Signal = NDArray[np.float64]
 def recordings(seed: int) -> RecordingSet:
     """Runs of as many machines."""
     runs = [_run(seed, index) for index in range(RECORDINGS)]
-    targets = ("speed_rpm", "torque_nm")
-    return RecordingSet(tuple(runs), ("current_a",), (), synthetic=True, target_names=targets)
+    return RecordingSet(tuple(runs), CHANNELS, (), synthetic=True, target_names=TARGETS)
 
 
 def _run(seed: int, index: int) -> Recording:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.config.sections.processing import Q15_FRAMES
 from tinyml_nas.features.integer.fft import bit_reversed
 from tinyml_nas.features.integer.fixed import Int64, OfLength
 
 Q15 = 1 << 15
-LENGTHS = Q15_FRAMES
+LENGTHS = tuple(1 << bits for bits in range(5, 14))
+"""Samples of the frames that are transformed, as CMSIS-DSP does."""
 ROOT_START = np.rint(2.0**28 / np.sqrt(np.arange(8, 32) / 32)).astype(np.int32)
 """1 / sqrt(x) in Q28 for x = 8/32 to 31/32, where Newton's iteration starts."""
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import (
     WORD_BITS,
     FixedOp,
@@ -20,23 +19,32 @@ from tinyml_nas.features.integer.fixed import (
     rounded_shift,
     table,
 )
-from tinyml_nas.features.signal import Array, Settings
+from tinyml_nas.features.signal import Array, Misfit, Settings
 from tinyml_nas.features.steps.frame_step import FrameStep
 
 
 def bin_size(settings: Settings) -> int:
     """FFT bins summed into one feature."""
     if settings.feature_size is None:
-        raise ConfigError(
+        raise Misfit(
             "BINNING needs to know how many features a frame gives.",
             hint="Set data_processing_feature_extraction.feature_size_per_frame.",
+            keys=("feature_size_per_frame",),
         )
-    size = int(settings.frame_size / 2 / settings.feature_size / settings.bandwidth)
+    width = settings.frame_size / 2 / settings.bandwidth
+    size = int(width / settings.feature_size)
     if size < 1:
-        raise ConfigError(
+        raise Misfit(
             f"A frame of {settings.frame_size} samples cannot give {settings.feature_size} bins "
             f"with analysis_bandwidth {settings.bandwidth:g}.",
             hint="Lower feature_size_per_frame or raise frame_size.",
+            keys=("feature_size_per_frame", "analysis_bandwidth", "frame_size"),
+        )
+    if width % settings.feature_size:
+        raise Misfit(
+            f"{settings.feature_size} features do not divide the {width:g} bins of the spectrum.",
+            hint="Make frame_size / 2 / analysis_bandwidth a multiple of feature_size_per_frame.",
+            keys=("feature_size_per_frame", "analysis_bandwidth", "frame_size"),
         )
     return size
 
@@ -55,11 +63,12 @@ def binned_length(length: int, settings: Settings) -> int:
     first, size, features = band(settings)
     first_of_last = first + size * (features - 1)
     if first_of_last >= length:
-        raise ConfigError(
+        raise Misfit(
             f"BINNING from bin {settings.min_bin} on in {features} steps of {size} starts its last "
             f"one at bin {first_of_last + settings.first_bin}, but there are "
             f"{length + settings.first_bin} bins.",
             hint="Lower feature_size_per_frame or min_bin, or raise analysis_bandwidth.",
+            keys=("feature_size_per_frame", "min_bin", "analysis_bandwidth", "frame_size"),
         )
     return features
 

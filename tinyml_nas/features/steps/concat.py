@@ -29,11 +29,14 @@ class Concat:
     name = "CONCAT"
     description = "Join num_frame_concat consecutive frames of a recording; then stack channels."
     reads = ("num_frame_concat", "frame_skip", "stacking")
+    accepts = JOINED
+    leaves: Domain = "frames"
+    framed = False
     in_integers = "exact"
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after joining and stacking."""
-        require(self.name, JOINED, shape)
+        require(self.name, self.accepts, shape.domain)
         length = shape.length * settings.frame_concat
         if settings.stacking == "1D":
             return Shape("frames", 1, length * shape.channels)

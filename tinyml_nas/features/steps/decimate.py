@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import (
     FixedOp,
     Int64,
     Signal,
     rounded_shift,
 )
-from tinyml_nas.features.signal import Array, Settings
+from tinyml_nas.features.signal import Array, Misfit, Settings
 from tinyml_nas.features.steps.frame_step import FrameStep
 
 REACH = 4
@@ -45,9 +44,10 @@ def _around(length: int, factor: int) -> NDArray[np.int64]:
 def _left(length: int, settings: Settings) -> int:
     left = length // settings.resampling_factor
     if not left:
-        raise ConfigError(
+        raise Misfit(
             f"FE_DECIMATE by {settings.resampling_factor} leaves nothing of {length} samples.",
             hint="Lower resampling_factor or raise frame_size.",
+            keys=("resampling_factor", "frame_size"),
         )
     return left
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import Twin
-from tinyml_nas.features.signal import Array, Domain, Frames, Settings, Shape
+from tinyml_nas.features.signal import Array, Domain, Frames, Misfit, Settings, Shape
+
+FRAME_SIZE = "Set frame_size to the number of samples in one frame."
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,17 @@ class FrameStep:
     length: Callable[[int, Settings], int] = lambda length, settings: length
     reads: tuple[str, ...] = ()
     in_integers: str = "exact"
+    framed: bool = False
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after this step."""
-        require(self.name, self.accepts, shape)
+        require(self.name, self.accepts, shape.domain)
+        if self.framed and shape.length < 2:
+            raise Misfit(
+                f"{self.name} needs frames of 2 samples or more, not {shape.length}.",
+                hint=FRAME_SIZE,
+                keys=("frame_size",),
+            )
         length = self.length(shape.length, settings)
         return replace(shape, domain=self.leaves or shape.domain, length=length)
 
@@ -45,7 +53,7 @@ class FrameStep:
         return names
 
 
-def require(name: str, accepts: tuple[Domain, ...], shape: Shape) -> None:
+def require(name: str, accepts: tuple[Domain, ...], found: Domain) -> None:
     """Raise unless a step may follow what is there."""
-    if shape.domain not in accepts:
-        raise ConfigError(f"{name} works on {' or '.join(accepts)}, but gets {shape.domain} here.")
+    if found not in accepts:
+        raise Misfit(f"{name} works on {' or '.join(accepts)}, but gets {found} here.")

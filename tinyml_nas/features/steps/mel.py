@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import (
     WORD_BITS,
     FixedOp,
@@ -24,7 +23,7 @@ from tinyml_nas.features.integer.fixed import (
     rounded_shift,
     table,
 )
-from tinyml_nas.features.signal import Array, Settings, Shape
+from tinyml_nas.features.signal import Array, Misfit, Settings, Shape
 from tinyml_nas.features.steps.frame_step import FrameStep, require
 
 T = TypeVar("T", np.int64, np.float64)
@@ -126,7 +125,7 @@ def _transform_length(bins: int, settings: Settings) -> int:
     for length in (settings.frame_size, padded(settings.frame_size)):
         if bins == length // 2 + settings.min_bin:
             return length
-    raise ConfigError(
+    raise Misfit(
         f"MEL needs all bins up to half of the sampling rate, and gets {bins}.",
         hint="Put FFT_POS_HALF and ABS before it, and leave DC_REMOVE out.",
     )
@@ -136,10 +135,11 @@ def _mel_length(length: int, settings: Settings) -> int:
     scale = MelScale.of(length, settings)
     sums = scale.weights(scale.rising, 1).sum(axis=0)
     if (sums <= 0).any():
-        raise ConfigError(
+        raise Misfit(
             f"MEL: of {settings.n_mels} bands, number {int(np.argmin(sums > 0)) + 1} lies between "
             f"two of the {length} bins.",
             hint="Lower n_mels, or raise frame_length_ms or frame_size.",
+            keys=("n_mels", "min_bin", "analysis_bandwidth", "frame_size"),
         )
     return settings.n_mels
 
@@ -189,9 +189,10 @@ def _mel_twin(signal: Signal, settings: Settings) -> tuple[FixedOp, Signal]:
 
 def _coefficients(length: int, settings: Settings) -> int:
     if settings.n_mfcc > length:
-        raise ConfigError(
+        raise Misfit(
             f"DCT cannot give {settings.n_mfcc} coefficients of {length} values.",
             hint="n_mfcc must not exceed n_mels.",
+            keys=("n_mfcc", "n_mels"),
         )
     return settings.n_mfcc
 
@@ -261,7 +262,7 @@ class ToChannels(FrameStep):
 
     def check(self, shape: Shape, settings: Settings) -> Shape:
         """The shape after this step."""
-        require(self.name, self.accepts, shape)
+        require(self.name, self.accepts, shape.domain)
         return Shape("statistics", shape.channels * shape.length, 1)
 
     def channel_names(
@@ -297,6 +298,7 @@ MEL = FrameStep(
     _mel,
     _mel_twin,
     _mel_length,
+    reads=("n_mels", "min_bin", "analysis_bandwidth", "sampling_rate"),
 )
 DCT = FrameStep(
     "DCT",
@@ -306,6 +308,7 @@ DCT = FrameStep(
     _dct,
     _dct_twin,
     _coefficients,
+    reads=("n_mfcc", "n_mels"),
 )
 TO_CHANNELS = ToChannels(
     "TO_CHANNELS",

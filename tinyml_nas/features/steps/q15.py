@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_nas.console import Console
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import (
     FixedOp,
     Int64,
@@ -30,7 +29,7 @@ from tinyml_nas.features.integer.q15_fft import (
     ROOT_START,
     Q15Magnitude,
 )
-from tinyml_nas.features.signal import Array, Settings
+from tinyml_nas.features.signal import Array, Misfit, Settings
 from tinyml_nas.features.steps.bands import Bands, band, bin_size, binned_length
 from tinyml_nas.features.steps.frame_step import FrameStep
 from tinyml_nas.features.steps.time import remove_mean_twin
@@ -73,9 +72,10 @@ def _fe_q15_twin(signal: Signal, settings: Settings) -> tuple[Operations, Signal
 
 def _fft_length(length: int, settings: Settings) -> int:
     if length not in LENGTHS:
-        raise ConfigError(
+        raise Misfit(
             f"FFT_Q15 transforms frames of 32, 64, 128 ... {LENGTHS[-1]} samples, not {length}.",
             hint="Set frame_size to a power of two, or use FFT_FE.",
+            keys=("frame_size",),
         )
     return length // 2 + 1
 
@@ -192,6 +192,7 @@ FFT_Q15 = FrameStep(
     _fft_twin,
     _fft_length,
     in_integers="the same integers; the transform itself is off by up to 15 units (measured)",
+    framed=True,
 )
 Q15_SCALE = FrameStep(
     "Q15_SCALE",

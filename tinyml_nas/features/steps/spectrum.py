@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fft import Magnitude, fft_twin, magnitude_bound
 from tinyml_nas.features.integer.fixed import FixedOp, Int64, OfLength, Signal
-from tinyml_nas.features.signal import Array, Settings
+from tinyml_nas.features.signal import Array, Misfit, Settings
 from tinyml_nas.features.steps.frame_step import FrameStep
 
 
@@ -28,7 +27,7 @@ def _positive_half(x: Array, settings: Settings) -> Array:
 
 def _without_first(length: int, settings: Settings) -> int:
     if length < 2:
-        raise ConfigError("DC_REMOVE would leave nothing of a frame with one bin.")
+        raise Misfit("DC_REMOVE would leave nothing of a frame with one bin.", keys=("frame_size",))
     return length - 1
 
 
@@ -86,6 +85,7 @@ FFT_FE = FrameStep(
     _fft,
     fft_twin,
     in_integers="radix 2, factors in Q30: 1e-6 of the largest bin; only frames of 4, 8, 16 ...",
+    framed=True,
 )
 FFT_POS_HALF = FrameStep(
     "FFT_POS_HALF",

@@ -88,6 +88,7 @@ WINDOWING = FrameStep(
     _window,
     _window_twin,
     in_integers="weights in Q16, one rounding: 2^-16 of a value and half a unit",
+    framed=True,
 )
 RAW_FE = FrameStep(
     "RAW_FE",
@@ -98,4 +99,5 @@ RAW_FE = FrameStep(
     remove_mean_twin,
     reads=("dc_remove",),
     in_integers="the mean is rounded: half a unit",
+    framed=True,
 )

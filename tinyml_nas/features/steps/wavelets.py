@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fixed import FixedOp, Int64, OfLength, Signal
-from tinyml_nas.features.signal import Array, Settings
+from tinyml_nas.features.signal import Array, Misfit, Settings
 from tinyml_nas.features.steps.frame_step import FrameStep
 
 
 def _length_of(name: str) -> Callable[[int, Settings], int]:
     def length(length: int, settings: Settings) -> int:
         if length < 2 or length & (length - 1):
-            raise ConfigError(
+            raise Misfit(
                 f"{name} transforms frames of a power of two of samples, not {length}.",
                 hint="Set frame_size to a power of two.",
+                keys=("frame_size",),
             )
         return length
 
@@ -104,6 +104,7 @@ HAAR = FrameStep(
     _haar,
     _twin(Haar),
     _length_of("HAAR"),
+    framed=True,
 )
 HADAMARD = FrameStep(
     "HADAMARD",
@@ -113,4 +114,5 @@ HADAMARD = FrameStep(
     _hadamard,
     _twin(Hadamard),
     _length_of("HADAMARD"),
+    framed=True,
 )

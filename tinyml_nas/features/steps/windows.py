@@ -16,7 +16,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.integer.fft import Magnitude, fft_twin, magnitude_bound
 from tinyml_nas.features.integer.fixed import (
     Float64,
@@ -42,7 +41,7 @@ from tinyml_nas.features.integer.window_statistics import (
     log2_fraction,
     two_largest,
 )
-from tinyml_nas.features.signal import Array, Domain, Settings, Shape
+from tinyml_nas.features.signal import Array, Domain, Misfit, Settings, Shape
 from tinyml_nas.features.steps.frame_step import FrameStep
 from tinyml_nas.features.steps.whole import to_whole, whole16
 
@@ -72,9 +71,10 @@ def windows_of(length: int, settings: Settings) -> Windows:
     hop = int(length * settings.stride + 1e-9)
     size = length + 7 - count * hop
     if hop < 1 or size < 3:
-        raise ConfigError(
+        raise Misfit(
             f"{count} windows at steps of {hop} samples do not fit into a frame of {length}.",
             hint="Set stride_size so that window_count * stride_size is below 1.",
+            keys=("window_count", "stride_size", "frame_size"),
         )
     return Windows(count, size, hop, 4, length)
 
@@ -118,22 +118,27 @@ class WindowStep(FrameStep):
 def _check_columns(step: WindowStep, windows: Windows, settings: Settings) -> None:
     n, chunk = _fft_size(windows, settings), settings.chunk_size
     if "kurtosis" in step.columns and not 4 <= chunk <= windows.size:
-        raise ConfigError(
+        raise Misfit(
             f"{step.name} cannot take a kurtosis of {chunk} samples of a window of {windows.size}.",
             hint="Set chunk_size to 4 or more, and to no more than a window has.",
+            keys=("chunk_size", "window_count", "stride_size"),
         )
     if "pool" in step.columns and (n < 2 * POOLS or n % (2 * POOLS)):
-        raise ConfigError(
+        raise Misfit(
             f"{step.name} averages the bins of a transform of {n} points in {POOLS} bands.",
             hint=f"Set fft_size to a multiple of {2 * POOLS}.",
+            keys=("fft_size", "frame_size"),
         )
     if step.fixed_point and n not in LENGTHS:
-        raise ConfigError(
+        raise Misfit(
             f"{step.name} transforms 32, 64, 128 ... {LENGTHS[-1]} points, not {n}.",
             hint="Set fft_size to a power of two.",
+            keys=("fft_size", "frame_size"),
         )
     if TRANSFORMED & set(step.columns) and n < 4:
-        raise ConfigError(f"{step.name} needs an fft_size of 4 or more, not {n}.")
+        raise Misfit(
+            f"{step.name} needs an fft_size of 4 or more, not {n}.", keys=("fft_size", "frame_size")
+        )
 
 
 def _float(columns: tuple[Column, ...]) -> Callable[[Array, Settings], Array]:

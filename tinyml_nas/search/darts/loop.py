@@ -120,7 +120,8 @@ class Darts:
             if not math.isfinite(loss):
                 raise DataError(
                     f"The loss of the search became {loss} in epoch {epoch + 1}.",
-                    hint="Look for extreme values in the data, or lower training.nas_learning_rate.",
+                    hint="Look for extreme values in the data, or lower "
+                    "training.nas_learning_rate.",
                 )
             total += loss
             task.advance(f"epoch {epoch + 1}  loss {loss:.3f}{seen}")

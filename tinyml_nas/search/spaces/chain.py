@@ -45,9 +45,9 @@ MIN_LENGTH = 2
 class ChainSpace:
     """Chains for inputs of ``input_shape`` and so many ``outputs``, legal under ``npu`` if given.
 
-    Heads of ``positional`` chains may also read every step by itself, because a value often depends on
-    where in the window something is.  ``extra`` decisions, of the training recipe, ride along and
-    never change the network.
+    Heads of ``positional`` chains may also read every step by itself, because a value often depends
+    on where in the window something is.  ``extra`` decisions, of the training recipe, ride along
+    and never change the network.
     """
 
     input_shape: Shape
