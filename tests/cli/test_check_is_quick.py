@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "matplotlib", "onnx", "onnxruntime", "scipy", "numpy", "jinja2", "unicorn")
+HEAVY = ("torch", "matplotlib", "onnx", "onnxruntime", "scipy", "jinja2", "unicorn")
 PROGRAM = f"""
 import sys
 for name in {HEAVY!r}:

@@ -52,7 +52,7 @@ def text(
         ),
         ("dataset", "generator: arc_fault, group_by: '(x'", "not a regular expression", 0),
         ("features", "data_proc_transforms: [SimpleWindow]", "needs a frame_size", 1),
-        ("features", "feat_ext_transform: [FFT_FE, ABS]", "needs a frame_size", 1),
+        ("features", "feat_ext_transform: [FFT_FE, ABS]", "needs a frame_size", 0),
         (
             "features",
             "frame_size: 64, data_proc_transforms: [Downsample], sampling_rate: 10, new_sr: 50",
