@@ -21,11 +21,11 @@ from typing import Any
 
 from tinyml_nas import __version__, interrupts
 from tinyml_nas.arguments import parse
-from tinyml_nas.config import InvalidConfig, LoadedConfig, config_schema
+from tinyml_nas.config import InvalidConfig, LoadedConfig
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, Interrupted, TinymlError, ToolError, missing_package
 from tinyml_nas.info import TOPICS, ModelQuery, models
-from tinyml_nas.load import load_config
+from tinyml_nas.load import load_config, schema
 
 FULL = "Make room and try again; --resume continues a stopped run."
 CLOSED = "Check the permissions of the folder."
@@ -128,7 +128,7 @@ def _init(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> None:
-    console.plain(json.dumps(config_schema(), indent=2))
+    console.plain(json.dumps(schema(), indent=2))
 
 
 def _info(arguments: argparse.Namespace, console: Console) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
-from tinyml_nas.config.resolved import unread_keys
 from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
 from tinyml_nas.cost.npu import lint
@@ -15,6 +14,7 @@ from tinyml_nas.errors import ConfigError
 from tinyml_nas.features.check import told_input
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.spaces import SPACES
+from tinyml_nas.search.strategies import STRATEGIES
 from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
@@ -157,18 +157,18 @@ def _brought_network(config: Config, file: str, shape: Shape) -> Network | None:
 def _search_words(config: Config) -> str:
     training = config.training
     strategy, space = training.nas_search_strategy, training.nas_space
-    silent = unread_keys(config)
+    reads = STRATEGIES[strategy].reads
     words = f"{strategy} over {space if space == 'cells' else f'{space}s'}"
     if space == "cells":
         words += f" of preset {training.nas_model_size or '(own keys)'}"
-    if "training.nas_epochs" not in silent:
+    if "nas_epochs" in reads:
         words += f", {training.nas_epochs} epochs"
     time = f"{training.nas_search_seconds:g} s"
     limit = f"{training.nas_trials} trainings" if training.nas_trials else time
     mode = training.nas_optimization_mode
     return (
         f"{words}, {limit} on {_workers_words(training.nas_workers)}, {training.nas_folds} folds, "
-        + (f"{mode} breaks ties" if "training.nas_penalty_weight" in silent else f"for {mode}")
+        + (f"for {mode}" if "nas_penalty_weight" in reads else f"{mode} breaks ties")
     )
 
 

@@ -20,7 +20,7 @@ from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import STEPS, FeatureSet, extract_features
 from tinyml_nas.features.check import told_input, told_window
 from tinyml_nas.features.signal import Shape
-from tinyml_nas.load import load_config
+from tinyml_nas.load import NAMES, load_config
 
 ROOT = Path(__file__).parents[2]
 CHAINS = 300
@@ -126,7 +126,7 @@ def test_check_accepts_the_chains_that_the_run_accepts(tmp_path: Path) -> None:
         path.write_text(random_text(rng), encoding="utf-8")
         loaded = checked(path)
         accepted = isinstance(loaded, LoadedConfig)
-        config = loaded.config if accepted else as_config(read_config(path), path)
+        config = loaded.config if accepted else as_config(read_config(path, (), NAMES), path)
         window = told_window(config)
         assert window is not None
         console = Heard()

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tinyml_nas.config import config_schema
 from tinyml_nas.load import load_config
+from tinyml_nas.load import schema as config_schema
 
 pytestmark = pytest.mark.fast
 

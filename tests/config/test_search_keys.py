@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tinyml_nas.config import names
 from tinyml_nas.plan import plan, plan_warnings
+from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.search.strategies import STRATEGIES
 
 pytestmark = pytest.mark.fast
@@ -172,12 +172,12 @@ def test_an_anomaly_detection_searches_autoencoders(load: Load) -> None:
     assert loaded.warnings == []
 
 
-@pytest.mark.parametrize("strategy", names.SPACE_OF)
+@pytest.mark.parametrize("strategy", [n for n, s in STRATEGIES.items() if s.space])
 def test_what_searches_no_autoencoders_is_refused_for_them(errors: Load, strategy: str) -> None:
     (found,) = errors(f"{ANOMALY}  nas_search_strategy: {strategy}\n")
     assert found.startswith(
         f"9:24 training: nas_search_strategy {strategy} searches the space "
-        f"{names.SPACE_OF[strategy]}; for the task anomaly the space autoencoder is searched."
+        f"{STRATEGIES[strategy].space}; for the task anomaly the space autoencoder is searched."
     )
     assert "search by auto, evolution, random, reinforce, zero_shot" in found
     assert found.endswith("2:14")
@@ -227,9 +227,9 @@ def test_sub_one_shot_says_which_proxies_it_does_not_combine(load: Load) -> None
     assert load(f"{text}  nas_proxy: [zico, loss]\n").warnings == []
 
 
-@pytest.mark.parametrize("strategy", names.strategy_names())
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> None:
-    assert names.SPACE_OF.get(strategy) == STRATEGIES[strategy].space
+    assert STRATEGIES[strategy].space in (None, *SPACES)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> N
         ("nas_layers: 5", "layers (line 9). It needs training.nas_space: cells"),
         (
             "nas_proxy: zico",
-            "proxy (line 9). It needs training.nas_search_strategy: zero_shot or sub_one_shot",
+            "proxy (line 9). It needs training.nas_search_strategy: sub_one_shot or zero_shot",
         ),
         (
             "nas_warmup_level: 0.5",
@@ -259,7 +259,7 @@ def test_the_space_of_a_strategy_is_the_one_that_it_declares(strategy: str) -> N
         ),
         (
             "nas_search_strategy: darts\n  nas_proxy: zico",
-            "proxy (line 10). It needs training.nas_search_strategy: zero_shot or sub_one_shot",
+            "proxy (line 10). It needs training.nas_search_strategy: sub_one_shot or zero_shot",
         ),
         (
             "nas_model_size: s\n  nas_budget: {macs: 9k}",

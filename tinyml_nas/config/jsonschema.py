@@ -10,13 +10,17 @@ from tinyml_nas.config.config import (
     SECTIONS,
     Config,
 )
+from tinyml_nas.located.choices import Names, with_names
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def config_schema() -> dict[str, Any]:
-    """The schema; an empty section is allowed wherever it has no key that must be written."""
-    schema = Config.model_json_schema()
+def config_schema(names: Names) -> dict[str, Any]:
+    """The schema with ``names`` in it.
+
+    An empty section is allowed wherever it has no key that must be written.
+    """
+    schema = with_names(Config.model_json_schema(), names)
     properties = {name: _section_property(schema["properties"][name], name) for name in SECTIONS}
     properties |= {
         name: {"description": f"Without effect: {reason}."}

@@ -1,7 +1,6 @@
 """The page about the keys, written from what the sections say of themselves.
 
-    python -c "from pathlib import Path; from tinyml_nas.config.keys_page import write_page; \\
-        write_page(Path('docs/keys.md'))"
+UPDATE_GOLDEN=1 ./run_modelzoo.sh test tests/config/test_keys_page.py
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.config.jsonschema import config_schema
+from tinyml_nas.located.choices import Names
+from tinyml_nas.located.unread import conditions
 from tinyml_nas.located.validate import field_names, without_effect
 
 HEAD = """\
@@ -39,13 +40,13 @@ MOST_CHOICES = 9
 """So many values are listed; of more, the description says where they are."""
 
 
-def markdown() -> str:
-    """The whole page."""
-    definitions = config_schema()["$defs"]
+def markdown(names: Names) -> str:
+    """The whole page, with the ``names`` that keys may have."""
+    definitions = config_schema(names)["$defs"]
     parts = [HEAD]
     for section, model in SECTIONS.items():
         rows = [
-            f"| `{key}` | {_takes(schema)} | {_default(field)} | {_meaning(field)} |"
+            f"| `{key}` | {_takes(schema)} | {_default(field)} | {_meaning(key, field, names)} |"
             for key, field, schema in _keys(model, definitions)
         ]
         parts += [f"## {section}\n", "| key | takes | default | meaning |"]
@@ -53,9 +54,9 @@ def markdown() -> str:
     return "\n".join(parts)
 
 
-def write_page(path: Path) -> None:
+def write_page(path: Path, names: Names) -> None:
     """Write the page to ``path``."""
-    path.write_text(markdown(), encoding="utf-8", newline="\n")
+    path.write_text(markdown(names), encoding="utf-8", newline="\n")
 
 
 def _keys(
@@ -109,9 +110,9 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"
 
 
-def _meaning(field: FieldInfo) -> str:
+def _meaning(key: str, field: FieldInfo, names: Names) -> str:
     """The description, and what must hold for the key to be read."""
-    needs = [words for item in field.metadata if (words := getattr(item, "words", ""))]
+    needs = [condition.words for condition in conditions(field, key, names)]
     text = " ".join((field.description or "").split())
     for mark, written in {"|": "\\|", "*": "\\*", "<": "&lt;"}.items():
         text = text.replace(mark, written)

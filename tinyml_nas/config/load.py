@@ -21,10 +21,12 @@ from tinyml_nas.config.resolved import resolved_yaml
 from tinyml_nas.config.sections.common import OTHER_SIGNALS
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.files import unusual_kind
+from tinyml_nas.located.choices import Names
 from tinyml_nas.located.draft import Draft, Note
 from tinyml_nas.located.marks import Entry, Items, Mapping, Scalar, Tree, parse
 from tinyml_nas.located.problems import InvalidConfig, Place, Problem, Source
 from tinyml_nas.located.suggest import did_you_mean
+from tinyml_nas.located.unread import unread
 from tinyml_nas.located.validate import check_section, nearest_section
 
 MAX_BYTES = 1_000_000
@@ -44,6 +46,8 @@ class LoadedConfig:
     provenance: MappingType[str, str]
     # the keys that are in the file or in a --set, in its order: "training.nas_epochs"
     written: tuple[str, ...]
+    # the keys that nothing reads in a run
+    unread: frozenset[str]
 
     @property
     def warnings(self) -> list[str]:
@@ -52,10 +56,10 @@ class LoadedConfig:
 
     def resolved_yaml(self) -> str:
         """The whole configuration as YAML, each value with a comment where it came from."""
-        return resolved_yaml(self.config, self.provenance)
+        return resolved_yaml(self.config, self.provenance, self.unread)
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Draft:
+def read_config(path: Path, overrides: Sequence[str], names: Names) -> Draft:
     """What ``path`` says with ``overrides`` such as ``training.nas_epochs=5``, and what is wrong.
 
     Names are resolved and the sections checked on their own; what a stage asks of its keys is
@@ -65,7 +69,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Draft:
     for override in overrides:
         tree = overridden(tree, override, problems)
     _refuse_others(path, tree)
-    draft = Draft(problems=[problem for problem in problems if not problem.harmless])
+    draft = Draft(names=names, problems=[p for p in problems if not p.harmless])
     draft.notes += [Note(f"{p.message[:-1]} ({p.place.origin}).") for p in problems if p.harmless]
     draft.places[""] = tree.place
     sections = _sections(tree, draft)
@@ -91,7 +95,9 @@ def finished(draft: Draft, path: Path) -> LoadedConfig:
         )
         raise InvalidConfig(str(path), ordered)
     written = tuple(path for path in draft.places if path.count(".") == 1)
-    return LoadedConfig(as_config(draft, path), tuple(draft.notes), _provenance(draft), written)
+    silent = frozenset(path for path, _ in unread(draft.sections, draft.names))
+    config = as_config(draft, path)
+    return LoadedConfig(config, tuple(draft.notes), _provenance(draft), written, silent)
 
 
 def _read(path: Path) -> tuple[Mapping, list[Problem]]:
@@ -229,7 +235,7 @@ def _add_section(draft: Draft, name: str, tree: Mapping) -> None:
         _note(draft, f"{name}.{key}", entry)
     section_is_there = name in draft.places
     tree = without_unread(draft, name, Mapping(tree.entries, draft.place(name)))
-    checked = check_section(SECTIONS, name, tree)
+    checked = check_section(SECTIONS, name, tree, draft.names)
     draft.sections[name] = checked.model
     draft.wrong |= {f"{name}.{key}" for key in checked.dropped}
     draft.problems += checked.problems if section_is_there else ()

@@ -11,9 +11,6 @@ from typing import NamedTuple, get_args
 import yaml
 
 from tinyml_nas.config.sections.common import Task
-from tinyml_nas.search.proxies import PROXIES
-from tinyml_nas.search.spaces import SPACES
-from tinyml_nas.search.strategies import STRATEGIES
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -53,14 +50,7 @@ NAS_PRESETS = {
 PRESET_PARAMETERS = {"s": 913, "m": 3_039, "l": 44_700, "xl": 77_600, "xxl": 437_000}
 """``nas_model_size`` to the most parameters that a network of TI's preset can have (6 classes)."""
 
-SPACE_OF = {name: s.space for name, s in STRATEGIES.items() if s.space is not None}
-"""The space that a strategy needs, where it cannot search any."""
-
-SPACE_FOR = {space.task: name for name, space in SPACES.items() if space.task is not None}
 """The space of a task that has one of its own, which no other task searches."""
-
-SIGEO_TERMS = ("zico", "fisher_rao", "loss")
-"""What of ``nas_proxy`` the strategy sub_one_shot reads."""
 
 NAS_NAME = re.compile(r"NAS(?:_(s|m|l|xl|xxl))?", re.IGNORECASE)
 
@@ -153,24 +143,3 @@ def device_file(name: str, folder: Path | None = None) -> Path | None:
         return None
     beside = None if folder is None else folder / "devices" / f"{name}.yaml"
     return beside if beside and beside.is_file() else PACKAGE / "devices" / f"{name}.yaml"
-
-
-def strategy_names() -> tuple[str, ...]:
-    """Every value of ``nas_search_strategy``, auto first."""
-    return tuple(STRATEGIES)
-
-
-def space_names() -> tuple[str, ...]:
-    """Every value of ``nas_space``."""
-    return tuple(SPACES)
-
-
-def proxy_names() -> tuple[str, ...]:
-    """Every item of ``nas_proxy``."""
-    return tuple(PROXIES)
-
-
-def generator_names() -> tuple[str, ...]:
-    """Every value of ``dataset.generator``."""
-    files = sorted((PACKAGE / "data" / "synthetic").glob("*.py"))
-    return tuple(file.stem for file in files if not file.stem.startswith("_"))

@@ -13,7 +13,7 @@ from tinyml_nas.config.presets.features import (
 from tinyml_nas.config.sections.common import Common, Task
 from tinyml_nas.config.sections.delivery import Compilation, Testing
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
-from tinyml_nas.config.sections.training import Training
+from tinyml_nas.config.sections.training import SPACE, STRATEGY, Training
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean
 
@@ -60,11 +60,12 @@ def _resolve_search(draft: Draft) -> None:
         draft.fill("training", {"nas_model_size": match[1].lower()}, "model_name")
         training = draft.get("training", Training)
     strategy, size, task = training.nas_search_strategy, training.nas_model_size, _task(draft)
-    if task is not None and task in names.SPACE_FOR:
-        draft.fill("training", {"nas_space": names.SPACE_FOR[task]}, f"default for {task}")
-    elif strategy in names.SPACE_OF:
-        space = {"nas_space": names.SPACE_OF[strategy]}
-        draft.fill("training", space, f"nas_search_strategy {strategy}")
+    own = next((name for name, space in draft.names[SPACE].items() if space.task == task), None)
+    if task is not None and own is not None:
+        draft.fill("training", {"nas_space": own}, f"default for {task}")
+    else:
+        asked = draft.names[STRATEGY][strategy].asks
+        draft.fill("training", asked, f"nas_search_strategy {strategy}")
     if size is None:
         return
     of_cells = draft.get("training", Training).nas_space == "cells"

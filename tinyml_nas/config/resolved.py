@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from tinyml_nas.config.config import SECTIONS, Config
-from tinyml_nas.located.unread import unread
 from tinyml_nas.located.validate import field_names, without_effect
 
 COMMENT_COLUMN = 52
 
 
-def resolved_yaml(config: Config, provenance: Mapping[str, str]) -> str:
-    """The text of ``config.resolved.yaml``; keys without effect are left out."""
+def resolved_yaml(config: Config, provenance: Mapping[str, str], silent: frozenset[str]) -> str:
+    """The text of ``config.resolved.yaml``; ``silent`` keys are left out."""
     lines: list[str] = []
-    silent = unread_keys(config)
     for name in SECTIONS:
         section = getattr(config, name)
         lines.append(f"{name}:")
@@ -27,12 +25,6 @@ def resolved_yaml(config: Config, provenance: Mapping[str, str]) -> str:
                 line = f"  {key}: {_flow(getattr(section, attribute))}"
                 lines.append(f"{line:<{COMMENT_COLUMN}}  # {provenance[path]}")
     return "\n".join(lines) + "\n"
-
-
-def unread_keys(config: Config) -> frozenset[str]:
-    """The paths of the keys that nothing reads in a run of ``config``."""
-    sections = {name: getattr(config, name) for name in SECTIONS}
-    return frozenset(path for path, _ in unread(sections))
 
 
 def _flow(value: object) -> str:

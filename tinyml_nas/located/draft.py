@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from tinyml_nas.located.choices import Names
 from tinyml_nas.located.fields import Section
 from tinyml_nas.located.problems import Place, Problem
 
@@ -34,6 +35,8 @@ class Draft:
     origins: dict[str, str] = field(default_factory=dict)
     # keys with a mistake of their own, which the checks of the whole leave alone
     wrong: set[str] = field(default_factory=set)
+    # what keys may be whose names higher floors give
+    names: Names = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 

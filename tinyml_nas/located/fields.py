@@ -74,8 +74,9 @@ FolderName = Annotated[str, AfterValidator(_short)]
 class ReadBy:
     """When a key is read: the value at ``path`` is one of ``values``, or has one among its items.
 
-    ``path`` is a section and an attribute, such as ``training.nas_trials``.  Where ``unless``, the
-    value must be none of them.  ``words`` complete the sentence "It needs ...".
+    ``path`` is a section and an attribute, such as ``training.nas_trials``.  Without values they
+    are the names of ``path`` that read the key.  Where ``unless``, the value must be none of them.
+    ``words`` complete the sentence "It needs ...".
     """
 
     path: str
@@ -99,6 +100,11 @@ def read_by(path: str, *values: Any, words: str = "") -> ReadBy:
     return ReadBy(path, values, words or f"{path}: {either(map(_written, values))}")
 
 
+def read_by_choice(path: str) -> ReadBy:
+    """What to put into the type of a key that some names of ``path`` read: they say so."""
+    return ReadBy(path, (), "")
+
+
 def read_unless(path: str, *values: Any, words: str) -> ReadBy:
     """The contrary of ``read_by``: the key is not read for these ``values``."""
     return ReadBy(path, values, words, unless=True)
@@ -106,7 +112,7 @@ def read_unless(path: str, *values: Any, words: str) -> ReadBy:
 
 def either(words: Iterable[str]) -> str:
     """``a, b or c``."""
-    *first, last = words
+    *first, last = (*words,) or ("",)
     return " or ".join(filter(None, (", ".join(first), last)))
 
 

@@ -8,20 +8,26 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tinyml_nas.located.choices import Names
 from tinyml_nas.located.draft import Draft, Note
-from tinyml_nas.located.fields import ReadBy
+from tinyml_nas.located.fields import ReadBy, read_by
 
 
-def conditions(field: FieldInfo) -> tuple[ReadBy, ...]:
-    """All that must hold for the key of ``field`` to be read; empty where it always is."""
-    return tuple(item for item in field.metadata if isinstance(item, ReadBy))
+def conditions(field: FieldInfo, key: str, names: Names) -> tuple[ReadBy, ...]:
+    """All that must hold for ``key`` to be read; empty where it always is."""
+    found = [item for item in field.metadata if isinstance(item, ReadBy)]
+    return tuple(item if item.values else _chosen(item.path, key, names) for item in found)
 
 
-def unread(sections: Mapping[str, BaseModel]) -> Iterator[tuple[str, ReadBy]]:
+def _chosen(path: str, key: str, names: Names) -> ReadBy:
+    return read_by(path, *(name for name, choice in names[path].items() if key in choice.reads))
+
+
+def unread(sections: Mapping[str, BaseModel], names: Names) -> Iterator[tuple[str, ReadBy]]:
     """The path of every key that is not read, and the first condition that does not hold."""
     for name, section in sections.items():
         for attribute, field in type(section).model_fields.items():
-            missing = (c for c in conditions(field) if not c.holds(sections))
+            missing = (c for c in conditions(field, attribute, names) if not c.holds(sections))
             if (first := next(missing, None)) is not None:
                 yield f"{name}.{attribute}", first
 
@@ -29,7 +35,7 @@ def unread(sections: Mapping[str, BaseModel]) -> Iterator[tuple[str, ReadBy]]:
 def note_unread(draft: Draft) -> None:
     """A note for the keys of each condition that are written to something and are not read."""
     found: dict[ReadBy, list[str]] = defaultdict(list)
-    for path, condition in unread(draft.sections):
+    for path, condition in unread(draft.sections, draft.names):
         unsure = any(wrong.startswith((path, condition.path)) for wrong in draft.wrong)
         if draft.given(path) and _differs(draft, path) and not unsure:
             found[condition].append(path)

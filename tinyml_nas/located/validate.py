@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from tinyml_nas.located.choices import Names
 from tinyml_nas.located.fields import ASKED_ANYWAY, WITHOUT_EFFECT, Section
 from tinyml_nas.located.marks import Items, Mapping, Scalar, Tree, plain
 from tinyml_nas.located.problems import Place, Problem
@@ -228,12 +229,12 @@ def _one_per_key(
     return tuple(problems.values())
 
 
-def check_section(sections: Sections, section: str, tree: Mapping) -> Checked:
+def check_section(sections: Sections, section: str, tree: Mapping, names: Names) -> Checked:
     """The model of ``section`` with everything that is right, and a problem for the rest."""
     model = sections[section]
     values = typed_keys(tree, model)
     try:
-        return Checked(model.model_validate(values), (), frozenset())
+        return Checked(model.model_validate(values, context=names), (), frozenset())
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
     meant = _meant(sections, section, errors) - set(values)
@@ -245,7 +246,7 @@ def check_section(sections: Sections, section: str, tree: Mapping) -> Checked:
     kept = {key: value for key, value in values.items() if key not in dropped}
     if section == "common":
         kept.setdefault("task_type", "generic_timeseries_classification")
-    return Checked(model.model_validate(kept), problems, dropped)
+    return Checked(model.model_validate(kept, context=names), problems, dropped)
 
 
 def _meant(sections: Sections, section: str, errors: list[ErrorDetails]) -> frozenset[str]:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinyml_nas.config import names
 from tinyml_nas.config.sections.common import Common
-from tinyml_nas.config.sections.training import Training
+from tinyml_nas.config.sections.training import STRATEGY, Training
 from tinyml_nas.config.sources import is_file_beside, nearest_file
 from tinyml_nas.located.draft import Draft
-
-STRATEGY = "training.nas_search_strategy"
+from tinyml_nas.search.proxies import SIGEO_TERMS
+from tinyml_nas.search.spaces import SPACES
+from tinyml_nas.search.strategies import STRATEGIES
 
 
 def check_search(draft: Draft, folder: Path) -> None:
@@ -42,25 +42,26 @@ def _listed(words: Sequence[str]) -> str:
 def _warn_no_term(draft: Draft) -> None:
     """Say which proxies are none of the terms that sub_one_shot combines."""
     training, path = draft.get("training", Training), "training.nas_proxy"
-    others = [name for name in training.nas_proxy if name not in names.SIGEO_TERMS]
+    others = [name for name in training.nas_proxy if name not in SIGEO_TERMS]
     if training.nas_search_strategy != "sub_one_shot" or not others or not draft.given(path):
         return
-    taken = [name for name in training.nas_proxy if name in names.SIGEO_TERMS]
+    taken = [name for name in training.nas_proxy if name in SIGEO_TERMS]
     draft.warn(
-        f"{path}: sub_one_shot combines {_listed(names.SIGEO_TERMS)} alone; it takes "
-        f"{_listed(taken or names.SIGEO_TERMS[:2])}, not {_listed(others)}",
+        f"{path}: sub_one_shot combines {_listed(SIGEO_TERMS)} alone; it takes "
+        f"{_listed(taken or SIGEO_TERMS[:2])}, not {_listed(others)}",
         path,
     )
 
 
 def _check_space(draft: Draft) -> None:
     task = draft.get("common", Common).task
-    if task in names.SPACE_FOR:
-        _check_space_for(draft, names.SPACE_FOR[task])
+    own = next((name for name, entry in SPACES.items() if entry.task == task), None)
+    if own is not None:
+        _check_space_for(draft, own)
         return
     training = draft.get("training", Training)
     strategy, space = training.nas_search_strategy, training.nas_space
-    if space in names.SPACE_FOR.values():
+    if SPACES[space].task is not None:
         draft.error(
             "training.nas_space",
             f"training: the space {space} is not for a {task}.",
@@ -68,9 +69,9 @@ def _check_space(draft: Draft) -> None:
             also=["common.task_type"],
         )
         return
-    needed = names.SPACE_OF.get(strategy, space)
+    needed = STRATEGIES[strategy].space or space
     if space != needed:
-        others = [n for n in names.strategy_names() if names.SPACE_OF.get(n, space) == space]
+        others = [n for n, s in STRATEGIES.items() if (s.space or space) == space]
         draft.error(
             "training.nas_space",
             f"training: nas_search_strategy {strategy} searches the space {needed}, not {space}.",
@@ -91,12 +92,12 @@ def _check_space_for(draft: Draft, needed: str) -> None:
             hint="remove nas_space",
             also=[task_type],
         )
-    if strategy in names.SPACE_OF:
-        others = [name for name in names.strategy_names() if name not in names.SPACE_OF]
+    if (own := STRATEGIES[strategy].space) is not None:
+        others = [n for n, s in STRATEGIES.items() if s.space is None]
         draft.error(
             STRATEGY,
             f"training: nas_search_strategy {strategy} searches the space "
-            f"{names.SPACE_OF[strategy]}; for the task {task} the space {needed} is searched.",
+            f"{own}; for the task {task} the space {needed} is searched.",
             hint=f"search by {', '.join(others)}",
             also=[task_type],
         )

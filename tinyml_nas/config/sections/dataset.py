@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from tinyml_nas.config import names
+from tinyml_nas.located.choices import Named
 from tinyml_nas.located.fields import (
     NO_PLOTS,
     FolderName,
@@ -74,10 +74,7 @@ Shares = Annotated[
 ]
 
 
-if TYPE_CHECKING:
-    GeneratorName = str
-else:
-    GeneratorName = Literal[names.generator_names()]
+GENERATOR = "dataset.generator"
 
 
 class SplitGroups(Section):
@@ -150,7 +147,7 @@ class Dataset(Section):
         default="Normal",
         description="Class that is normal, for anomaly detection; every other is an anomaly.",
     )
-    generator: GeneratorName | None = Field(
+    generator: Annotated[str, Named(GENERATOR)] | None = Field(
         default=None, description="A synthetic signal made on the spot instead of recordings."
     )
     enable: Ignored = without_effect(

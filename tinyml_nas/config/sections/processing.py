@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tinyml_nas.config.sections.audio_keys import AudioKeys
+from tinyml_nas.located.choices import Named
 from tinyml_nas.located.fields import (
     Count,
     FromZero,
@@ -16,6 +17,7 @@ from tinyml_nas.located.fields import (
     Rate,
     listed,
     read_by,
+    read_by_choice,
     without_effect,
 )
 
@@ -26,42 +28,8 @@ VALUES = read_by("common.task", "regression", "forecasting", words="a regression
 FORECAST = read_by("common.task", "forecasting", words="a forecast")
 FEATURES_KEPT = "a run computes its features anew and keeps what they were fitted with"
 
-Step = Literal[
-    "WINDOWING",
-    "RAW_FE",
-    "ZERO_PAD",
-    "LAST_REMOVE",
-    "ECG_NORMALIZE",
-    "RANGE_NORMALIZE",
-    "FE_DECIMATE",
-    "FE_Q15",
-    "TO_Q15",
-    "HAAR",
-    "HADAMARD",
-    "FFT_Q15",
-    "Q15_SCALE",
-    "Q15_MAG",
-    "FFT_FE",
-    "NORMALIZE",
-    "ROUND_OFF",
-    "FFT_POS_HALF",
-    "ABS",
-    "KURT_FE",
-    "ENT_FE",
-    "ZCR_FE",
-    "DOM_FE",
-    "SLOPE_FE",
-    "PIR_FE",
-    "PIR_FE_Q15",
-    "DC_REMOVE",
-    "BIN_Q15",
-    "BINNING",
-    "MEL",
-    "LOG_DB",
-    "DCT",
-    "TO_CHANNELS",
-    "CONCAT",
-]
+Step = Annotated[str, Named(CHAIN)]
+BY_STEPS = read_by_choice(CHAIN)
 
 
 Column = FromZero | Annotated[str, Field(strict=True)]
@@ -206,20 +174,20 @@ class DataProcessing(AudioKeys):
     scale: Annotated[float, Field(ge=1e-30, le=1e30)] | None = Field(
         default=None, description="Divides the samples before everything else."
     )
-    q15_scale_factor: Annotated[
-        Annotated[int, Field(ge=-15, le=15)], read_by(CHAIN, "Q15_SCALE")
-    ] = Field(default=4, description="Bits by which Q15_SCALE shifts left; negative: right.")
-    resampling_factor: Annotated[Count, read_by(CHAIN, "FE_DECIMATE")] = Field(
+    q15_scale_factor: Annotated[Annotated[int, Field(ge=-15, le=15)], BY_STEPS] = Field(
+        default=4, description="Bits by which Q15_SCALE shifts left; negative: right."
+    )
+    resampling_factor: Annotated[Count, BY_STEPS] = Field(
         default=1, description="FE_DECIMATE keeps one of so many samples, after a low-pass filter."
     )
     window_count: Annotated[
         Count,
-        read_by(CHAIN, "KURT_FE", "ENT_FE", "ZCR_FE", "DOM_FE", "SLOPE_FE", "PIR_FE", "PIR_FE_Q15"),
+        BY_STEPS,
     ] = Field(default=1, description="Windows within a frame of PIR_FE, KURT_FE and the like.")
-    chunk_size: Annotated[Count, read_by(CHAIN, "KURT_FE", "PIR_FE", "PIR_FE_Q15")] = Field(
+    chunk_size: Annotated[Count, BY_STEPS] = Field(
         default=1, description="Samples of which PIR_FE and KURT_FE take one kurtosis."
     )
-    fft_size: Annotated[Count, read_by(CHAIN, "ENT_FE", "DOM_FE", "PIR_FE", "PIR_FE_Q15")] = Field(
+    fft_size: Annotated[Count, BY_STEPS] = Field(
         default=1, description="Points of the Fourier transform of such a window; 1: the window's."
     )
     offset: FromZero = Field(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from tinyml_nas.config import names
 from tinyml_nas.config.sections.common import RUNS
 from tinyml_nas.config.sections.search_keys import (
     NasBudget,
     NasObjective,
     Selection,
 )
+from tinyml_nas.located.choices import Named
 from tinyml_nas.located.fields import (
     NO_PLOTS,
     Count,
@@ -25,6 +25,7 @@ from tinyml_nas.located.fields import (
     Section,
     listed,
     read_by,
+    read_by_choice,
     read_unless,
     without_effect,
 )
@@ -33,20 +34,13 @@ ONE_PROCESS = "one process trains"
 ON_DEVICE = "the C infers; it does not train on the device"
 PLAIN_TORCH = "a training is the same float32 arithmetic everywhere, without torch.compile and AMP"
 
-if TYPE_CHECKING:
-    StrategyName = str
-    SpaceName = str
-    ProxyName = str
-else:  # choices of the schema that a new file extends
-    StrategyName = Literal[names.strategy_names()]
-    SpaceName = Literal[names.space_names()]
-    ProxyName = Literal[names.proxy_names()]
-
+STRATEGY, SPACE = "training.nas_search_strategy", "training.nas_space"
+PROXY = "training.nas_proxy"
 SEARCHED = read_by("training.nas_enabled", True)
-OF_CELLS = read_by("training.nas_space", "cells")
+OF_CELLS = read_by(SPACE, "cells")
 QUANTIZED = read_by("training.quantization", 1, 2)
 CLASSES = read_by("common.task", "classification", words="a classification")
-STRATEGY = "training.nas_search_strategy"
+BY_STRATEGY = read_by_choice(STRATEGY)
 
 WeightBits = Literal[8, 4, 2]
 
@@ -215,8 +209,8 @@ class Training(Section):
     nas_optimization_mode: Annotated[Literal["Memory", "Compute"], SEARCHED] = Field(
         default="Memory", description="Search for little flash (Memory) or few MACs (Compute)."
     )
-    nas_epochs: Annotated[Count, SEARCHED, read_by(STRATEGY, "darts", "gdas", "sub_one_shot")] = (
-        Field(default=10, description="Epochs of the search.")
+    nas_epochs: Annotated[Count, SEARCHED, BY_STRATEGY] = Field(
+        default=10, description="Epochs of the search."
     )
     nas_model_size: Annotated[
         Literal["s", "m", "l", "xl", "xxl"] | None,
@@ -244,10 +238,10 @@ class Training(Section):
     nas_fanout_concat: Annotated[Count, SEARCHED, OF_CELLS] = Field(
         default=4, description="Nodes that a cell concatenates."
     )
-    nas_search_strategy: Annotated[StrategyName, SEARCHED] = Field(
+    nas_search_strategy: Annotated[Annotated[str, Named(STRATEGY)], SEARCHED] = Field(
         default="auto", description="How to search; `info strategies` lists them."
     )
-    nas_space: Annotated[SpaceName, SEARCHED] = Field(
+    nas_space: Annotated[Annotated[str, Named(SPACE)], SEARCHED] = Field(
         default="chain",
         description="What to search: chains of stages, or the cells of darts and gdas; for an "
         "anomaly detection always autoencoders.",
@@ -282,20 +276,20 @@ class Training(Section):
     ] = Field(
         default=(), description="Controls at the same cost: a random search, the zoo's models."
     )
-    nas_objective: Annotated[NasObjective, SEARCHED, read_by(STRATEGY, "reinforce")] = Field(
+    nas_objective: Annotated[NasObjective, SEARCHED, BY_STRATEGY] = Field(
         default=NasObjective(), description="Reward of the strategy reinforce."
     )
     nas_proxy: Annotated[
-        Annotated[tuple[ProxyName, ...], BeforeValidator(listed), Field(min_length=1)],
+        Annotated[
+            tuple[Annotated[str, Named(PROXY)], ...], BeforeValidator(listed), Field(min_length=1)
+        ],
         SEARCHED,
-        read_by(STRATEGY, "zero_shot", "sub_one_shot"),
+        BY_STRATEGY,
     ] = Field(
         default=("params", "macs"),
         description="Proxies that zero_shot ranks by; `info proxies` lists them.",
     )
-    nas_warmup_level: Annotated[
-        Annotated[float, Field(ge=0, le=1)], SEARCHED, read_by(STRATEGY, "sub_one_shot")
-    ] = Field(
+    nas_warmup_level: Annotated[Annotated[float, Field(ge=0, le=1)], SEARCHED, BY_STRATEGY] = Field(
         default=0.1, description="Share of the data that warms up the supernet of sub_one_shot."
     )
     nas_warm_start: Annotated[Annotated[tuple[str, ...], BeforeValidator(listed)], SEARCHED] = (
@@ -309,17 +303,17 @@ class Training(Section):
         default=False,
         description="Train the chosen network on training and validation data, to the last epoch.",
     )
-    nas_unrolled: Annotated[bool, SEARCHED, read_by(STRATEGY, "darts")] = Field(
+    nas_unrolled: Annotated[bool, SEARCHED, BY_STRATEGY] = Field(
         default=False,
         description="Second-order search: slower, follows the weights one step ahead.",
     )
-    nas_penalty_weight: Annotated[NotNegative, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = (
-        Field(default=0.1, description="Weight of the cost in the loss of the search.")
+    nas_penalty_weight: Annotated[NotNegative, SEARCHED, BY_STRATEGY] = Field(
+        default=0.1, description="Weight of the cost in the loss of the search."
     )
-    nas_learning_rate: Annotated[Positive, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = Field(
+    nas_learning_rate: Annotated[Positive, SEARCHED, BY_STRATEGY] = Field(
         default=0.01, description="Step size of the alphas."
     )
-    nas_batch_size: Annotated[Count | None, SEARCHED, read_by(STRATEGY, "darts", "gdas")] = Field(
+    nas_batch_size: Annotated[Count | None, SEARCHED, BY_STRATEGY] = Field(
         default=None, description="Default: batch_size."
     )
     nas_compare_model: Annotated[str | None, SEARCHED] = Field(

@@ -23,12 +23,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyml_nas import interrupts
-from tinyml_nas.config.names import SIGEO_TERMS
 from tinyml_nas.graph import Network
 from tinyml_nas.search.allocation import train_best, whole_epochs
 from tinyml_nas.search.evaluator import Evaluator, training_seconds
 from tinyml_nas.search.one_shot.superkernels import Supernet, share_of, warm_up
 from tinyml_nas.search.problem import Problem
+from tinyml_nas.search.proxies import SIGEO_TERMS
 from tinyml_nas.search.proxies.protocol import Probe
 from tinyml_nas.search.proxies.ranking import draw_batches, scoring_seconds
 from tinyml_nas.search.proxies.sigeo import Coefficients, combination

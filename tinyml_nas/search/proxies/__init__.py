@@ -44,3 +44,6 @@ PROXIES: Mapping[str, Proxy] = {
     )
 }
 """Every proxy by its name."""
+
+SIGEO_TERMS = ("zico", "fisher_rao", "loss")
+"""What of ``nas_proxy`` the strategy sub_one_shot reads."""
