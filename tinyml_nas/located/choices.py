@@ -12,8 +12,6 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-NAMED = "x-named"
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -46,8 +44,8 @@ class Named:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """A mark, in whose place ``with_names`` puts the names."""
-        return {NAMED: self.path, "type": "string"}
+        """The path, in whose place ``with_names`` puts the names."""
+        return {"enum": self.path, "type": "string"}
 
     def _known(self, text: str, info: ValidationInfo) -> str:
         if info.context is None:
@@ -66,9 +64,7 @@ def with_names(schema: Any, names: Names) -> Any:
         return [with_names(item, names) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        "enum" if key == NAMED else key: list(names[value])
-        if key == NAMED
-        else with_names(value, names)
-        for key, value in schema.items()
-    }
+    found = {key: with_names(value, names) for key, value in schema.items()}
+    if isinstance(path := found.get("enum"), str):
+        found["enum"] = list(names[path])
+    return found
