@@ -319,7 +319,7 @@ class Training(Section):
     nas_compare_model: Annotated[str | None, SEARCHED] = Field(
         default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
     )
-    nas_ship: Literal["cheaper_if_equal", "searched"] = Field(
+    nas_ship: Annotated[Literal["cheaper_if_equal", "searched"], SEARCHED] = Field(
         default="cheaper_if_equal",
         description="What export/ holds: the baseline where it is as good for less, or always the "
         "searched model.",
