@@ -6,7 +6,7 @@
 Random chains, random cells, a few others and some of the zoo are quantized, compiled with -Os by
 every compiler that is counted, and run once per emulated core; GCC for Arm and QEMU must be
 installed.  Seven networks in ten are fitted and the others judge; the tables in
-tinyml_nas/devices/tables/costs.json are then fitted on all, with the headroom that no network
+tinyml_nas/cost/tables/costs.json are then fitted on all, with the headroom that no network
 exceeds.  Prints the errors on the held-out networks.  `--save` appends to a file of one network a
 line, which `--load` fits without measuring.  Ten seconds of CPU per network.
 """

@@ -16,7 +16,6 @@ from tinyml_nas.located.suggest import did_you_mean
 if TYPE_CHECKING:
     from tinyml_nas.zoo.catalog import Entry
 
-NPU_OUTPUTS = 2
 FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
 
 
@@ -141,7 +140,7 @@ def _npu(console: Console, name: str | None) -> None:
     query = ModelQuery()
     for model in (ZOO[known] for known in names.models_for("classification")):
         try:
-            report = lint(model.build(Shape(*query.input_shape), NPU_OUTPUTS), device)
+            report = lint(model.build(Shape(*query.input_shape), model.fewest_outputs), device)
         except ValueError:
             continue  # it reads inputs of another shape
         assert report is not None

@@ -19,6 +19,7 @@ from tinyml_nas.data.check import check_data
 from tinyml_nas.data.synthetic import GENERATORS
 from tinyml_nas.features.chain import STEPS
 from tinyml_nas.features.check import check_features
+from tinyml_nas.importers.check import check_network, check_own_model
 from tinyml_nas.located.choices import Choice, Names
 from tinyml_nas.search.check import check_search
 from tinyml_nas.search.proxies import PROXIES
@@ -55,5 +56,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     check_data(draft, config)
     check_features(draft, config)
     check_training(draft)
+    check_own_model(draft, path.parent)
     check_search(draft, path.parent)
+    check_network(draft, config)
     return finished(draft, path)

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.sources import existing
-from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings
-from tinyml_nas.cost.npu import lint
+from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings, check_budget
+from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device, target_of
-from tinyml_nas.errors import ConfigError
-from tinyml_nas.features.check import told_input
-from tinyml_nas.graph import Network, Shape
+from tinyml_nas.importers.check import Given, given_network
 from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.search.strategies import STRATEGIES
-from tinyml_nas.zoo import ZOO
 
 Rows = list[tuple[str, str]]
-LIKELY_CLASSES = 2
-"""No rule of an accelerator is about the number of outputs."""
 
 UNPROVEN = "whose machine code is not emulated: latency unknown, bits proven on other cores"
 
 
 def plan(config: Config) -> Rows:
-    """Stage by stage: its name and what it does."""
-    device = target_of(config)
+    """Stage by stage: its name and what it does.
+
+    Raises ``BudgetError`` for a network that cannot fit, ``ConfigError`` for one that cannot run.
+    """
+    device, given = target_of(config), given_network(config)
     data = config.dataset
     features, training = config.data_processing_feature_extraction, config.training
     source = data.input_data_path or f"synthetic {data.generator}"
@@ -42,8 +39,8 @@ def plan(config: Config) -> Rows:
         ),
         ("data", f"{source}, split {data.split_type}{_looked_at(config)}"),
         ("features", f"frames of {features.frame_size}: {chain}"),
-        *_model_rows(config, device),
-        *_npu_rows(config, device),
+        *_model_rows(config, device, given),
+        *_npu_rows(config, device, given),
         ("quantize", method),
     ]
     if training.quantization and config.compilation.enable:
@@ -89,28 +86,48 @@ def _npu_warnings(config: Config, device: Device, provenance: Mapping[str, str])
     ]
 
 
-def _model_rows(config: Config, device: Device) -> Rows:
+def _model_rows(config: Config, device: Device, given: Given | None) -> Rows:
     training = config.training
     epochs = f"{training.training_epochs} epochs of {training.optimizer}"
     if training.own_model:
         kept = "its weights are kept" if not training.enable else epochs
-        network = _fixed_network(config)
-        size = f", {len(network.nodes)} layers" if network else ""
-        return [("train", f"{training.own_model}{size}, {kept}")]
+        unread = "" if training.model_path else "; a check runs no code of yours"
+        return [
+            ("train", f"{training.own_model}, {kept}{unread}"),
+            *_cost_rows(config, device, given),
+        ]
     if not training.enable:
         return [("train", "switched off")]
     if not training.nas_enabled:
-        return [("train", f"{training.model_name}, {epochs}")]
+        return [
+            ("train", f"{training.model_name}, {epochs}"),
+            *_cost_rows(config, device, given),
+        ]
     seeds = f"{training.nas_seeds} seeds" if training.nas_seeds > 1 else "one seed"
     return [
         ("search", _search_words(config)),
         ("budget", _budget_words(*budget_from_config(config, device))),
         ("compare", _compare_words(config)),
+        *_cost_rows(config, device, given),
         ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
     ]
 
 
-def _npu_rows(config: Config, device: Device) -> Rows:
+def _cost_rows(config: Config, device: Device, given: Given | None) -> Rows:
+    """What the named network costs; raises ``BudgetError`` where the device cannot hold it."""
+    if given is None:
+        return []
+    if given.network is None:
+        return [("costs", f"{given.name}: told by the run, which knows the shape of its input")]
+    network = given.network
+    promise = promise_of(network, device, config)
+    check_budget(network.name, promise.need, device)
+    channels, length = network.input_shape
+    reads = f"{len(network.nodes)} layers for {channels} x {length}{given.outputs}"
+    return [("costs", f"{network.name}, {reads}: {promise.words(device)}")]
+
+
+def _npu_rows(config: Config, device: Device, given: Given | None) -> Rows:
     """What the device's accelerator can take of a fixed model; of a search's, the run tells."""
     training = config.training
     if device.npu is None:
@@ -119,39 +136,10 @@ def _npu_rows(config: Config, device: Device) -> Rows:
         return [("npu", f"{device.npu.kind}: not used, compile_preset_name forced_soft_npu_preset")]
     if training.nas_enabled and training.enable:
         return [("npu", f"{device.npu.kind}: {SPACES[training.nas_space].on_npu}")]
-    network = _fixed_network(config)
-    report = network and lint(network, device)
-    return [("npu", sentence) for sentence in (report.sentences() if report else ())]
-
-
-def _fixed_network(config: Config) -> Network | None:
-    """The network that the file names, as far as the file alone tells its input."""
-    training, told = config.training, told_input(config)
-    if told is None:
-        return None
-    shape = Shape(told.channels, told.length)
-    if training.model_path is not None:
-        return _brought_network(config, training.model_path, shape)
-    if training.own_model or not training.enable or training.model_name not in ZOO:
-        return None
-    try:
-        return ZOO[training.model_name].build(shape, LIKELY_CLASSES)
-    except ValueError:  # too short for the model; the run says so with the real windows
-        return None
-
-
-def _brought_network(config: Config, file: str, shape: Shape) -> Network | None:
-    """The network in an ONNX file; raises ``ConfigError`` where no window would make it run."""
-    from tinyml_nas.importers import UnsupportedOperation, preview, read_model
-
-    path = config.path.parent / Path(file).expanduser()
-    model, rebuilds = read_model(path), config.common.task == "anomaly"
-    try:
-        return preview(model, shape, path.stem, path.name, rebuilds=rebuilds)
-    except UnsupportedOperation:
-        raise
-    except ConfigError:  # of a window that may be another one: the run says so with the real ones
-        return None
+    if given is None or given.network is None:
+        return []
+    placed = promise_of(given.network, device, config).npu
+    return [("npu", sentence) for sentence in (placed.sentences() if placed else ())]
 
 
 def _search_words(config: Config) -> str:

@@ -82,7 +82,7 @@ def _inserted(model: onnx.ModelProto, node: onnx.NodeProto, **constants: Any) ->
 
 def _case(
     rng: random.Random, folder: Path, model: onnx.ModelProto | bytes, *names: str,
-    code: int = 2, seen_by_check: bool = False,
+    code: int = 2,
 ) -> Case:  # fmt: skip
     """A run of ``model``, or a check, that must end naming its file."""
     file = f"net_{rng.randint(0, 10**9)}.onnx"
@@ -92,7 +92,7 @@ def _case(
     own = f"model_path: {file}, enable: false"
     text = CONFIG.format(spec="").replace("model_spec: ", own)
     config.write_text(text, encoding="utf-8")
-    if seen_by_check and rng.random() < 0.7:
+    if rng.random() < 0.7:
         return Case(("check", str(config)), code, (file, *names))
     write_recordings(folder, rng)
     return Case(("run", str(config), "--output", str(folder / "runs")), code, (file, *names))
@@ -111,7 +111,7 @@ def attributes(rng: random.Random, folder: Path) -> Case:
         values = [1] * (count + rng.randint(1, 5))
     _changed(model, name, key, values)
     kind = _named(model, name).op_type
-    return _case(rng, folder, model, f"{kind} {name}", f"{key} ", seen_by_check=True)
+    return _case(rng, folder, model, f"{kind} {name}", f"{key} ")
 
 
 def groups(rng: random.Random, folder: Path) -> Case:
@@ -119,7 +119,7 @@ def groups(rng: random.Random, folder: Path) -> Case:
     model, name = network(rng), rng.choice(MOVING[:2])
     group = rng.choice([0, 3, 5, 7, -rng.randint(1, 99), 2 ** rng.randint(4, 62), 9])
     _changed(model, name, "group", group)
-    return _case(rng, folder, model, f"Conv {name}", f"into {group} groups", seen_by_check=True)
+    return _case(rng, folder, model, f"Conv {name}", f"into {group} groups")
 
 
 def types(rng: random.Random, folder: Path) -> Case:
@@ -128,7 +128,7 @@ def types(rng: random.Random, folder: Path) -> Case:
     key = rng.choice(["strides", "dilations", "pads", "kernel_shape"])
     value = rng.choice(["text", rng.random(), [rng.random()], ["a", "b"], b"\xff\xfe"])
     _changed(model, name, key, value)
-    return _case(rng, folder, model, name, key, code=6, seen_by_check=True)
+    return _case(rng, folder, model, name, key, code=6)
 
 
 def weights(rng: random.Random, folder: Path) -> Case:
@@ -178,9 +178,9 @@ def tensors(rng: random.Random, folder: Path) -> Case:
         tensor.dims[axis] = rng.choice(
             [-1, -(2**40), tensor.dims[axis] + 1, 2 ** rng.randint(20, 60)]
         )
-        return _case(rng, folder, model, tensor.name, code=6, seen_by_check=True)
+        return _case(rng, folder, model, tensor.name, code=6)
     tensor.data_type = rng.choice([9, 10, 16, rng.randint(40, 2**31 - 1)])
-    return _case(rng, folder, model, tensor.name, seen_by_check=True)
+    return _case(rng, folder, model, tensor.name)
 
 
 def entries(rng: random.Random, folder: Path) -> Case:
@@ -195,14 +195,14 @@ def entries(rng: random.Random, folder: Path) -> Case:
         return _case(rng, folder, model, f"reads windows of 2 x {wrong}")
     if choice == 1:
         tensor.elem_type = rng.choice([0, 2, 6, 7, 8, 10, 11, rng.randint(40, 2**31 - 1)])
-        return _case(rng, folder, model, "what reads float32", seen_by_check=True)
+        return _case(rng, folder, model, "what reads float32")
     if choice == 2:
         more = f"more_{rng.randint(0, 999)}"
         model.graph.input.append(helper.make_tensor_value_info(more, 1, ["N", 2]))
-        return _case(rng, folder, model, f"has 2 inputs: x, {more}", seen_by_check=True)
+        return _case(rng, folder, model, f"has 2 inputs: x, {more}")
     more = rng.choice("abcdef")
     model.graph.output.append(helper.make_tensor_value_info(more, 1, ["N", 2]))
-    return _case(rng, folder, model, f"has 2 outputs: y, {more}", seen_by_check=True)
+    return _case(rng, folder, model, f"has 2 outputs: y, {more}")
 
 
 def links(rng: random.Random, folder: Path) -> Case:
@@ -228,7 +228,7 @@ def links(rng: random.Random, folder: Path) -> Case:
         model.graph.initializer.append(_weights(model, value))
     else:
         model.graph.output[0].name = value
-    return _case(rng, folder, model, value, code=6, seen_by_check=True)
+    return _case(rng, folder, model, value, code=6)
 
 
 def empty(rng: random.Random, folder: Path) -> Case:
@@ -236,7 +236,7 @@ def empty(rng: random.Random, folder: Path) -> Case:
     model = network(rng)
     if rng.random() < 0.5:
         del model.graph.node[:]
-        return _case(rng, folder, model, "there is no graph in it", code=6, seen_by_check=True)
+        return _case(rng, folder, model, "there is no graph in it", code=6)
     name = rng.choice(["x", "first.bias", "head.weight"])
     shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     if name in shapes:
@@ -256,7 +256,7 @@ def bytes_(rng: random.Random, folder: Path) -> Case:
         content = rng.choice([b"PK\x03\x04", b"\x89HDF", b"{", b"\x80\x04", b""]) + rng.randbytes(
             99
         )
-    return _case(rng, folder, content, "onnx.export", code=6, seen_by_check=True)
+    return _case(rng, folder, content, "onnx.export", code=6)
 
 
 def external(rng: random.Random, folder: Path) -> Case:
@@ -293,7 +293,7 @@ def external(rng: random.Random, folder: Path) -> Case:
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in place.items():
         tensor.external_data.add(key=key, value=value)
-    return _case(rng, folder, model, tensor.name, words, code=6, seen_by_check=True)
+    return _case(rng, folder, model, tensor.name, words, code=6)
 
 
 def huge(rng: random.Random, folder: Path) -> Case:
@@ -385,7 +385,7 @@ def unsupported(rng: random.Random, folder: Path) -> Case:
     else:
         model.opset_import[0].version = 20
         _inserted(model, _node(kind, name, ["b"], "new"))
-    return _case(rng, folder, model, f"{kind} {name}", "is not supported", seen_by_check=True)
+    return _case(rng, folder, model, f"{kind} {name}", "is not supported")
 
 
 def many(rng: random.Random, folder: Path) -> Case:
@@ -400,7 +400,7 @@ def many(rng: random.Random, folder: Path) -> Case:
     del model.graph.node[:]
     model.graph.node.extend([*rest[:2], *nodes, *rest[2:]])
     words = f"{len(model.graph.node):,} nodes"
-    return _case(rng, folder, model, words, code=6, seen_by_check=True)
+    return _case(rng, folder, model, words, code=6)
 
 
 def names(rng: random.Random, folder: Path) -> Case:
@@ -412,7 +412,7 @@ def names(rng: random.Random, folder: Path) -> Case:
     _changed(model, node, "strides", [0])
     kind = _named(model, node).op_type
     _named(model, node).name = name
-    return _case(rng, folder, model, f"{kind} ", "its strides are [0]", seen_by_check=True)
+    return _case(rng, folder, model, f"{kind} ", "its strides are [0]")
 
 
 KINDS: dict[str, Kind] = {

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.config.ti_set import write_ti_set
 from tests.features.random_windows import random_splits
 from tinyml_nas.config import Config, InvalidConfig, LoadedConfig
 from tinyml_nas.config.load import as_config, read_config
@@ -150,11 +151,7 @@ def test_check_accepts_the_chains_that_the_run_accepts(tmp_path: Path) -> None:
     assert losses >= 10
 
 
-FILES = [
-    path
-    for folder in ("examples", "configs", "tests/config/ti_examples")
-    for path in sorted((ROOT / folder).rglob("*.yaml"))
-]
+FILES = [path for folder in ("examples", "configs") for path in (ROOT / folder).rglob("*.yaml")]
 
 
 def loadable(path: Path) -> Config | None:
@@ -164,9 +161,9 @@ def loadable(path: Path) -> Config | None:
         return None
 
 
-def test_the_shape_that_the_plan_tells_is_that_of_the_run() -> None:
+def test_the_shape_that_the_plan_tells_is_that_of_the_run(tmp_path: Path) -> None:
     compared = 0
-    for path in FILES:
+    for path in (*FILES, *write_ti_set(tmp_path).values()):
         if (config := loadable(path)) is None:
             continue
         told, window = told_input(config), told_window(config)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from tinyml_nas.config import InvalidConfig, LoadedConfig
 from tinyml_nas.load import load_config
@@ -21,15 +24,23 @@ compilation: {{{compilation}}}
 """
 
 
-def _load(
-    folder: Path,
-    training: str,
-    testing: str = "",
-    compilation: str = "",
-    files: str = "m.onnx n.py",
-) -> LoadedConfig:
-    for name in files.split():
-        (folder / name).write_text("")
+def _write_network(path: Path) -> None:
+    """A convolution and a mean over time: one channel in, a score for each of two classes out."""
+    weights = numpy_helper.from_array(np.ones((2, 1, 3), np.float32), "weight")
+    nodes = [
+        helper.make_node("Conv", ["x", "weight"], ["a"]),
+        helper.make_node("GlobalAveragePool", ["a"], ["y"]),
+    ]
+    entry = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, "L"])
+    leaving = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2, 1])
+    graph = helper.make_graph(nodes, "net", [entry], [leaving], [weights])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+
+
+def _load(folder: Path, training: str, testing: str = "", compilation: str = "") -> LoadedConfig:
+    (folder / "n.py").write_text("")
+    _write_network(folder / "m.onnx")
     path = folder / "config.yaml"
     path.write_text(CONFIG.format(training=training, testing=testing, compilation=compilation))
     return load_config(path)

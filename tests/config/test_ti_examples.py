@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ti_set import SET, ti_set, write_ti_set
+from ti_set import MODEL_CONFIG, OTHER_SIGNALS, RUN, SET, ti_set, write_ti_set
 
 from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
@@ -28,15 +28,6 @@ from tinyml_nas.plan import plan
 pytestmark = pytest.mark.fast
 
 TEXTS = dict(ti_set())
-MODEL_CONFIG = "branched_model_parameters/residual_network_config.yaml"
-OTHER_SIGNALS = {
-    "MNIST_image_classification/config_image_classification_mnist.yaml": "an image has two",
-    "coffee_bean_classification/config_MSPM0.yaml": "an image has two",
-    "machine_readable_code_classification/config_MSPM0.yaml": "an image has two",
-    "radar_point_cloud_classification/config.yaml": "a cloud of radar points is none",
-}
-RUN = [name for name in TEXTS if name not in OTHER_SIGNALS and name != MODEL_CONFIG]
-
 IGNORED = {
     "branched_model_parameters/config.yaml": {"training.model_config"},
     "dc_arc_fault/config_dsi.yaml": {"data_processing_feature_extraction.gain_variations"},

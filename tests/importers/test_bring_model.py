@@ -14,13 +14,14 @@ from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.features.extract import fit_normalization
 from tinyml_nas.graph import Shape
-from tinyml_nas.importers import Imported, bring_model
+from tinyml_nas.importers.model import Imported
+from tinyml_nas.importers.stage import bring_model
 from tinyml_nas.importers.torch_file import build_module
 from tinyml_nas.load import load_config
 
 CONFIG = """
 common: {{task_type: generic_timeseries_classification}}
-dataset: {{generator: arc_fault}}
+dataset: {{input_data_path: data}}
 data_processing_feature_extraction: {{frame_size: 40, variables: 3}}
 training: {{{training}}}
 """

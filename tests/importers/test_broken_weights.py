@@ -13,8 +13,9 @@ from torch import nn
 
 from tinyml_nas.cli import main
 from tinyml_nas.errors import ConfigError
-from tinyml_nas.importers import Wanted, import_model, read_model
-from tinyml_nas.importers.model_file import checked
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import import_model
+from tinyml_nas.importers.model_file import checked, read_model
 from tinyml_nas.importers.torch_file import export_module
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello_arc_fault" / "config.yaml"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import Targets
 from tinyml_nas.graph import INPUT
-from tinyml_nas.importers import Imported, Wanted, equality, import_model
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import Imported, import_model, our_scores
 from tinyml_nas.train.builder import NetworkModule
 
 SIGNAL = (1, 3, 40)
@@ -44,7 +45,7 @@ def _read(module: nn.Module, wanted: Wanted, shape: tuple[int, ...] = SIGNAL) ->
 def _outputs(found: Imported) -> np.ndarray:
     module = NetworkModule(found.network)
     module.load_state_dict(found.state)
-    return equality.our_scores(module, found.normalization)(windows())
+    return our_scores(module, found.normalization)(windows())
 
 
 def _kinds(found: Imported) -> list[str]:

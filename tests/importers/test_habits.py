@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from foreign import CLASSES, exported, windows
 from torch import Tensor, nn
 
-from tinyml_nas.importers import Wanted, import_model
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import import_model
 
 Forward = Callable[[Any, Tensor], Tensor]
 SIGNAL = (1, 3, 40)

@@ -27,7 +27,11 @@ from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.graph import Conv, DepthwiseConv
-from tinyml_nas.importers import Imported, Wanted, equality, import_model, read_model
+from tinyml_nas.importers import equality
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import Imported, import_model, our_scores
+from tinyml_nas.importers.model_file import read_model
+from tinyml_nas.importers.reader import TAKEN
 from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.quantize.calibrate import calibrate
@@ -44,10 +48,14 @@ def imported(model: onnx.ModelProto) -> Imported:
     return import_model(model, windows(), Wanted(CLASSES), "net", "model.onnx")
 
 
+def test_no_layer_has_a_name_that_a_torch_module_uses() -> None:
+    assert {name for name in dir(NetworkModule) if not name.startswith("_")} <= TAKEN
+
+
 def scores(found: Imported, x: np.ndarray) -> np.ndarray:
     module = NetworkModule(found.network)
     module.load_state_dict(found.state)
-    return equality.our_scores(module, found.normalization)(x)
+    return our_scores(module, found.normalization)(x)
 
 
 @pytest.mark.parametrize("keep_norms", [False, True])

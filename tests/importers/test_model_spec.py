@@ -13,7 +13,8 @@ from torch import nn
 
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.graph import Shape
-from tinyml_nas.importers import Wanted, import_model
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import import_model
 from tinyml_nas.importers.torch_file import build_module, export_module
 from tinyml_nas.importers.weights import load_weights, read_weights
 

@@ -16,9 +16,10 @@ from onnx import helper
 from torch import Tensor, nn
 
 from tinyml_nas.errors import ConfigError, TinymlError, ToolError
-from tinyml_nas.importers import Wanted, import_model, read_model
-from tinyml_nas.importers.model import HANDLERS
-from tinyml_nas.importers.model_file import checked
+from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.model import import_model
+from tinyml_nas.importers.model_file import checked, read_model
+from tinyml_nas.importers.source import HANDLERS
 
 
 class Head(nn.Module):

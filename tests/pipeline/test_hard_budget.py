@@ -102,7 +102,7 @@ def test_a_figure_above_its_promise_is_named_with_its_compiler(
     flash, latency = measured_excess(built(builds), promised, device)
     assert flash == (
         f"net, built by gcc, takes {broken['flash_bytes']:,} B of flash; promised for {name} were "
-        f"{promised.flash_bytes:,} B, and budgets are held against that"
+        f"{promised.flash_bytes:,} B, and budgets are held against that."
     )
     assert latency.startswith("net, built by gcc, takes ")
     assert " ms of latency; promised for " in latency

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyml_nas.config import names
-from tinyml_nas.config.own_model import check_own_model
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.delivery import Compilation
@@ -21,7 +20,6 @@ def check_sections(draft: Draft, folder: Path) -> None:
     """Run every check that needs no stage; relative paths start at ``folder``."""
     _check_device(draft, folder)
     _check_variables(draft)
-    check_own_model(draft, folder)
     _check_quantization(draft)
     note_unread(draft)
     _check_compile_preset(draft)

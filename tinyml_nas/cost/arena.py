@@ -100,7 +100,7 @@ def plan_memory(network: Network) -> MemoryPlan:
         if last[name] == i
     }
     pieces = {
-        unpacked_name(node): Span(_align(size), i, i)
+        _unpacked_name(node): Span(_align(size), i, i)
         for i, node in enumerate(network.nodes)
         if (size := scratch_bytes(network, node))
     }
@@ -112,14 +112,14 @@ def plan_memory(network: Network) -> MemoryPlan:
     scratch = {
         node.name: Buffer(name, offsets[name], 1, span.size, 0, 0, span.first, span.last)
         for node in network.nodes
-        if (span := pieces.get(name := unpacked_name(node)))
+        if (span := pieces.get(name := _unpacked_name(node)))
     }
     ends = [b.offset + b.size_bytes + overread[name] for name, b in buffers.items()]
     ends += [b.offset + b.size_bytes for b in scratch.values()]
     return MemoryPlan(buffers, _align(max(ends)), scratch)
 
 
-def unpacked_name(node: Node) -> str:
+def _unpacked_name(node: Node) -> str:
     """What the piece of the arena is called that takes the unpacked weights of ``node``."""
     return f"weights of {node.name}"
 

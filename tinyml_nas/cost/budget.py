@@ -40,8 +40,10 @@ def shown(resource: str, value: float) -> str:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one network costs on one device; flash and latency with headroom for their fits.
+    """What one network is promised to cost on one device.
 
+    Flash and latency have headroom for their fits, and bytes are octets, also where a byte of the
+    device has 16 bits.
     ``latency_seconds`` is ``None`` for a device whose core has no measured cycle model.
     """
 
@@ -76,7 +78,7 @@ class Budget:
 
 
 def resources_of(network: Network, device: Device) -> Resources:
-    """What ``network`` costs on ``device``; where bytes have 16 bits, at most that."""
+    """The one place that says what ``network`` needs on ``device``."""
     cost = network_cost(network, device.cycles.backend, device.optimize)
     octets = device.cycles.octets_per_value
     return Resources(
@@ -95,11 +97,12 @@ WRITTEN = "nas_budget"
 KEYS = {"flash": "flash_bytes", "ram": "ram_bytes", "macs": "macs", "latency": "latency_seconds"}
 KEY_OF = {name: key for key, name in KEYS.items()}
 MEMORIES = ("flash", "ram")
-NOWHERE: Mapping[str, str] = {}
+UNWRITTEN: Mapping[str, str] = {}
+"""The provenance of a configuration whose lines nobody asks for."""
 
 
 def budget_from_config(
-    config: Config, device: Device, provenance: Mapping[str, str] = NOWHERE
+    config: Config, device: Device, provenance: Mapping[str, str] = UNWRITTEN
 ) -> tuple[Budget, dict[str, str]]:
     """The limits of the search, and by limited resource what set it.
 
@@ -137,7 +140,7 @@ def preset_flash_bytes(training: Training) -> int | None:
 
 
 def budget_warnings(
-    config: Config, device: Device, provenance: Mapping[str, str] = NOWHERE
+    config: Config, device: Device, provenance: Mapping[str, str] = UNWRITTEN
 ) -> list[str]:
     """A sentence for each budget that is larger than what the device has."""
     warnings = []
@@ -170,7 +173,7 @@ def check_budget(
         source = ", an assumed figure" if KEY_OF[name] in device.assumed else ""
         raise BudgetError(
             f"{model} needs {shown(name, getattr(need, name))} of {RESOURCES[name]}; "
-            f"{device.name} has {shown(name, getattr(device, name))}{source}",
+            f"{device.name} has {shown(name, getattr(device, name))}{source}.",
             hint="choose a smaller nas_model_size or model_name, or a larger target_device",
         )
 
@@ -182,7 +185,7 @@ def _check_granted(model: str, need: Resources, training: Training) -> None:
         raise BudgetError(
             f"{model} breaks the budget for {RESOURCES[name]}: it needs "
             f"{shown(name, getattr(need, name))}, training.nas_budget.{KEY_OF[name]} grants "
-            f"{shown(name, getattr(budget, name))}",
+            f"{shown(name, getattr(budget, name))}.",
             hint=f"raise training.nas_budget.{KEY_OF[name]}, or search anew with a smaller one",
         )
 
@@ -198,7 +201,8 @@ def measured_excess(model: Model, promised: Resources, device: Device) -> list[s
     ]
     return [
         f"{model.name}, built by {compiler}, takes {shown(name, value)} of {RESOURCES[name]}; "
-        f"promised for {device.name} were {shown(name, promise)}, and budgets are held against that"
+        f"promised for {device.name} were {shown(name, promise)}, "
+        "and budgets are held against that."
         for core in stand_ins
         for compiler, build in model.compilers.get(core, {}).items()
         for name, value in _measured(build, device).items()

@@ -1,4 +1,7 @@
-"""Exact cost of a network: parameters, MACs, flash and RAM, without training it.
+"""Cost of a network on a back-end: parameters, MACs, flash and RAM, without training it.
+
+These are the figures as they are counted and fitted.  What a budget is held against, and what a
+user is promised, is `budget.resources_of`: with headroom, in the bytes of a device.
 
 Flash is what the linker places of the exported C: tables (weights, packed where they have fewer
 than 8 bits; for each output channel a bias, a multiplier and a shift), a constant record per
@@ -138,7 +141,7 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
 def network_cost(
     network: Network, backend: Backend = "two_rows", optimize: Optimize = "balanced"
 ) -> Cost:
-    """Exact cost of ``network``; RAM is the arena of its memory plan."""
+    """Cost of ``network``; RAM is the arena of its memory plan."""
     layers = [layer_cost(network, node, backend) for node in network.nodes]
     shared = _code_bytes(shared_code(network, backend), backend) + code_bytes(optimize, backend)
     return Cost(

@@ -2,7 +2,7 @@
 
 The generated C is so regular that what a layer executes is a sum over its loops: how often each
 runs follows from the shapes alone, and what one trip costs was counted once per core and compiler
-(`cost/tables.py`).  Every layer counts by itself, with the compiler that needs most for it, so
+(`cost/tables`).  Every layer counts by itself, with the compiler that needs most for it, so
 that sums over layers, or over the edges of a cell, are the instructions of the whole.
 """
 
@@ -50,7 +50,7 @@ def layer_trips(
         case "conv" | "lone_conv" | "conv_dsp" | "packed_conv" | "packed_conv_dsp":
             return trips | _conv_trips(network, node, backend, UNROLL[optimize][backend])
         case "depthwise_conv" | "lone_depthwise_conv":
-            strips = row_strips(rows, backend)
+            strips = _row_strips(rows, backend)
             values = strips * output.channels
             taps = values * (node.op.weight_count(inputs) // output.channels)
             return trips | {"row": strips, "value": values, "tap": taps}
@@ -89,7 +89,7 @@ def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> 
     """The loops of a convolution over all channels, whose inner one takes ``unroll`` steps."""
     output = network.shapes[node.name]
     window = node.op.weight_count(network.input_shapes(node)) // output.channels
-    strips = row_strips(output.length, backend)
+    strips = _row_strips(output.length, backend)
     pairs = strips * channel_pairs(output.channels)
     if kernel_of(network, node, backend).endswith("_dsp"):
         words = dsp_words(window)
@@ -124,14 +124,14 @@ def _unpacking(network: Network, node: Node, backend: Backend) -> dict[str, int]
     rows = network.shapes[node.name].length
     times = -(-rows // PACKED_ROWS)
     return {
-        "row": row_strips(rows, backend) * len(words),
+        "row": _row_strips(rows, backend) * len(words),
         "part": times * len(words),
         "word4": times * sum(words) * (packed_bits(node) == 4),
         "word2": times * sum(words) * (packed_bits(node) == 2),
     }
 
 
-def row_strips(rows: int, backend: Backend) -> int:
+def _row_strips(rows: int, backend: Backend) -> int:
     """Times that the rows of an output are taken: one by one, or two where one may be left."""
     return rows if backend == "one_row" else -(-rows // 2)
 

@@ -43,7 +43,7 @@ from tinyml_nas.graph.ops import (
 )
 
 ROWS_AT_ONCE = 2
-"""Of a convolution's output, on the cores where they are most; fewer ask for less."""
+"""Output rows that a convolution computes at once, the maximum over all cores."""
 
 
 def leads(network: Network, node: Node) -> Mapping[str, int]:

@@ -24,6 +24,10 @@ WORD_BITS = 32
 WORD_BYTES = 4
 
 
+class UnknownLayer(ConfigError):
+    """A key of ``quantization_layers`` that is no layer of the network."""
+
+
 def weight_bits(network: Network) -> dict[str, int]:
     """Bits of a weight by name of each layer that may choose them, in order.
 
@@ -45,7 +49,7 @@ def is_packed(node: Node) -> bool:
 def as_configured(network: Network, training: Training) -> Network:
     """``network`` with the weight bits that the YAML fixes; what it leaves open has 8.
 
-    Raises ``ConfigError`` where ``quantization_layers`` names no layer of ``network``.
+    Raises ``UnknownLayer`` where ``quantization_layers`` names no layer of ``network``.
     """
     return network.with_weight_bits(fixed_bits(network, training))
 
@@ -53,13 +57,13 @@ def as_configured(network: Network, training: Training) -> Network:
 def fixed_bits(network: Network, training: Training) -> Mapping[str, int]:
     """Bits by layer, for the layers whose bits the YAML fixes.
 
-    Raises ``ConfigError`` where ``quantization_layers`` names no layer of ``network``.
+    Raises ``UnknownLayer`` where ``quantization_layers`` names no layer of ``network``.
     """
     names = tuple(weight_bits(network))
     if unknown := [name for name in training.quantization_layers if name not in names]:
-        raise ConfigError(
+        raise UnknownLayer(
             f"training.quantization_layers: {network.name} has no layer {unknown[0]!r} whose bits "
-            "can be chosen",
+            "can be chosen.",
             hint=did_you_mean(unknown[0], names) or f"it has {', '.join(names)}",
         )
     if not training.quantization:

@@ -15,18 +15,19 @@ from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import Normalization, Targets
 from tinyml_nas.graph import INPUT, Linear, Reshape, Shape
 from tinyml_nas.importers.equality import Indices, Scores, Values
+from tinyml_nas.importers.fuse import Affine, Norm, Relu, Step
 from tinyml_nas.importers.reader import Reader, Value, View
-from tinyml_nas.importers.steps import Affine, Norm, Relu, Step
 
 
 @dataclass(frozen=True)
 class Wanted:
     """So many ``outputs``; in the units of ``targets`` where the network tells values in those.
 
-    What ``rebuilds`` its input gives back as many values as it reads.
+    What ``rebuilds`` its input gives back as many values as it reads.  ``None`` outputs are as many
+    as the network gives, where nobody has looked at the data yet.
     """
 
-    outputs: int
+    outputs: int | None
     targets: Targets | None = None
     rebuilds: bool = False
 
@@ -53,7 +54,7 @@ def finish(reader: Reader, output: Value, layout: View, wanted: Wanted) -> Endin
             hint="let the last layer's output be the output",
         )
     in_steps = wanted.targets is not None or shape.channels == 1
-    if shape.size != wanted.outputs or (shape.length > 1 and not in_steps):
+    if wanted.outputs not in (None, shape.size) or (shape.length > 1 and not in_steps):
         channels, length = shape
         gives = f"{channels} x {length} scores" if length > 1 else f"{channels} scores"
         raise ConfigError(

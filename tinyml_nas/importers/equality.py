@@ -8,13 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-import torch
 
 from tinyml_nas.errors import ConfigError, ParityError, ToolError
-from tinyml_nas.features import Normalization
 from tinyml_nas.results.run import Equality
-from tinyml_nas.train.builder import NetworkModule
-from tinyml_nas.train.loop import predict
 
 onnxruntime.disable_telemetry_events()  # of Windows, which reads no variable
 
@@ -60,16 +56,6 @@ def source_scores(model: onnx.ModelProto, output: str, layout: Indices, file: st
 def _unrunnable(file: str, error: Exception) -> ToolError:
     reason = str(error).split("\n")[0]
     return ToolError(f"ONNX Runtime cannot run {file}: {reason}")
-
-
-def our_scores(module: NetworkModule, normalization: Normalization) -> Scores:
-    """Our network on windows that are not yet normalized."""
-    mean, std = normalization.mean.reshape(1, -1, 1), normalization.std.reshape(1, -1, 1)
-
-    def scores(x: Values) -> Values:
-        return predict(module, torch.from_numpy((x - mean) / std)).numpy()
-
-    return scores
 
 
 def require_equal(ours: Scores, source: Scores, x: Values, file: str) -> Equality:

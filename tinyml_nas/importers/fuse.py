@@ -1,18 +1,22 @@
-"""Steps to a network: batch norms, gains and ReLUs join the layers that they follow.
+"""What a foreign network does, step by step, and the steps as a network of ours.
 
-A batch norm stays one behind a convolution, so that the network can be trained on; elsewhere it is
-a gain and a shift.  At the very input these are a normalization, which costs nothing.  What can
-join nobody becomes a depthwise convolution with a kernel of 1: exact, and one more layer.
+Batch norms, gains and ReLUs join the layers that they follow.  A batch norm stays one behind a
+convolution, so that the network can be trained on; elsewhere it is a gain and a shift.  At the very
+input these are a normalization, which costs nothing.  What can join nobody becomes a depthwise
+convolution with a kernel of 1: exact, and one more layer.
+
+A step's operation is one of ``graph``, without batch norm and ReLU, or ``Affine``, ``Norm`` or
+``Relu``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import (
@@ -29,10 +33,57 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
-from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
 
+Array = npt.NDArray[np.float64]
 EPSILON = 1e-5
 """Of the batch norm that is trained here."""
+
+Weights = dict[str, npt.NDArray[Any]]
+"""Arrays by the parameter names of ``train.builder``."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """gain[c] * x + shift[c], for each channel."""
+
+    gain: Array
+    shift: Array
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch norm in evaluation mode: scale * (x - mean) / sqrt(variance + epsilon) + bias."""
+
+    scale: Array
+    bias: Array
+    mean: Array
+    variance: Array
+    epsilon: float
+
+    @property
+    def affine(self) -> Affine:
+        """The same function as a gain and a shift."""
+        gain = self.scale / np.sqrt(self.variance + self.epsilon)
+        return Affine(gain, self.bias - self.mean * gain)
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation on the tensors ``inputs``; its name is also that of the tensor it makes.
+
+    ``weight`` is (out, in, kernel), of a linear layer (out, channels, length); ``bias`` (out,).
+    """
+
+    name: str
+    op: Op | Affine | Norm | Relu
+    inputs: tuple[str, ...]
+    weight: Array | None = None
+    bias: Array | None = None
 
 
 @dataclass
@@ -173,7 +224,7 @@ class _Fusion:
 
 def fuse(
     steps: list[Step], output: str, name: str, shape: Shape
-) -> tuple[Network, dict[str, Tensor], Normalization]:
+) -> tuple[Network, Weights, Normalization]:
     """The network of ``steps``, its weights by parameter name, and how its input is normalized.
 
     Steps that nobody reads are left out.
@@ -186,7 +237,7 @@ def fuse(
     layers = tuple(fusion.layers.values())
     nodes = tuple(Node(layer.name, _with_norm(layer), layer.inputs) for layer in layers)
     network = Network(name, shape, nodes)
-    state: dict[str, Tensor] = {}
+    state: Weights = {}
     for layer in layers:
         state |= _parameters(layer, network.shapes[layer.name].channels)
     return network, state, _normalization(fusion.entry, shape.channels)
@@ -198,7 +249,7 @@ def _with_norm(layer: _Layer) -> Op:
     return layer.op
 
 
-def _parameters(layer: _Layer, channels: int) -> dict[str, Tensor]:
+def _parameters(layer: _Layer, channels: int) -> Weights:
     """The parameters of a layer as ``train.builder`` names them."""
     if not isinstance(layer.op, Conv | DepthwiseConv | Linear):
         return {}
@@ -215,13 +266,12 @@ def _parameters(layer: _Layer, channels: int) -> dict[str, Tensor]:
             "norm.running_mean": norm.mean - bias,
             "norm.running_var": norm.variance + norm.epsilon - EPSILON,
         }
-    tensors = {
-        f"{layer.name}.{part}": torch.from_numpy(np.asarray(array, dtype=np.float32).copy())
-        for part, array in parts.items()
+    arrays: Weights = {
+        f"{layer.name}.{part}": np.array(array, dtype=np.float32) for part, array in parts.items()
     }
     if layer.norm is not None:
-        tensors[f"{layer.name}.norm.num_batches_tracked"] = torch.tensor(0)
-    return tensors
+        arrays[f"{layer.name}.norm.num_batches_tracked"] = np.array(0)
+    return arrays
 
 
 def _normalization(entry: Affine | None, channels: int) -> Normalization:

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 
 from tinyml_nas.graph import Conv, Interpolate, Reshape, Upsample
+from tinyml_nas.importers.fuse import Array
 from tinyml_nas.importers.layers import ORDER
 from tinyml_nas.importers.reader import Reader, Value
 from tinyml_nas.importers.refusal import refuse
-from tinyml_nas.importers.steps import Array
 
 PIXELS = ("half_pixel", "pytorch_half_pixel")
 STAIRCASES = {"asymmetric": ("floor",), **dict.fromkeys(PIXELS, ("round_prefer_floor",))}

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import onnx
 
 from tinyml_nas.graph import AvgPool, Conv, DepthwiseConv, GlobalAvgPool, Linear, MaxPool
+from tinyml_nas.importers.fuse import Array
 from tinyml_nas.importers.reader import Reader, Value, View
 from tinyml_nas.importers.refusal import refuse
-from tinyml_nas.importers.steps import Array
 
 ORDER = "keep the order batch, channels, time between layers, and join along the channels"
 

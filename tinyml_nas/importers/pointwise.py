@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 
 from tinyml_nas.graph import Add, Concat, GlobalAvgPool, MaxPool
+from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu
 from tinyml_nas.importers.reader import Reader, Value
 from tinyml_nas.importers.refusal import refuse
-from tinyml_nas.importers.steps import Affine, Array, Norm, Relu
 
 
 def batch_norm(reader: Reader, node: onnx.NodeProto) -> None:

@@ -23,15 +23,15 @@ from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Op, Shape
-from tinyml_nas.importers.limits import check_node, no_size
+from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu, Step
 from tinyml_nas.importers.model_file import array_of, opset_of
 from tinyml_nas.importers.refusal import (
+    check_node,
+    no_size,
     refuse,
     refuse_operation,
     unreadable,
 )
-from tinyml_nas.importers.steps import Affine, Array, Norm, Relu, Step
-from tinyml_nas.train.builder import NetworkModule
 
 View = npt.NDArray[np.int64]
 VIEWS = (
@@ -182,8 +182,19 @@ class Reader:
 
 
 Handler = Callable[[Reader, onnx.NodeProto], None]
-TAKEN = frozenset({INPUT, "network", "training", *dir(NetworkModule)})
-"""Names that mean something else in a torch module."""
+OF_MODULES = """
+T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
+half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
+network parameters register_backward_hook register_buffer register_forward_hook
+register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+set_extra_state set_submodule share_memory state_dict tensors to to_empty train training type xpu
+zero_grad
+"""
+TAKEN = frozenset({INPUT, *OF_MODULES.split()})
+"""Names that mean something else in a torch module, which no layer can have."""
 
 
 def read_graph(

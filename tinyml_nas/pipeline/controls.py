@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from tinyml_nas.config.names import SUGGESTED
 from tinyml_nas.cost.budget import budget_from_config, resources_of
-from tinyml_nas.cost.packing import as_configured
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Network
+from tinyml_nas.graph import Network, Shape
 from tinyml_nas.pipeline.context import Context
-from tinyml_nas.pipeline.entrants import search_as, zoo_network
+from tinyml_nas.pipeline.entrants import search_as
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Fitted, best_seed, fit_all
 from tinyml_nas.results.search import Search
 from tinyml_nas.train.recipe import recipe_from_config
+from tinyml_nas.zoo.named import zoo_network
 
 
 def control_entrants(
@@ -48,11 +48,11 @@ def _random_search(context: Context, features: FeatureSet, found: Search) -> tup
 def zoo_models(context: Context, features: FeatureSet) -> list[Network]:
     """The zoo's models to compare with: those that can read the data and keep the hard budget."""
     budget, _ = budget_from_config(context.config, context.device)
-    found = []
+    found, shape = [], Shape(*features.train.x.shape[1:])
     tried = SUGGESTED[context.config.common.task]
     for name in tried:
         try:
-            network = as_configured(zoo_network(name, features), context.config.training)
+            network = zoo_network(name, shape, features.outputs, context.config)
         except ConfigError:
             continue
         if not budget.broken(resources_of(network, context.device)):

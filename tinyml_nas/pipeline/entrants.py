@@ -8,18 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyml_nas.config import Config
-from tinyml_nas.cost.packing import as_configured
-from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.graph import Network, Shape, residual_of
-from tinyml_nas.importers import Imported
+from tinyml_nas.graph import Shape
+from tinyml_nas.importers.model import Imported
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.search import Search
 from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
-from tinyml_nas.zoo import ZOO
+from tinyml_nas.zoo.named import fixed_model, zoo_network
 
 
 def fixed_entrants(
@@ -31,11 +29,12 @@ def fixed_entrants(
         recipe = recipe_from_config(training)
         recipe = recipe if training.enable else replace(recipe, epochs=0)
         return [Entrant("chosen", imported.network, recipe, imported)]
-    role = "baseline" if training.nas_enabled else "chosen"
-    name = training.nas_compare_model if training.nas_enabled else training.model_name
-    if not training.enable or name is None:
+    fixed = fixed_model(training)
+    if fixed is None:
         return []
-    network = as_configured(zoo_network(name, features), training)
+    role, name = fixed
+    shape = Shape(*features.train.x.shape[1:])
+    network = zoo_network(name, shape, features.outputs, config)
     return [Entrant(role, network, recipe_from_config(training))]
 
 
@@ -59,16 +58,3 @@ def search_as(
     )
     recipe = recipe_of(found.recipe_genes, recipe_from_config(config.training))
     return Entrant(role, found.network, recipe), found.record
-
-
-def zoo_network(name: str, features: FeatureSet) -> Network:
-    """The zoo's model of that name for the data at hand."""
-    channels, length = features.train.x.shape[1:]
-    try:
-        network = ZOO[name].build(Shape(channels, length), features.outputs)
-        return residual_of(network) if features.task == "anomaly" else network
-    except ValueError as error:
-        raise ConfigError(
-            f"{name} cannot read an input of {channels} x {length}: {error}",
-            hint="choose a longer frame_size, or another training.model_name",
-        ) from error

@@ -20,7 +20,7 @@ from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.features import Examples, FeatureSet
 from tinyml_nas.graph import Network
-from tinyml_nas.importers import Imported
+from tinyml_nas.importers.model import Imported
 from tinyml_nas.quantize import Quantized, quantize
 from tinyml_nas.quantize.reference import real_outputs
 from tinyml_nas.train.builder import NetworkModule, build_module

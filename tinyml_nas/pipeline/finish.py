@@ -7,8 +7,8 @@ from typing import cast
 from tinyml_nas.cost.arena import plan_memory
 from tinyml_nas.cost.budget import resources_of
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.cost.npu import lint
 from tinyml_nas.cost.packing import weight_bits
+from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device
 from tinyml_nas.export.stage import Artifacts, export_model, golden_windows
 from tinyml_nas.features.integer.fixed import NoTwin
@@ -68,7 +68,7 @@ def finish_model(
         network=network.to_json(),
         source=entrant.imported.source if entrant.imported else None,
         cost=_cost(network, device),
-        npu=lint(network, device),
+        npu=promise_of(network, device, context.config).npu,
         training=_training_record(fitted.training),
         quantization=fitted.quantized.record if fitted.quantized else None,
         memory=[

@@ -22,14 +22,13 @@ from tinyml_nas.cost.budget import (
     check_budget,
     measured_excess,
     resources_of,
-    shown,
 )
-from tinyml_nas.cost.npu import lint
+from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.features import FeatureSet, extract_features
 from tinyml_nas.graph import Network
-from tinyml_nas.importers import bring_model
+from tinyml_nas.importers.stage import bring_model
 from tinyml_nas.pipeline.compare import comparison, verdicts
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.controls import control_entrants
@@ -298,18 +297,11 @@ def _head(
 def _plan(entrants: list[Entrant], config: Config, device: Device, console: Console) -> None:
     """Say what a model will cost before it is trained, and refuse what cannot fit."""
     for role, network in ((entrant.role, entrant.network) for entrant in entrants):
-        need = resources_of(network, device)
-        seconds = need.latency_seconds
-        latency = "" if seconds is None else f", {shown('latency_seconds', seconds)}"
-        console.info(
-            f"{network.name} ({role}): {need.parameters:,} parameters, {need.macs:,} MACs, "
-            f"about {need.flash_bytes:,} B flash, {need.ram_bytes:,} B arena{latency} "
-            f"on {device.name}"
-        )
-        placed = lint(network, device)
-        for sentence in placed.sentences() if placed else ():
+        promise = promise_of(network, device, config)
+        console.info(f"{network.name} ({role}): {promise.words(device)}")
+        for sentence in promise.npu.sentences() if promise.npu else ():
             console.info(f"{network.name}: {sentence}")
-        check_budget(network.name, need, device, _granted(role, config))
+        check_budget(network.name, promise.need, device, _granted(role, config))
 
 
 def _close(final: Path, results: Results, config: Config, device: Device, console: Console) -> Path:

@@ -26,6 +26,11 @@ class ZooModel:
     architecture: str
 
     @property
+    def fewest_outputs(self) -> int:
+        """Outputs to assume where only the data tell how many there are: none have fewer."""
+        return 2 if self.task == "classification" else 1
+
+    @property
     def has_note(self) -> bool:
         """Whether its description is more than its architecture."""
         return self.description != self.architecture

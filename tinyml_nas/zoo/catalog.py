@@ -33,7 +33,7 @@ def catalog(
     entries, refused = [], {}
     for model in models:
         try:
-            network = model.build(shape, outputs or (2 if model.task == "classification" else 1))
+            network = model.build(shape, outputs or model.fewest_outputs)
         except ValueError as error:
             refused[model.name] = str(error)
             continue

@@ -1,8 +1,7 @@
 """What the generated C executes and occupies (-Os), as `benchmarks/fit_cycles.py` measured it.
 
-The script wrote `costs.json`: it compiled random networks with every compiler that has a
-column there, ran them and fitted these figures.  It prints the error on networks that it has not
-seen.
+The script writes `costs.json`.  It compiles random networks with every compiler that has a column
+there, runs them and fits these figures.  It prints the error on networks that it has not seen.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ COSTS_FILE = Path(__file__).with_name("costs.json")
 _COSTS: Mapping[str, Any] = json.loads(COSTS_FILE.read_text(encoding="utf-8"))
 
 Instructions = Mapping[str, Mapping[str, float]]
-"""Kernel to trip to instructions; `graph.latency` says what a trip is."""
+"""Kernel to trip to instructions; `cost.latency` says what a trip is."""
 
 INSTRUCTIONS: Mapping[str, Mapping[str, Instructions]] = _COSTS["instructions"]
 """Executed instructions by emulated core and compiler."""

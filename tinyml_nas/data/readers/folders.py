@@ -19,7 +19,7 @@ from tinyml_nas.data.readers.columns import channel_names, pick_columns
 from tinyml_nas.data.readers.reading import read_file
 from tinyml_nas.data.readers.tables import SUFFIXES, Table, read_table
 from tinyml_nas.data.readers.text_table import decode
-from tinyml_nas.data.readers.tree import TOP, Tree, open_tree
+from tinyml_nas.data.readers.tree import TOP, Tree, is_hidden, open_tree
 from tinyml_nas.data.readers.wav import SUFFIX as WAV
 from tinyml_nas.data.readers.wav import read_clip
 from tinyml_nas.data.records import SIDES, Recording, RecordingSet, Side, Source
@@ -86,6 +86,34 @@ def _labels(
 def _class_folders(tree: Tree, classes: str) -> list[str]:
     paths = [PurePosixPath(name) for name in tree.folders()]
     return [path.name for path in paths if str(path.parent) == classes]
+
+
+def listed_classes(path: Path, config: Config) -> tuple[str, ...] | None:
+    """The classes of the data set at ``path`` as its folders are called, sorted.
+
+    ``None`` where names or columns of files tell the classes, and where no folder has one.  No file
+    is opened but the index of a zip, and no folder but the one that holds the classes.
+    """
+    if config.dataset.label_by is not None or config.dataset.label_column is not None:
+        return None
+    classes = (config.dataset.data_dir or "classes").strip("/")
+    found: list[str] = []
+    try:
+        if path.is_dir():
+            inside = _class_folder(path, classes).iterdir()
+            found = [below.name for below in inside if below.is_dir() and not is_hidden(below.name)]
+        elif path.suffix.lower() == ".zip":
+            found = _class_folders(open_tree(path, classes), classes)
+    except (DataError, OSError):  # whoever reads the data says what is wrong with them
+        return None
+    return tuple(sorted(found)) or None
+
+
+def _class_folder(path: Path, classes: str) -> Path:
+    """The folder that holds the classes: in ``path``, or in its only folder that has one."""
+    deeper = [below / classes for below in path.iterdir() if not is_hidden(below.name)]
+    there = [folder for folder in deeper if folder.is_dir()]
+    return there[0] if len(there) == 1 and not (path / classes).is_dir() else path / classes
 
 
 def _files(tree: Tree, classes: str, config: Config, problems: Problems) -> list[tuple[str, str]]:

@@ -49,7 +49,8 @@ class Tree(ABC):
         """The bytes of one file."""
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is none of the data set."""
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
@@ -76,7 +77,7 @@ class FolderTree(Tree):
                 hint="Name the folder of the recordings alone, where nothing else is written.",
             ) from None
         names = (p.relative_to(self.path).as_posix() for p in found)
-        return sorted(name for name in names if not _hidden(name))
+        return sorted(name for name in names if not is_hidden(name))
 
     def read(self, name: str) -> bytes:
         check_name(PurePosixPath(name).name, str(self.path))
@@ -149,7 +150,7 @@ class TarTree(Tree):
         if self._size > LARGEST_UNPACKED_BYTES:
             raise _too_large(self.path)
         file = archive.extractfile(member)
-        if file is not None and not _hidden(name):
+        if file is not None and not is_hidden(name):
             self._bytes[name] = file.read()
 
     def names(self) -> list[str]:
@@ -191,11 +192,11 @@ class Members:
 
     def files(self) -> list[str]:
         """All files, sorted by name, without hidden ones."""
-        return sorted(name for name in self._files if not _hidden(name))
+        return sorted(name for name in self._files if not is_hidden(name))
 
     def folders(self) -> list[str]:
         """All folders, sorted by name, without hidden ones."""
-        return sorted(name for name in self._folders - {TOP} if not _hidden(name))
+        return sorted(name for name in self._folders - {TOP} if not is_hidden(name))
 
 
 def _unsafe(path: Path, name: str) -> DataError:

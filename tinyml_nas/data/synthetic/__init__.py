@@ -16,20 +16,23 @@ from tinyml_nas.data.synthetic import arc_fault, fan_vibration, motor_load, room
 
 @dataclass(frozen=True)
 class Generator:
-    """A synthetic signal: its channels, the values to learn (none: classes), and its recordings."""
+    """A synthetic signal: its channels, the values or the classes to learn, and its recordings."""
 
     channels: tuple[str, ...]
     targets: tuple[str, ...]
+    classes: tuple[str, ...]
     recordings: Callable[[int], RecordingSet]
 
 
 GENERATORS: Mapping[str, Generator] = MappingProxyType(
     {
-        "arc_fault": Generator(arc_fault.CHANNELS, (), arc_fault.recordings),
-        "fan_vibration": Generator(fan_vibration.CHANNELS, (), fan_vibration.recordings),
-        "motor_load": Generator(motor_load.CHANNELS, motor_load.TARGETS, motor_load.recordings),
+        "arc_fault": Generator(arc_fault.CHANNELS, (), arc_fault.CLASSES, arc_fault.recordings),
+        "fan_vibration": Generator(
+            fan_vibration.CHANNELS, (), fan_vibration.CLASSES, fan_vibration.recordings
+        ),
+        "motor_load": Generator(motor_load.CHANNELS, motor_load.TARGETS, (), motor_load.recordings),
         "room_climate": Generator(
-            room_climate.CHANNELS, room_climate.CHANNELS, room_climate.recordings
+            room_climate.CHANNELS, room_climate.CHANNELS, (), room_climate.recordings
         ),
     }
 )
