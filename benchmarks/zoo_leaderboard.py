@@ -26,12 +26,12 @@ sys.path.insert(0, str(ROOT))
 import torch
 
 from tinyml_nas import pipeline
-from tinyml_nas.config.names import models_for
 from tinyml_nas.console import Console
 from tinyml_nas.cost.latency import network_instructions
 from tinyml_nas.errors import TinymlError
 from tinyml_nas.graph import Network
 from tinyml_nas.load import load_config
+from tinyml_nas.zoo.entries import models_for
 
 CORE = "cortex-m4"
 INTRODUCTION = """\

@@ -77,8 +77,9 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
     from tinyml_nas.zoo.catalog import catalog
+    from tinyml_nas.zoo.entries import own_model, zoo_entries
 
-    own = names.own_model(name) if name else None
+    own = own_model(name) if name else None
     known = _chosen(tuple(ZOO), own.name if own else name, "model")
     asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
     device = load_device(query.device)
@@ -108,7 +109,7 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
         if note:
             console.info(f"{', '.join(entry.model.name for entry in of)}: {note}")
     if own is not None:
-        aliases = [alias for alias, e in names.zoo_entries().items() if e.alias_of == own.name]
+        aliases = [alias for alias, e in zoo_entries().items() if e.alias_of == own.name]
         console.info(f"architecture: {own.net}")
         console.info(f"other names:  {', '.join(aliases) or 'none'}")
     for model, why in refused.items():
@@ -132,13 +133,14 @@ def _npu(console: Console, name: str | None) -> None:
     from tinyml_nas.devices import device_names, load_device
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
+    from tinyml_nas.zoo.entries import models_for
 
     devices = [load_device(each, folder=Path()) for each in device_names(Path())]
     having = {device.name: device for device in devices if device.npu}
     chosen = _chosen(tuple(having), name or next(iter(having)), "device with an accelerator")[0]
     device, rows, basis = having[chosen], [], ""
     query = ModelQuery()
-    for model in (ZOO[known] for known in names.models_for("classification")):
+    for model in (ZOO[known] for known in models_for("classification")):
         try:
             report = lint(model.build(Shape(*query.input_shape), model.fewest_outputs), device)
         except ValueError:

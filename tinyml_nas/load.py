@@ -17,6 +17,7 @@ from tinyml_nas.config.sections.processing import CHAIN
 from tinyml_nas.config.sections.training import PROXY, SPACE, STRATEGY
 from tinyml_nas.data.check import check_data
 from tinyml_nas.data.synthetic import GENERATORS
+from tinyml_nas.devices.check import check_device
 from tinyml_nas.features.chain import STEPS
 from tinyml_nas.features.check import check_features
 from tinyml_nas.importers.check import check_network, check_own_model
@@ -53,6 +54,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     """
     draft = read_config(path, overrides, NAMES)
     config = as_config(draft, path)
+    check_device(draft, path.parent)
     check_data(draft, config)
     check_features(draft, config)
     check_training(draft)

@@ -12,7 +12,7 @@ from ti_set import MODEL_CONFIG, OTHER_SIGNALS, RUN, SET, ti_set, write_ti_set
 
 from tinyml_nas import cli
 from tinyml_nas.compat import fate_of
-from tinyml_nas.config import InvalidConfig, LoadedConfig, names
+from tinyml_nas.config import InvalidConfig, LoadedConfig
 from tinyml_nas.config.config import SECTIONS
 from tinyml_nas.console import Console
 from tinyml_nas.features.chain import resolve_chain
@@ -24,6 +24,7 @@ from tinyml_nas.located.validate import (
     without_effect,
 )
 from tinyml_nas.plan import plan
+from tinyml_nas.zoo.entries import own_model
 
 pytestmark = pytest.mark.fast
 
@@ -112,7 +113,7 @@ def plain(value: Any) -> Any:
     try:
         return float(value)
     except (TypeError, ValueError):
-        return names.own_model(value) or value.lower() if isinstance(value, str) else value
+        return own_model(value) or value.lower() if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("name", RUN)

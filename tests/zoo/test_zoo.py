@@ -13,6 +13,7 @@ from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network, Shape
 from tinyml_nas.zoo import ZOO
 from tinyml_nas.zoo.architecture import parse
+from tinyml_nas.zoo.entries import model_names, models_for, own_model
 
 pytestmark = pytest.mark.fast
 
@@ -197,11 +198,11 @@ def test_the_words_of_an_architecture() -> None:
 
 
 def test_the_names_of_a_yaml_are_those_of_the_zoo() -> None:
-    assert {name for task in names.TASKS for name in names.models_for(task)} == set(ZOO)
+    assert {name for task in names.TASKS for name in models_for(task)} == set(ZOO)
     for task, suggested in names.SUGGESTED.items():
         assert {ZOO[name].task for name in suggested} == {task}
-    for name in names.model_names():
-        assert (entry := names.own_model(name)) is not None
+    for name in model_names():
+        assert (entry := own_model(name)) is not None
         assert entry.name in ZOO
 
 
@@ -222,10 +223,10 @@ def test_the_names_of_a_yaml_are_those_of_the_zoo() -> None:
     ],
 )
 def test_the_names_of_tis_zoo(name: str, meant: str) -> None:
-    entry = names.own_model(name)
+    entry = own_model(name)
     assert entry is not None
     assert entry.name == meant
 
 
 def test_unknown_names_mean_nothing() -> None:
-    assert names.own_model("CLS_7k") is None
+    assert own_model("CLS_7k") is None

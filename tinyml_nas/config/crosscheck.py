@@ -4,38 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml_nas.config import names
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
-from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.delivery import Compilation
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
 from tinyml_nas.config.sections.training import Training
-from tinyml_nas.config.sources import nearest_file
 from tinyml_nas.located.draft import Draft
-from tinyml_nas.located.suggest import nearest_relative
 from tinyml_nas.located.unread import note_unread
 
 
 def check_sections(draft: Draft, folder: Path) -> None:
     """Run every check that needs no stage; relative paths start at ``folder``."""
-    _check_device(draft, folder)
     _check_variables(draft)
     _check_quantization(draft)
     note_unread(draft)
     _check_compile_preset(draft)
-
-
-def _check_device(draft: Draft, folder: Path) -> None:
-    path, name = "common.target_device", draft.get("common", Common).target_device
-    if names.device_file(name, folder) is not None:
-        return
-    if name.lower().endswith((".yaml", ".yml")):
-        hint = nearest_file(folder / name) or "the path of a device file starts at this file"
-        draft.error(path, f"{path}: there is no device file {name!r}.", hint=hint)
-    else:
-        near = nearest_relative(name, names.device_names(folder))
-        hint = near or "`info devices` lists the devices; a file of your own ends in .yaml"
-        draft.error(path, f"{path}: there is no device {name!r}.", hint=hint)
 
 
 def _check_variables(draft: Draft) -> None:

@@ -28,8 +28,6 @@ def resolve(draft: Draft) -> None:
     _resolve_features(draft)
     _resolve_search(draft)
     _resolve_own_model(draft)
-    _resolve_model(draft, "model_name")
-    _resolve_model(draft, "nas_compare_model")
     _resolve_bits(draft)
     _resolve_training(draft)
 
@@ -59,7 +57,7 @@ def _resolve_search(draft: Draft) -> None:
     if match is not None and match[1] and training.nas_enabled:
         draft.fill("training", {"nas_model_size": match[1].lower()}, "model_name")
         training = draft.get("training", Training)
-    strategy, size, task = training.nas_search_strategy, training.nas_model_size, _task(draft)
+    strategy, size, task = training.nas_search_strategy, training.nas_model_size, task_of(draft)
     own = next((name for name, space in draft.names[SPACE].items() if space.task == task), None)
     if task is not None and own is not None:
         draft.fill("training", {"nas_space": own}, f"default for {task}")
@@ -100,33 +98,7 @@ def _resolve_own_model(draft: Draft) -> None:
         draft.replace("training", "quantization_method", "PTQ", "for enable false")
 
 
-def _resolve_model(draft: Draft, key: str) -> None:
-    training = draft.get("training", Training)
-    path, name = f"training.{key}", getattr(training, key)
-    if name is None or path in draft.wrong or (key == "model_name" and training.own_model):
-        return
-    if key == "model_name" and names.NAS_NAME.fullmatch(name):
-        _check_search_name(draft, name)
-        return
-    model, task = names.own_model(name), _task(draft)
-    if model is None:
-        _report_unknown_model(draft, path, name)
-    elif task not in (None, model.task) and not draft.given(path):
-        draft.fill("training", {key: names.SUGGESTED[task][0]}, f"default for {task}")
-    elif task not in (None, model.task):
-        draft.error(
-            path,
-            f"{path}: the model {name!r} is for {model.task}, not for {task}.",
-            hint=f"take one such as {', '.join(names.SUGGESTED[task])}",
-            also=["common.task_type"],
-        )
-    elif model.stands_in:
-        draft.replaced(f"{path}: {name}: {model.note}", path)
-    if model is not None and model.name != name and path not in draft.wrong:
-        draft.replace("training", key, model.name, f"for {name}")
-
-
-def _task(draft: Draft) -> Task | None:
+def task_of(draft: Draft) -> Task | None:
     """What is to be learned; None where the YAML does not say it rightly."""
     return None if "common.task_type" in draft.wrong else draft.get("common", Common).task
 
@@ -145,30 +117,6 @@ def _resolve_training(draft: Draft) -> None:
         draft.replace("training", "early_stopping_patience", None, "early_stopping false")
     elif training.early_stopping and patience is None:
         draft.fill("training", {"early_stopping_patience": PATIENCE}, "early_stopping")
-
-
-def _check_search_name(draft: Draft, name: str) -> None:
-    """``NAS`` and ``NAS_m`` are no models: they only make sense with the search switched on."""
-    if not draft.get("training", Training).nas_enabled:
-        draft.error(
-            "training.model_name",
-            f"training.model_name: {name!r} stands for a search, which is switched off.",
-            hint="add nas_enabled: true, or name a model of the zoo",
-            also=["training.nas_enabled"],
-        )
-
-
-def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
-    if (kind := names.later_model(name)) is None:
-        hint = did_you_mean(name, names.model_names()) or "`info models` lists the models"
-        draft.error(path, f"{path}: there is no model {name!r}.", hint=hint)
-    else:
-        models = ", ".join(names.SUGGESTED[draft.get("common", Common).task])
-        draft.error(
-            path,
-            f"{path}: the model {name!r} is for {kind}; here signals are one-dimensional.",
-            hint=f"take one such as {models}",
-        )
 
 
 def _resolve_bits(draft: Draft) -> None:

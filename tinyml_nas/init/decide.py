@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2
 
-from tinyml_nas.config.names import model_names
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.config.sections.common import Task
 from tinyml_nas.data.doctor.rhythm import clock_words
 from tinyml_nas.errors import DataError
 from tinyml_nas.init.survey import Column, Survey
 from tinyml_nas.init.target import Labels
+from tinyml_nas.zoo.entries import model_names
 
 PERIODS = 4
 """Periods of the signal in a window: enough to see it repeat whatever its phase."""

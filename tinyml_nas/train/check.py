@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from tinyml_nas.config import names
+from tinyml_nas.config.resolve import task_of
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.located.draft import Draft
+from tinyml_nas.located.suggest import did_you_mean
+from tinyml_nas.zoo.entries import model_names, own_model
 
 
 def check_training(draft: Draft) -> None:
     """Run every check of the training."""
+    _resolve_model(draft, "model_name")
+    _resolve_model(draft, "nas_compare_model")
     if "common.task_type" not in draft.wrong:
         _check_targets(draft)
         _check_forecast(draft)
@@ -79,4 +84,54 @@ def _check_rotation(draft: Draft) -> None:
             f"training.augmentation: channel {highest} does not exist: there are {count}, "
             "counted from 0.",
             also=[f"{FEATURES}.variables"],
+        )
+
+
+def _resolve_model(draft: Draft, key: str) -> None:
+    training = draft.get("training", Training)
+    path, name = f"training.{key}", getattr(training, key)
+    if name is None or path in draft.wrong or (key == "model_name" and training.own_model):
+        return
+    if key == "model_name" and names.NAS_NAME.fullmatch(name):
+        _check_search_name(draft, name)
+        return
+    model, task = own_model(name), task_of(draft)
+    if model is None:
+        _report_unknown_model(draft, path, name)
+    elif task not in (None, model.task) and not draft.given(path):
+        draft.fill("training", {key: names.SUGGESTED[task][0]}, f"default for {task}")
+    elif task not in (None, model.task):
+        draft.error(
+            path,
+            f"{path}: the model {name!r} is for {model.task}, not for {task}.",
+            hint=f"take one such as {', '.join(names.SUGGESTED[task])}",
+            also=["common.task_type"],
+        )
+    elif model.stands_in:
+        draft.replaced(f"{path}: {name}: {model.note}", path)
+    if model is not None and model.name != name and path not in draft.wrong:
+        draft.replace("training", key, model.name, f"for {name}")
+
+
+def _check_search_name(draft: Draft, name: str) -> None:
+    """``NAS`` and ``NAS_m`` are no models: they only make sense with the search switched on."""
+    if not draft.get("training", Training).nas_enabled:
+        draft.error(
+            "training.model_name",
+            f"training.model_name: {name!r} stands for a search, which is switched off.",
+            hint="add nas_enabled: true, or name a model of the zoo",
+            also=["training.nas_enabled"],
+        )
+
+
+def _report_unknown_model(draft: Draft, path: str, name: str) -> None:
+    if (kind := names.later_model(name)) is None:
+        hint = did_you_mean(name, model_names()) or "`info models` lists the models"
+        draft.error(path, f"{path}: there is no model {name!r}.", hint=hint)
+    else:
+        models = ", ".join(names.SUGGESTED[draft.get("common", Common).task])
+        draft.error(
+            path,
+            f"{path}: the model {name!r} is for {kind}; here signals are one-dimensional.",
+            hint=f"take one such as {models}",
         )

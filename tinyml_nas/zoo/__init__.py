@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_nas.config.names import ModelEntry, zoo_entries
 from tinyml_nas.config.sections.common import Task
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.zoo.architecture import parse
+from tinyml_nas.zoo.entries import ModelEntry, zoo_entries
 
 __all__ = ["ZOO", "ZooModel"]
 
