@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
 
 from tinyml_nas.config import LoadedConfig, config_schema
 from tinyml_nas.config.load import as_config, finished, read_config
@@ -41,7 +42,7 @@ NAMES: Names = {
 """Whatever the stages name that a key may be."""
 
 
-def schema() -> dict[str, Any]:
+def schema() -> JsonSchemaValue:
     """The JSON schema of the YAML, for editors."""
     return config_schema(NAMES)
 
