@@ -130,6 +130,11 @@ def test_seeds_controls_and_a_refit(tmp_path: Path) -> None:
     comparison = results["comparison"]
     assert comparison["seeds"] == 2
     assert [other["kind"] for other in comparison["others"]] == ["random", "zoo"]
+    verdicts = [(verdict["other"], verdict["seeds"]) for verdict in results["verdicts"]]
+    assert verdicts == [("random", 2), ("zoo", 2), ("baseline", 2)]
+    exported = {model["files"]["int8 ONNX"] for model in results["models"]}
+    rest = set(roles) - {results["shipped"]["role"]}
+    assert exported == {"export/model_int8.onnx", *(f"export/{r}/model_int8.onnx" for r in rest)}
     assert (final / "search_random" / "archive.jsonl").is_file()
 
 
