@@ -93,15 +93,17 @@ def test_a_true_difference_is_found(draw: Callable[[np.random.Generator], Answer
     assert "worse" not in outcomes
 
 
-@pytest.mark.parametrize("task", ["classification", "regression", "anomaly"])
-def test_permuted_answers_show_nothing(task: str) -> None:
-    rng = np.random.default_rng(7)
-    given = {
-        "classification": lambda: classification(rng, (0.87, 0.82)),
-        "regression": lambda: regression(rng, (0.4, 0.55)),
-        "anomaly": lambda: anomaly(rng, (2.0, 1.5)),
-    }[task]()
-    assert alarms(shown(lambda rng: permuted(given, rng))) <= ALLOWED
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: classification(rng, (0.87, 0.82)),
+        lambda rng: regression(rng, (0.4, 0.55)),
+        lambda rng: anomaly(rng, (2.0, 1.5)),
+    ],
+    ids=["classification", "regression", "anomaly"],
+)
+def test_permuted_answers_show_nothing(draw: Callable[[np.random.Generator], Answers]) -> None:
+    assert alarms(shown(lambda rng: permuted(draw(rng), rng))) <= ALLOWED
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
@@ -236,3 +238,10 @@ def test_what_was_not_tested_alike_is_not_compared() -> None:
     assert compare(replace(given, models=apart), "searched", "baseline") is None
     normal = replace(given, task="anomaly", truth=np.zeros_like(given.truth))
     assert compare(normal, "searched", "baseline") is None
+
+
+def test_a_model_that_diverged_is_not_compared() -> None:
+    given = regression(np.random.default_rng(6), (0.4, 0.5))
+    broken = np.full_like(given.models["searched", "int8"], np.nan)
+    models = {**given.models, ("searched", "int8"): broken}
+    assert compare(replace(given, models=models), "searched", "baseline") is None

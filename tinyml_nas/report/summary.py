@@ -173,7 +173,7 @@ def _not_compared(main: Model, baseline: Model) -> str:
     names = f"{main.name} and {baseline.name} cannot be compared"
     if None in (main.score.float.test, baseline.score.float.test):
         return f"Without test windows, {names}."
-    return f"This run is older than verdicts and kept no test answers: {names}."
+    return f"This run is older than verdicts, or a score is no number: {names}."
 
 
 def _lost(main: Model, metric: Metric) -> list[str]:

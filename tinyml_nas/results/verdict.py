@@ -73,7 +73,7 @@ class Verdict(Record):
 def compare(answers: Answers, role: str, other: str) -> Verdict | None:
     """The verdict on two models by their ``answers``, int8 where both have it.
 
-    None where a model has no answers, or the test windows cannot be scored.
+    None where a model has no answers, the test windows cannot be scored, or a score is no number.
     """
     sides = _sides(answers)
     for precision in PRECISIONS:
@@ -85,6 +85,8 @@ def compare(answers: Answers, role: str, other: str) -> Verdict | None:
         unit, numbers = _units(answers, sides)
         scores = _scores(answers, mine), _scores(answers, theirs)
         difference = float(scores[0].mean() - scores[1].mean())
+        if not math.isfinite(difference):
+            return None
         low, high = _interval(answers, (mine, theirs), numbers, sides)
         return Verdict(
             role=role,
@@ -169,7 +171,10 @@ def _interval(
         return None, None
     scores = [_scores(answers, model) for model in models]
     difference = scores[0].mean() - scores[1].mean()
-    without = [[_scores(answers, m, parts != part).mean() for m in models] for part in set(parts)]
+    without = [
+        [_scores(answers, model, parts != part).mean() for model in models]
+        for part in range(parts.max() + 1)
+    ]
     changes = np.array([mine - theirs for mine, theirs in without]) - difference
     variance = (len(changes) - 1) / len(changes) * float((changes**2).sum())
     sources = [(variance, freedom)]
