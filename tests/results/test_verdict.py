@@ -17,7 +17,7 @@ from tinyml_nas.results.verdict import BLOCKS, MOST, Verdict, compare
 pytestmark = pytest.mark.fast
 
 DRAWS = 200
-ALLOWED = 10
+ALLOWED = DRAWS // 20
 """Alarms in so many draws: 5 %."""
 STORED = sorted((Path(__file__).parent / "answers").glob("*.npz"))
 
@@ -94,16 +94,18 @@ def test_a_true_difference_is_found(draw: Callable[[np.random.Generator], Answer
 
 
 @pytest.mark.parametrize(
-    "draw",
+    ("draw", "draws"),
     [
-        lambda rng: classification(rng, (0.87, 0.82)),
-        lambda rng: regression(rng, (0.4, 0.55)),
-        lambda rng: anomaly(rng, (2.0, 1.5)),
+        (lambda rng: classification(rng, (0.87, 0.82)), 3 * DRAWS),  # 3.7 % of 2,000
+        (lambda rng: regression(rng, (0.4, 0.55)), DRAWS),
+        (lambda rng: anomaly(rng, (2.0, 1.5)), DRAWS),
     ],
     ids=["classification", "regression", "anomaly"],
 )
-def test_permuted_answers_show_nothing(draw: Callable[[np.random.Generator], Answers]) -> None:
-    assert alarms(shown(lambda rng: permuted(draw(rng), rng))) <= ALLOWED
+def test_permuted_answers_show_nothing(
+    draw: Callable[[np.random.Generator], Answers], draws: int
+) -> None:
+    assert alarms(shown(lambda rng: permuted(draw(rng), rng), draws)) <= draws // 20
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
