@@ -13,6 +13,7 @@ from sample_results import sample_cell_results, sample_results
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report import load_provable, load_results, results_schema, write_schema
+from tinyml_nas.results.run import TrainEpoch, parse_results
 
 pytestmark = pytest.mark.fast
 
@@ -58,6 +59,19 @@ def test_a_diverged_loss_is_a_missing_one(tmp_path: Path) -> None:
     record["models"][0]["training"]["history"][3]["train_loss"] = float("nan")
     loaded = load_results(stored(tmp_path, record))
     assert loaded.models[0].training.history[3].train_loss is None
+
+
+def test_a_stage_writes_a_diverged_loss_as_a_missing_one() -> None:
+    epoch = TrainEpoch(epoch=3, train_loss=float("inf"), validation_loss=float("nan"))
+    assert epoch.to_json() == {"epoch": 3, "train_loss": None, "validation_loss": None}
+
+
+@pytest.mark.parametrize("sample", [sample_results, sample_cell_results])
+def test_a_record_is_written_as_it_was_read(sample: Callable[[], dict[str, Any]]) -> None:
+    record = json.loads(json.dumps(sample()))
+    written = parse_results(record).to_json()
+    assert set(written.pop("search")) >= set(record.pop("search"))
+    assert written == record
 
 
 @pytest.mark.parametrize(
