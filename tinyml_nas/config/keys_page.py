@@ -6,7 +6,7 @@ UPDATE_GOLDEN=1 ./run_modelzoo.sh test tests/config/test_keys_page.py
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from tinyml_nas.located.choices import Names
 from tinyml_nas.located.unread import conditions
 from tinyml_nas.located.validate import field_names, without_effect
 
+Schema = Mapping[str, Any]
+"""Of a key, or of all sections by name."""
 HEAD = """\
 # Keys of the YAML
 
@@ -60,8 +62,8 @@ def write_page(path: Path, names: Names) -> None:
 
 
 def _keys(
-    model: type[BaseModel], definitions: dict[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, FieldInfo, dict[str, Any]]]:
+    model: type[BaseModel], definitions: Schema, prefix: str = ""
+) -> Iterator[tuple[str, FieldInfo, Schema]]:
     """Each key that does something, those of inner sections after the one that holds them."""
     properties = definitions[model.__name__]["properties"]
     for key, attribute in field_names(model).items():
@@ -80,14 +82,14 @@ def _section_of(field: FieldInfo) -> type[BaseModel] | None:
     return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
 
 
-def _takes(schema: dict[str, Any]) -> str:
+def _takes(schema: Schema) -> str:
     """The values that a key takes, or their type."""
     options = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
     words = dict.fromkeys(word for option in options for word in _words(option))
     return " or ".join(words)
 
 
-def _words(option: dict[str, Any]) -> Iterator[str]:
+def _words(option: Schema) -> Iterator[str]:
     if "enum" in option and len(option["enum"]) <= MOST_CHOICES:
         yield ", ".join(f"`{value}`" for value in option["enum"])
     elif "const" in option:
