@@ -54,12 +54,12 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     ``ConfigError`` where there is no such file.
     """
     draft = read_config(path, overrides, NAMES)
-    config = as_config(draft, path)
     check_device(draft, path.parent)
-    check_data(draft, config)
-    check_features(draft, config)
     check_training(draft)
     check_own_model(draft, path.parent)
     check_search(draft, path.parent)
+    config = as_config(draft, path)
+    check_data(draft, config)
+    check_features(draft, config)
     check_network(draft, config)
     return finished(draft, path)
