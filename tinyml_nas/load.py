@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic.json_schema import JsonSchemaValue
 
 from tinyml_nas.config import LoadedConfig, config_schema
-from tinyml_nas.config.load import as_config, finished, read_config
+from tinyml_nas.config.read import as_config, finished, read_config
 from tinyml_nas.config.sections.dataset import GENERATOR
 from tinyml_nas.config.sections.processing import CHAIN
 from tinyml_nas.config.sections.training import PROXY, SPACE, STRATEGY

@@ -15,7 +15,7 @@ import yaml
 from tests.config.ti_set import write_ti_set
 from tests.features.random_windows import random_splits
 from tinyml_nas.config import Config, InvalidConfig, LoadedConfig
-from tinyml_nas.config.load import as_config, read_config
+from tinyml_nas.config.read import as_config, read_config
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import STEPS, FeatureSet, extract_features

@@ -20,7 +20,6 @@ Pair = frozenset[str]
 OTHER_VALUES = "fields of the same name hold other values: operations differ in what they compute"
 OTHER_C = "one runs the C of the network, the other the C of the stream around it"
 LIMITS = "limits, what a network costs against them, and the limits of a record"
-SEARCHED = "the search computes with one, its record keeps the other"
 ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
     OTHER_VALUES: (
         ("features.integer.fft.Magnitude", "features.integer.q15_fft.Q15Magnitude"),
@@ -47,9 +46,9 @@ ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
         ("cost.budget.Budget", "results.search.Limits"),
         ("cost.budget.Resources", "results.search.Limits"),
     ),
-    SEARCHED: (
-        ("results.search.Genotype", "search.cells.genotype.Genotype"),
-        ("results.search.Point", "search.pareto.Point"),
+    "windows of samples, frames on their way through the chain, and inputs of a model": (
+        ("data.records.WindowSet", "features.extract.Examples"),
+        ("features.extract.Examples", "features.signal.Frames"),
     ),
     "the YAML's strengths have bounds, those of training are scaled by the search": (
         ("config.sections.training.Augmentation", "train.augment.Augmentation"),
@@ -58,7 +57,7 @@ ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
         ("results.run.Training", "train.loop.FitResult"),
     ),
     "a layer that is still read may lack what a finished step has": (
-        ("importers.fuse._Layer", "importers.steps.Step"),
+        ("importers.fuse._Layer", "importers.fuse.Step"),
     ),
     "dots of a panel have a class each, those of a plot are paths": (
         ("report.data_page.Panel", "report.drawings.plot.Plot"),

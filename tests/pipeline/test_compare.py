@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -11,21 +9,30 @@ from tinyml_nas.cost.budget import Budget, Resources
 from tinyml_nas.pipeline.compare import comparison, verdicts
 from tinyml_nas.pipeline.ship import choose
 from tinyml_nas.results.answers import Answers
-from tinyml_nas.results.search import Comparison
+from tinyml_nas.results.run import Cost, Model, SeedScore
 from tinyml_nas.results.verdict import Verdict
 
 pytestmark = pytest.mark.fast
 
 
-def _model(role: str, scores: list[float], precision: str = "int8") -> dict[str, Any]:
-    cost = {"parameters": 10, "macs": 20, "flash_bytes": 700, "ram_bytes": 30}
-    return {
-        "role": role,
-        "name": f"net_{role}",
-        "cost": cost | {"device_flash_bytes": 1400, "device_ram_bytes": 60},
-        "seeds": [{f"{precision}_test": score} for score in scores],
-        "linked": {"cortex-m0": {"flash_bytes": 900}},
-    }
+def _model(role: str, scores: list[float], precision: str = "int8") -> Model:
+    """What a comparison reads of a model."""
+    return Model.model_construct(
+        role=role,
+        name=f"net_{role}",
+        cost=Cost(
+            parameters=10,
+            macs=20,
+            flash_bytes=700,
+            ram_bytes=30,
+            device_flash_bytes=1400,
+            device_ram_bytes=60,
+        ),
+        seeds=[
+            SeedScore(seed=number, shipped=not number, **{f"{precision}_test": score})
+            for number, score in enumerate(scores)
+        ],
+    )
 
 
 def _answers(rights: dict[str, float], precision: str = "int8") -> Answers:
@@ -52,18 +59,17 @@ def test_controls_and_baseline_are_judged_by_one_rule() -> None:
     models = [_model(role, [right]) for role, right in rights.items()]
     record = comparison(models, {"searched": 200.0}, judged)
     assert record is not None
-    Comparison.model_validate(record)
-    assert [other["kind"] for other in record["others"]] == ["random", "zoo"]
-    assert [other["difference"] for other in record["others"]] == [v.difference for v in judged[:2]]
-    assert record["searched"]["cpu_seconds"] == 200
-    assert (record["seeds"], record["metric"]) == (1, "int8 test score")
+    assert [other.kind for other in record.others] == ["random", "zoo"]
+    assert [other.difference for other in record.others] == [v.difference for v in judged[:2]]
+    assert record.searched.cpu_seconds == 200
+    assert (record.seeds, record.metric) == (1, "int8 test score")
 
 
 def test_the_flash_of_a_contender_is_the_promise_for_the_target() -> None:
     judged = verdicts(_answers({"searched": 0.9, "zoo": 0.8}))
     record = comparison([_model(role, [0.9]) for role in ("searched", "zoo")], {}, judged)
     assert record is not None
-    assert {c["flash_bytes"] for c in (record["searched"], *record["others"])} == {1400}
+    assert {c.flash_bytes for c in (record.searched, *record.others)} == {1400}
 
 
 def test_nothing_to_compare() -> None:

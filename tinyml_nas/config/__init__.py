@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tinyml_nas.config.config import Config
 from tinyml_nas.config.jsonschema import config_schema
-from tinyml_nas.config.load import LoadedConfig
+from tinyml_nas.config.read import LoadedConfig
 from tinyml_nas.located.problems import InvalidConfig
 
 __all__ = ["Config", "InvalidConfig", "LoadedConfig", "config_schema"]

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from tinyml_nas.devices.cores import CORES, CycleModel
 from tinyml_nas.devices.device import Device, NpuRules, load_device, target_of
-from tinyml_nas.devices.files import device_names
+from tinyml_nas.devices.listing import device_names
 
 __all__ = ["CORES", "CycleModel", "Device", "NpuRules", "device_names", "load_device", "target_of"]

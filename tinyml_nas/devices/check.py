@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sources import nearest_file
-from tinyml_nas.devices.files import device_file, device_names
+from tinyml_nas.devices.listing import device_file, device_names
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import nearest_relative
 

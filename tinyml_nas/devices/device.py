@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from tinyml_nas.config import Config, InvalidConfig
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.devices.cores import CORES, MEASURED_CORES, CycleModel
-from tinyml_nas.devices.files import device_file, device_names
+from tinyml_nas.devices.listing import device_file, device_names
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.located.marks import Mapping, parse, plain
 from tinyml_nas.located.problems import Place, Problem, Source

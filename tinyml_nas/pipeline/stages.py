@@ -46,7 +46,7 @@ from tinyml_nas.pipeline.finish import final_network, finish_model
 from tinyml_nas.pipeline.ship import choose
 from tinyml_nas.pipeline.take import BASELINE, SAME_DATA, SEARCHED, Taken
 from tinyml_nas.pipeline.take import take as take_point
-from tinyml_nas.pipeline.testing import kept_answers, test_model
+from tinyml_nas.pipeline.testing import Tested, kept_answers, test_model
 from tinyml_nas.pipeline.timing import timed_stage
 from tinyml_nas.proof.cores.missing import left_out
 from tinyml_nas.report import write_report
@@ -185,20 +185,7 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
     judged = verdicts(answers)
     trained = [trainings[best] for trainings, best in zip(fits, shipped, strict=True)]
     first = _shipped(entrants, trained, judged, taken, context)
-    shutil.rmtree(context.folder.path / "export", ignore_errors=True)  # of a stopped run
-    makes_c = training.quantization and config.compilation.enable
-    if makes_c and (warning := left_out(counted=True)):
-        context.console.warning(warning)
-    models = [
-        finish_model(
-            entrant,
-            fitted,
-            test,
-            "export" if entrant.role == first.role else f"export/{entrant.role}",
-            context,
-        )
-        for entrant, fitted, test in zip(entrants, trained, tested, strict=True)
-    ]
+    models = _finished(entrants, trained, tested, first.role, context)
     return {
         "search": found.record,
         "comparison": comparison(models, found.cpu_seconds, judged),
@@ -206,6 +193,31 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
         "shipped": first,
         "models": models,
     }
+
+
+def _finished(
+    entrants: list[Entrant],
+    trained: list[Fitted],
+    tested: list[Tested],
+    first: str,
+    context: Context,
+) -> list[Model]:
+    """Export and prove every model; the files of the ``first`` lie in ``export`` itself."""
+    shutil.rmtree(context.folder.path / "export", ignore_errors=True)  # of a stopped run
+    config = context.config
+    makes_c = config.training.quantization and config.compilation.enable
+    if makes_c and (warning := left_out(counted=True)):
+        context.console.warning(warning)
+    return [
+        finish_model(
+            entrant,
+            fitted,
+            test,
+            "export" if entrant.role == first else f"export/{entrant.role}",
+            context,
+        )
+        for entrant, fitted, test in zip(entrants, trained, tested, strict=True)
+    ]
 
 
 def _shipped(
