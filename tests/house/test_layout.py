@@ -27,8 +27,6 @@ LONG_FUNCTIONS = [
     "_rules_of",
     "_window",
     "conv_dsp",
-    "export_model",
-    "finish_model",
     "fit",
     "layer_trips",
     "memory_map",
