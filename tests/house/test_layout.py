@@ -35,6 +35,7 @@ LONG_FUNCTIONS = [
     "propose",
     "quantize",
     "run",
+    "search",
 ]
 SAME_ROLE = {"__init__", "check", "plan", "propose", "protocol", "record", "stage"}
 """Names that say the same thing in every folder."""

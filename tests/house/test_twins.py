@@ -54,7 +54,7 @@ ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
         ("config.sections.training.Augmentation", "train.augment.Augmentation"),
     ),
     "training also gives the weights, which no record holds": (
-        ("results.run.Training", "train.loop.FitResult"),
+        ("results.trained.Training", "train.loop.FitResult"),
     ),
     "a layer that is still read may lack what a finished step has": (
         ("importers.fuse._Layer", "importers.fuse.Step"),

@@ -9,7 +9,7 @@ from tinyml_nas.cost.budget import Budget, Resources
 from tinyml_nas.pipeline.compare import comparison, verdicts
 from tinyml_nas.pipeline.ship import choose
 from tinyml_nas.results.answers import Answers
-from tinyml_nas.results.run import Cost, Model, SeedScore
+from tinyml_nas.results.trained import Cost, Model, SeedScore
 from tinyml_nas.results.verdict import Verdict
 
 pytestmark = pytest.mark.fast

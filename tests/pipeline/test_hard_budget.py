@@ -17,8 +17,8 @@ from tinyml_nas.devices import load_device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
 from tinyml_nas.results.export import Build
-from tinyml_nas.results.run import Cost, Model, Scores, SplitScore
-from tinyml_nas.results.run import Training as TrainingRecord
+from tinyml_nas.results.trained import Cost, Model, Scores, SplitScore
+from tinyml_nas.results.trained import Training as TrainingRecord
 
 pytestmark = pytest.mark.fast
 

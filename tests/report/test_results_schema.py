@@ -13,7 +13,8 @@ from sample_results import sample_cell_results, sample_results
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.report import load_provable, load_results, results_schema, write_schema
-from tinyml_nas.results.run import TrainEpoch, parse_results
+from tinyml_nas.results.run import parse_results
+from tinyml_nas.results.trained import TrainEpoch
 
 pytestmark = pytest.mark.fast
 

@@ -20,7 +20,7 @@ from tinyml_nas.devices import CORES, Device
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
 from tinyml_nas.results.export import Build
-from tinyml_nas.results.run import Model
+from tinyml_nas.results.trained import Model
 
 RESOURCES: Mapping[str, str] = {
     "flash_bytes": "flash",

@@ -35,7 +35,7 @@ from tinyml_nas.cost.unroll import code_bytes
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
 from tinyml_nas.graph.ops import Concat, Reshape
-from tinyml_nas.results.run import Cost, LayerCost
+from tinyml_nas.results.trained import Cost, LayerCost
 
 CHANNEL_BYTES = 4 + 4 + 1
 """In C: bias, multiplier, shift."""

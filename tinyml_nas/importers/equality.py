@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 from tinyml_nas.errors import ConfigError, ParityError, ToolError
-from tinyml_nas.results.run import Equality
+from tinyml_nas.results.trained import Equality
 
 onnxruntime.disable_telemetry_events()  # of Windows, which reads no variable
 

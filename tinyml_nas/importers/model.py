@@ -15,7 +15,7 @@ from tinyml_nas.graph import Network, Shape
 from tinyml_nas.importers.ending import Wanted, told
 from tinyml_nas.importers.equality import Scores, Values, require_equal
 from tinyml_nas.importers.source import read_source
-from tinyml_nas.results.run import Equality, Source
+from tinyml_nas.results.trained import Equality, Source
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import predict
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from tinyml_nas.results.answers import Answers
-from tinyml_nas.results.run import Model
 from tinyml_nas.results.search import Comparison, Contender
+from tinyml_nas.results.trained import Model
 from tinyml_nas.results.verdict import Verdict, compare
 
 CONTROLS = ("random", "zoo")

@@ -30,7 +30,7 @@ from tinyml_nas.quantize.stream import (
     save_stream,
 )
 from tinyml_nas.results.export import Agreement, Buffer, Parity, Proof
-from tinyml_nas.results.run import Cost, Model, Role, Training
+from tinyml_nas.results.trained import Cost, Model, Role, Training
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.loop import FitResult
 

@@ -65,7 +65,6 @@ from tinyml_nas.results.run import (
     SCHEMA_VERSION,
     Data,
     Features,
-    Model,
     Product,
     Results,
     Run,
@@ -74,6 +73,7 @@ from tinyml_nas.results.run import (
 )
 from tinyml_nas.results.run import Device as DeviceRecord
 from tinyml_nas.results.search import Search
+from tinyml_nas.results.trained import Model
 from tinyml_nas.results.verdict import Verdict
 from tinyml_nas.train.seeding import make_deterministic
 from tinyml_nas.train.tasks import task_of

@@ -21,8 +21,14 @@ from tinyml_nas.features import FeatureSet
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted, answers
 from tinyml_nas.results.answers import Answers
-from tinyml_nas.results.run import ModelTest, Scores, ScoreSd, SeedScore, SplitScore
 from tinyml_nas.results.task import Tests
+from tinyml_nas.results.trained import (
+    ModelTest,
+    Scores,
+    ScoreSd,
+    SeedScore,
+    SplitScore,
+)
 from tinyml_nas.train.tasks import task_of
 
 

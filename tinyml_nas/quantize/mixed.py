@@ -19,7 +19,7 @@ from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.packing import WEIGHT_BITS, weight_bits, weight_bytes
 from tinyml_nas.graph import Network
 from tinyml_nas.quantize.qat import QuantizedModule
-from tinyml_nas.results.run import LayerBits
+from tinyml_nas.results.trained import LayerBits
 from tinyml_nas.train.builder import NetworkModule
 
 Bits = Mapping[str, int]

@@ -29,7 +29,7 @@ from tinyml_nas.quantize.mixed import (
     sensitivity,
 )
 from tinyml_nas.quantize.qat import QuantizedModule
-from tinyml_nas.results.run import MixedBits, Quantization, TriedBits
+from tinyml_nas.results.trained import MixedBits, Quantization, TriedBits
 from tinyml_nas.train.builder import NetworkModule
 from tinyml_nas.train.loop import FitResult, Normalizer, fit, validation_loss, validation_score
 from tinyml_nas.train.recipe import Recipe

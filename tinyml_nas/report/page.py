@@ -21,7 +21,8 @@ from tinyml_nas.report.drawings.task_plots import task_plots
 from tinyml_nas.report.search_page import search_context
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
-from tinyml_nas.results.run import Model, Results
+from tinyml_nas.results.run import Results
+from tinyml_nas.results.trained import Model
 
 STAGES = ("data", "features", "search", "train", "quantize", "export")
 SPLITS = ("train", "validation", "test")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.metric import Metric
-from tinyml_nas.results.run import Model, Results
+from tinyml_nas.results.run import Results
+from tinyml_nas.results.trained import Model
 from tinyml_nas.results.verdict import Verdict
 
 OPENINGS = {

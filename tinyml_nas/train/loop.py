@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tinyml_nas.console import Console
 from tinyml_nas.errors import DataError, ToolError
 from tinyml_nas.features import Examples, FeatureSet
-from tinyml_nas.results.run import TrainEpoch
+from tinyml_nas.results.trained import TrainEpoch
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint
 from tinyml_nas.train.recipe import Recipe, learning_rate, make_optimizer
 from tinyml_nas.train.seeding import generator

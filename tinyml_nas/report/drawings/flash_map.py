@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from tinyml_nas.report.drawings.axes import Tick, nice_ticks
 from tinyml_nas.results.export import FlashSymbol
 from tinyml_nas.results.format import core_order, core_title, size
-from tinyml_nas.results.run import Model
+from tinyml_nas.results.trained import Model
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 940, 132, 10, 4, 24
 STRIP_HEIGHT, STRIP_GAP = 24, 18  # two strips per kind of core: groups above their symbols

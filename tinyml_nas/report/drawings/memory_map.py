@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tinyml_nas.report.drawings.axes import Tick, nice_ticks
 from tinyml_nas.results.export import Buffer
 from tinyml_nas.results.format import size
-from tinyml_nas.results.run import Model
+from tinyml_nas.results.trained import Model
 
 WIDTH, HEIGHT = 940, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 16, 36
