@@ -22,7 +22,7 @@ PACKAGES = {"yaml": "pyyaml", "elftools": "pyelftools"} | {
     name: name
     for name in (
         *("numpy", "pydantic", "rich", "jinja2"),
-        *("torch", "onnx", "onnxruntime", "safetensors", "unicorn", "ziglang"),
+        *("torch", "onnx", "onnxruntime", "safetensors", "scipy", "unicorn", "ziglang"),
     )
 }
 """What a run imports, and the package that it comes with."""

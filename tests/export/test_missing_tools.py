@@ -74,7 +74,7 @@ def test_what_is_installed_is_measured_without_a_warning(
     compiler_or_skip("gcc")
     _install((), tmp_path, monkeypatch)
     inputs = random_windows(everything, 1)
-    found = measure(everything, emit(everything), inputs, Console())["compilers"]
+    found = measure(everything, emit(everything), inputs, Console()).compilers
     assert {core: list(builds) for core, builds in found.items()} == {
         core: ["zig"] for core in COUNTED if not missing_tools(core, "zig")
     }

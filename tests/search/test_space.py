@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import samples
 
+from tinyml_nas.console import Console
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import Concat, Conv
@@ -16,7 +17,7 @@ from tinyml_nas.load import load_config
 from tinyml_nas.search import PRIMITIVES, Genotype, derive
 from tinyml_nas.search.cells.genotype import discretize, first_edge, one_hot
 from tinyml_nas.search.cells.primitives import primitive_op
-from tinyml_nas.search.stage import _space
+from tinyml_nas.search.stage import starting_point
 
 pytestmark = pytest.mark.fast
 
@@ -146,5 +147,6 @@ def test_a_file_that_keeps_to_the_cpu_keeps_no_rules_of_an_npu(tmp_path, preset)
     )
     config = load_config(tmp_path / "config.yaml").config
     device = load_device(config.common.target_device)
-    space = _space("chain", samples.features((1, 32), 2, 8), config, device, ())
+    features = samples.features((1, 32), 2, 48)
+    space = starting_point(features, config, device, Console(quiet=True)).problem.space
     assert (space.npu is None) == (preset == "forced_soft_npu_preset")

@@ -73,8 +73,8 @@ def test_epochs_are_few_enough_for_two_dozen_trials(tmp_path, name, monkeypatch)
         training_epochs=50,
     )  # fmt: skip
     (rung,) = result.record.rungs
-    assert 1 <= rung["epochs"] < 50
-    assert rung["trials"] >= 18
+    assert 1 <= rung.epochs < 50
+    assert rung.trials >= 18
 
 
 def judged(tmp_path, scores: list[float]) -> Judged:
