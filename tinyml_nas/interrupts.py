@@ -4,8 +4,8 @@ A ``KeyboardInterrupt`` in the middle of loading a compiled library can come out
 or abort the process; nothing is lost then, so there the process ends without raising anything.
 A second stop, while the first is being dealt with, ends the process at once too: every file
 that counts is written whole or not at all.  A signal that was ignored from the start stays so:
-Ctrl-C in the background of a shell, SIGHUP under nohup.  What the handlers are at a moment is the
-only state.
+Ctrl-C in the background of a shell, SIGHUP under nohup.  No variable remembers a stop: the
+installed signal handler shows it.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def _cost_rows(config: Config, device: Device, given: Given | None) -> Rows:
     if given is None:
         return []
     if given.network is None:
-        return [("costs", f"{given.name}: told by the run, which knows the shape of its input")]
+        return [("costs", f"{given.name}: not known yet; the run computes them from the data")]
     network = given.network
     promise = promise_of(network, device, config)
     check_budget(network.name, promise.need, device)
@@ -146,7 +146,7 @@ def _search_words(config: Config) -> str:
     training = config.training
     strategy, space = training.nas_search_strategy, training.nas_space
     reads = STRATEGIES[strategy].reads
-    words = f"{strategy} over {space if space == 'cells' else f'{space}s'}"
+    words = f"{strategy} over the space {space}"
     if space == "cells":
         words += f" of preset {training.nas_model_size or '(own keys)'}"
     if "nas_epochs" in reads:

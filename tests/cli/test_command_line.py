@@ -78,7 +78,7 @@ def test_plan_of_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.main(["check", str(good), *overrides(*search)]) == 0
     captured = capsys.readouterr()
     for words in (
-        "auto over chains, 120 s on 2 workers, 3 folds, Memory breaks ties",
+        "auto over the space chain, 120 s on 2 workers, 3 folds, Memory breaks ties",
         "flash 8,000 B (nas_budget), RAM 136,192 B (device), 30,000 MACs (nas_budget)",
         "a random search and the zoo at the same cost, CLS_1k",
         "the searched model (knee of the front), 3 seeds, 7 epochs of sgd",
@@ -92,7 +92,7 @@ def test_plan_of_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (
             ["nas_search_strategy=darts", "nas_model_size=m"],
-            "darts over cells of preset m, 10 epochs",
+            "darts over the space cells of preset m, 10 epochs",
         ),
         (["nas_trials=7", "nas_workers=1"], "7 trainings on one worker"),
         (["nas_workers=ray"], "120 s on a Ray cluster"),

@@ -168,7 +168,7 @@ def test_an_anomaly_detection_searches_autoencoders(load: Load) -> None:
     loaded = load(f"{ANOMALY}  nas_search_strategy: evolution\n")
     assert loaded.config.training.nas_space == "autoencoder"
     assert loaded.provenance["training.nas_space"] == "default for anomaly"
-    assert dict(plan(loaded.config))["search"].startswith("evolution over autoencoders, ")
+    assert dict(plan(loaded.config))["search"].startswith("evolution over the space autoencoder, ")
     assert loaded.warnings == []
 
 
@@ -176,8 +176,8 @@ def test_an_anomaly_detection_searches_autoencoders(load: Load) -> None:
 def test_what_searches_no_autoencoders_is_refused_for_them(errors: Load, strategy: str) -> None:
     (found,) = errors(f"{ANOMALY}  nas_search_strategy: {strategy}\n")
     assert found.startswith(
-        f"9:24 training: nas_search_strategy {strategy} searches the space "
-        f"{STRATEGIES[strategy].space}; for the task anomaly the space autoencoder is searched."
+        f"9:24 training: nas_search_strategy {strategy} searches {STRATEGIES[strategy].space} "
+        "alone, but the task anomaly needs the space autoencoder."
     )
     assert "search by auto, evolution, random, reinforce, zero_shot" in found
     assert found.endswith("2:14")

@@ -168,7 +168,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     state = module.state_dict()
     torch.save({k.replace("head", "heads"): v for k, v in state.items()}, path)
     with pytest.raises(
-        ConfigError, match=r"does not have 'head\.weight' \(2 are missing"
+        ConfigError, match=r"the file lacks 'head\.weight' \(2 are missing"
     ) as caught:
         load_weights(module, path)
     assert caught.value.hint == "did you mean 'heads.weight'?"

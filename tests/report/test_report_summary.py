@@ -144,14 +144,14 @@ def test_a_worse_model_and_a_score_that_is_no_share() -> None:
         (("searched", "searched"), "export/ holds watch_exercise_s (searched). export/baseline/"),
         (("searched", "configured"), "(searched), because of training.nas_ship: searched. export"),
         (("searched", "dearer"), "because the better baseline is dearer: 2.1 kB against 3.1 kB of"),
-        (("searched", "dearer"), "--take baseline exchanges the two."),
+        (("searched", "dearer"), "To swap the two, run with --take baseline."),
         (("searched", "budget"), "because the baseline breaks the budget of the search."),
         (
             ("baseline", "cheaper"),
             "export/ holds CLS_1k (baseline), because it is cheaper and no difference is shown: "
             "2.1 kB against 3.1 kB of flash, 1.3 kB against 1.3 kB of RAM, 35,952 against 46,192 "
-            "MACs. export/searched/ holds watch_exercise_s (searched). training.nas_ship: searched "
-            "exchanges the two.",
+            "MACs. export/searched/ holds watch_exercise_s (searched). To swap the two, "
+            "write training.nas_ship: searched.",
         ),
         (("baseline", "better"), "CLS_1k (baseline), because it is better and not dearer: 2.1 kB"),
         (("baseline", "taken"), "export/ holds CLS_1k (baseline), because of --take. export/sea"),

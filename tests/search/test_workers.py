@@ -123,7 +123,7 @@ def test_workers_that_die_before_their_first_payload_are_given_up():
 def test_a_payload_that_kills_three_workers_is_given_up():
     with (
         open_workers(die, 2) as workers,
-        pytest.raises(ToolError, match="3 worker processes died of the same training"),
+        pytest.raises(ToolError, match="3 worker processes ended during the same training"),
     ):
         list(workers.map([1]))
 

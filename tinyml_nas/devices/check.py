@@ -12,7 +12,7 @@ from tinyml_nas.located.suggest import nearest_relative
 
 
 def check_device(draft: Draft, folder: Path) -> None:
-    """Report a device that there is not; its file may lie in ``folder``."""
+    """Report a device that does not exist; ``folder`` may hold the user's own."""
     path, name = "common.target_device", draft.get("common", Common).target_device
     if device_file(name, folder) is not None:
         return

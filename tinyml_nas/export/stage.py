@@ -58,8 +58,8 @@ def export_model(
 ) -> Artifacts:
     """Write every artifact of a model into ``folder``; the C has ``windows`` (N, C, L) as vectors.
 
-    Where there is a ``stream``, its C stands around that of the network, with the samples [T, C]
-    to replay beside it.  The C bears the name of the ``run``.
+    The C of a ``stream`` calls that of the network; its samples (T, C) lie beside it for replay.
+    The C names the ``run``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folded = fold_batch_norm(trained)

@@ -102,7 +102,7 @@ def _check_counts(draft: Draft, config: Config) -> None:
 
 
 def _check_change(draft: Draft, config: Config) -> None:
-    """A forecast of changes knows the last values: its targets are read, as far as names tell."""
+    """A forecast of changes needs every target as an input; names beside numbers stay unchecked."""
     features = config.data_processing_feature_extraction
     if config.common.task != "forecasting" or features.forecast_as != "change":
         return
@@ -112,8 +112,8 @@ def _check_change(draft: Draft, config: Config) -> None:
     if missing and {type(name) for name in (*known, *targets)} in ({int}, {str}):
         draft.error(
             f"{FEATURES}.forecast_as",
-            f"{FEATURES}: forecast_as: change needs the targets among the variables: {missing[0]} "
-            "is not read.",
+            f"{FEATURES}: forecast_as 'change' needs every target as an input; {missing[0]} is not "
+            "among the variables.",
             hint=f"add it to {FEATURES}.variables, or write forecast_as: value",
             also=[f"{FEATURES}.target_variables", f"{FEATURES}.variables"],
         )

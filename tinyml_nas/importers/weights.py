@@ -55,10 +55,10 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     unknown = [name for name in given if name not in wanted]
     if missing or unknown:
         first = missing[0] if missing else unknown[0]
-        what = "does not have" if missing else "has, and the module does not,"
+        lacks = "file lacks" if missing else "module lacks"
         near = did_you_mean(first, unknown if missing else list(wanted))
         raise ConfigError(
-            f"The weights {path} do not fit: the file {what} {first!r} "
+            f"The weights {path} do not fit: the {lacks} {first!r} "
             f"({len(missing)} are missing, {len(unknown)} are unknown).",
             hint=near or "Name the class that these weights were trained with.",
         )

@@ -143,7 +143,7 @@ def _look(path: Path, layout: Layout, read: Callable[[str], bytes]) -> Survey:
         lengths[name] = _rows(data, name, header) if part is None else part.rows
     if not parts:
         others = len(problems) - 1
-        hint = f"So it is with {others} more files." if others else "Mend that first."
+        hint = f"So it is with {others} more files." if others else "Fix that first."
         raise DataError(problems[0], hint=hint)
     parts, names, notes = matched(parts)
     columns, clock, clock_name = _columns(parts, names)

@@ -46,7 +46,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where, what, how to mend it, and the other places that take part in it."""
+    """One mistake: where, what, how to fix it, and the other places that take part in it."""
 
     place: Place
     message: str

@@ -33,7 +33,7 @@ def unread(sections: Mapping[str, BaseModel], names: Names) -> Iterator[tuple[st
 
 
 def note_unread(draft: Draft) -> None:
-    """A note for the keys of each condition that are written to something and are not read."""
+    """One note for each condition: the ignored keys that differ from their default."""
     found: dict[ReadBy, list[str]] = defaultdict(list)
     for path, condition in unread(draft.sections, draft.names):
         unsure = any(wrong.startswith((path, condition.path)) for wrong in draft.wrong)

@@ -254,4 +254,4 @@ def _tell(seen: Exploration, console: Console) -> None:
         console.info("nothing stands out")
         return
     rows = [(f.severity, f.what, f.where, f.mend) for f in seen.findings]
-    console.table("", ("severity", "what", "where", "how to mend it"), rows)
+    console.table("", ("severity", "what", "where", "how to fix it"), rows)

@@ -124,7 +124,7 @@ def _better(imported: Imported, trained: FitResult, title: str, console: Console
         return trained
     console.warning(
         f"{title}: training on made it worse, {after:.3f} on validation after {before:.3f}: the "
-        "weights as they came are kept. A lower training.learning_rate may mend it."
+        "weights as they came are kept. A lower training.learning_rate may help."
     )
     return dataclasses.replace(trained, state=imported.state, best_epoch=None)
 

@@ -20,8 +20,8 @@ TITLES = {
 }
 COSTS_TOLD = ("cheaper", "better", "dearer")
 """Reasons to ship that come with what both models need."""
-EXCHANGE = "training.nas_ship: searched exchanges the two."
-TAKE = "--take baseline exchanges the two."
+EXCHANGE = "To swap the two, write training.nas_ship: searched."
+TAKE = "To swap the two, run with --take baseline."
 
 
 def verdict_sentence(verdict: Verdict, other: Model, metric: Metric) -> str:

@@ -96,8 +96,8 @@ def _check_space_for(draft: Draft, needed: str) -> None:
         others = [n for n, s in STRATEGIES.items() if s.space is None]
         draft.error(
             STRATEGY,
-            f"training: nas_search_strategy {strategy} searches the space "
-            f"{own}; for the task {task} the space {needed} is searched.",
+            f"training: nas_search_strategy {strategy} searches {own} alone, but the task {task} "
+            f"needs the space {needed}.",
             hint=f"search by {', '.join(others)}",
             also=[task_type],
         )

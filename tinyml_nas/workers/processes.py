@@ -119,9 +119,9 @@ class Processes:
         _bury(worker)
         if deaths >= MAX_DEATHS:
             raise ToolError(
-                f"{deaths} worker processes died of the same training, the last one with exit "
+                f"{deaths} worker processes ended during the same training, the last one with exit "
                 f"code {worker.process.exitcode}",
-                hint="look for a lack of memory, or set training.nas_workers: 1",
+                hint="Look whether memory runs out, or set training.nas_workers: 1.",
             )
 
 

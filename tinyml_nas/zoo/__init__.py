@@ -27,7 +27,7 @@ class ZooModel:
 
     @property
     def fewest_outputs(self) -> int:
-        """Outputs to assume where only the data tell how many there are: none have fewer."""
+        """The fewest outputs that the task can have, for use before the data are read."""
         return 2 if self.task == "classification" else 1
 
     @property

@@ -1,4 +1,4 @@
-"""The statistics of windows in integers: the operation behind ``window_steps.py``.
+"""The statistics of windows in integers: the operation behind ``features/steps/windows.py``.
 
 All of it is exact but for four things: the Fourier transform and its magnitudes, which are those
 of the other steps; deviations, which a kurtosis takes in 14 bits; magnitudes, which an entropy

@@ -1,4 +1,4 @@
-"""Steps around the Fourier transform; its integer form is in ``integer_fft.py``."""
+"""Steps around the Fourier transform; its integer form is in ``features/integer/fft.py``."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ then spend their time in the overhead of hundreds of tiny kernels.  This module 
 same sum with a few large ones.  Tensors are laid out ``(channels, batch, length)``, so that a state
 is a matrix of ``C`` rows and ``N * L`` columns:
 
-1. The *rows* of a state are a row of ones, its shifted copies from the centre outwards, and its
+1. The *rows* of a state are a row of ones, its shifted copies from the center outwards, and its
    running maxima: ``8 C + 1`` rows, gathered once for all edges and primitives.
 2. The convolutions of one kernel size, on all edges, are one *branch*: one product with the first
    ``size * C`` copies.  The row of ones subtracts the mean of the output, which is the kernel times
@@ -306,8 +306,8 @@ def _rows(x: Tensor, chosen: Selection) -> Tensor:
         copy = padded[:, :, start : start + span : stride]
         rows[1 + number * channels : 1 + (number + 1) * channels] = copy
     if chosen.linear:
-        left, centre, right = _neighbours(x, stride)
-        torch.maximum(torch.maximum(left, centre), right, out=rows[-channels:])
+        left, center, right = _neighbors(x, stride)
+        torch.maximum(torch.maximum(left, center), right, out=rows[-channels:])
     return rows.view(count, -1)
 
 
@@ -319,12 +319,12 @@ def _rows_backward(d_rows: Tensor, rows: Tensor, x: Tensor, chosen: Selection) -
     if chosen.linear:
         maximum = rows[-channels:].view(channels, batch, -1)
         d_maximum = d_rows[-channels:].view(maximum.shape)
-        left, centre, _ = _neighbours(x, stride)
-        to_centre = torch.where(centre == maximum, d_maximum, 0.0)
-        d_maximum -= to_centre
+        left, center, _ = _neighbors(x, stride)
+        to_center = torch.where(center == maximum, d_maximum, 0.0)
+        d_maximum -= to_center
         to_left = torch.where(left == maximum, d_maximum, 0.0)
         d_maximum -= to_left
-        for gradient, share in zip(by_copy, (to_centre, to_left, d_maximum), strict=False):
+        for gradient, share in zip(by_copy, (to_center, to_left, d_maximum), strict=False):
             gradient += share
     margin = copies // 2
     result = x.new_zeros(channels, batch, length + 2 * margin)
@@ -335,8 +335,8 @@ def _rows_backward(d_rows: Tensor, rows: Tensor, x: Tensor, chosen: Selection) -
     return result[:, :, margin : margin + length]
 
 
-def _neighbours(x: Tensor, stride: int) -> list[Tensor]:
-    """Left neighbour, sample and right neighbour of every output; padding never wins."""
+def _neighbors(x: Tensor, stride: int) -> list[Tensor]:
+    """Left neighbor, sample and right neighbor of every output; padding never wins."""
     padded = F.pad(x, (1, 1), value=-torch.inf)
     span = (-(-x.shape[2] // stride) - 1) * stride + 1
     return [padded[:, :, shift : shift + span : stride] for shift in range(3)]

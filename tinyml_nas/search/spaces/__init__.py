@@ -45,8 +45,8 @@ __all__ = [
 class SpaceEntry:
     """What ``nas_space`` may name; ``module`` is its module in this folder.
 
-    ``on_npu`` says what the space makes of the rules of an accelerator.  A space with a ``task`` is
-    the only one that this task searches, and is for no other.
+    ``on_npu`` says how the space follows the rules of an accelerator.  A space with a ``task`` is
+    for this task alone, and this task searches no other space.
     """
 
     name: str

@@ -54,7 +54,7 @@ def random_genome(space: Space, draw: random.Random) -> dict[str, Value]:
 def mutate(space: Space, genome: Genome, draw: random.Random) -> dict[str, Value]:
     """``genome`` with one decision changed that matters.
 
-    An ordered decision moves to a neighbour as often as anywhere else.
+    An ordered decision moves to a neighbor as often as anywhere else.
     """
     start = space.canonical(genome)
     for _ in range(100):
@@ -79,5 +79,5 @@ def genome_key(genome: Genome) -> str:
 def _other(decision: Decision, genome: Genome, draw: random.Random) -> Value:
     choices = decision.choices
     index = choices.index(genome[decision.name])
-    neighbours = [choices[i] for i in (index - 1, index + 1) if 0 <= i < len(choices)]
-    return draw.choice(neighbours if neighbours and draw.random() < 0.5 else list(choices))
+    neighbors = [choices[i] for i in (index - 1, index + 1) if 0 <= i < len(choices)]
+    return draw.choice(neighbors if neighbors and draw.random() < 0.5 else list(choices))
