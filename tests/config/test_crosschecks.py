@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tinyml_nas.load import load_config
+
 pytestmark = pytest.mark.fast
 
 BASE = """\
@@ -199,3 +201,16 @@ def test_no_gpus_means_the_cpu(load: Callable[..., Any]) -> None:
 def test_a_wrong_key_is_reported_once(errors: Callable[..., Any]) -> None:
     (found,) = errors(text(features="frame_size: x, data_proc_transforms: [SimpleWindow]"))
     assert "not a whole number" in found
+
+
+def test_a_regression_by_the_last_column_has_frames(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "common: {task_type: generic_timeseries_regression}\n"
+        "dataset: {input_data_path: data}\n"
+        "data_processing_feature_extraction:\n"
+        "  {data_proc_transforms: [SimpleWindow], frame_size: 64, variables: [ax, ay],\n"
+        "   feat_ext_transform: [FFT_FE, FFT_POS_HALF, ABS]}\n"
+        "training: {model_name: REGR_4k}\n",
+        encoding="utf-8",
+    )
+    load_config(tmp_path / "config.yaml")

@@ -141,7 +141,10 @@ def test_a_worse_model_and_a_score_that_is_no_share() -> None:
 @pytest.mark.parametrize(
     ("shipped", "words"),
     [
-        (("searched", "searched"), "export/ holds watch_exercise_s (searched). export/baseline/"),
+        (
+            ("searched", "searched"),
+            "watch_exercise_s (searched), because it is better. export/",
+        ),
         (("searched", "configured"), "(searched), because of training.nas_ship: searched. export"),
         (("searched", "dearer"), "because the better baseline is dearer: 2.1 kB against 3.1 kB of"),
         (("searched", "dearer"), "To swap the two, run with --take baseline."),

@@ -247,3 +247,15 @@ def test_a_model_that_diverged_is_not_compared() -> None:
     broken = np.full_like(given.models["searched", "int8"], np.nan)
     models = {**given.models, ("searched", "int8"): broken}
     assert compare(replace(given, models=models), "searched", "baseline") is None
+
+
+def test_a_class_in_one_recording_is_not_left_out_as_a_whole() -> None:
+    truth = np.repeat(np.arange(3, dtype=np.int16), 22)
+    models = {("searched", "int8"): truth[None], ("baseline", "int8"): 0 * truth[None]}
+    names = ("a", "b", "c")
+    answers = Answers("classification", names, ("",) * 3, truth.astype(np.int32), truth, models, {})
+    verdict = compare(answers, "searched", "baseline")
+    assert verdict is not None
+    assert (verdict.outcome, verdict.unit) == ("better", "block")
+    assert verdict.high is not None
+    assert verdict.high <= 1

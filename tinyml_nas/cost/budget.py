@@ -174,7 +174,7 @@ def check_budget(
         raise BudgetError(
             f"{model} needs {shown(name, getattr(need, name))} of {RESOURCES[name]}; "
             f"{device.name} has {shown(name, getattr(device, name))}{source}.",
-            hint="choose a smaller nas_model_size or model_name, or a larger target_device",
+            hint="Choose a smaller model, shorter frames, or a larger target_device.",
         )
 
 

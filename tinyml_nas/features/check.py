@@ -56,9 +56,11 @@ def check_features(draft: Draft, config: Config) -> None:
         return
     _check_counts(draft, config)
     _check_change(draft, config)
-    names = config.data_processing_feature_extraction.feat_ext_transform
-    window = told_window(config)
-    settings = settings_of(config, window.length if window else WHOLE_RECORDING)
+    features = config.data_processing_feature_extraction
+    names, window = features.feat_ext_transform, told_window(config)
+    if window is None and features.frame_size != WHOLE_RECORDING:
+        window = Shape("samples", 1, features.frame_size)  # no step needs a number of channels
+    settings = settings_of(config, features.frame_size)
     try:
         if window is None:
             check_known_use(names, settings)

@@ -94,12 +94,22 @@ def shipped_sentences(results: Results) -> list[str]:
         "better": (f"because it is better and not dearer: {needs}", EXCHANGE),
         "dearer": (f"because the better baseline is dearer: {needs}", TAKE),
         "budget": ("because the baseline breaks the budget of the search", TAKE),
-    }.get(shipped.reason, ("", ""))
+    }.get(shipped.reason, _unchosen(results, needs))
     return [
         f"export/ holds {first.name} ({first.role}){', ' if why else ''}{why}.",
         f"export/{second.role}/ holds {second.name} ({second.role}).",
         *([way] if way else []),
     ]
+
+
+def _unchosen(results: Results, needs: str) -> tuple[str, str]:
+    """Why the searched model ships where the rule had no reason to ship the baseline."""
+    verdict = next((v for v in results.verdicts if v.other == "baseline"), None)
+    if verdict is None:
+        return "because nothing was compared", TAKE
+    if verdict.outcome == "better":
+        return "because it is better", ""
+    return f"because the baseline is not cheaper: {needs}", TAKE
 
 
 def _needs(one: Model, other: Model) -> str:

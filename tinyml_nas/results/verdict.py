@@ -16,6 +16,7 @@ seeds is added; the degrees of freedom are then Satterthwaite's (Welch, 1947).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -126,11 +127,19 @@ def _units(answers: Answers, sides: tuple[Flags, ...]) -> tuple[Unit, Numbers]:
     if all(answers.groups):
         _, groups = np.unique(answers.groups, return_inverse=True)
         numbers = groups[answers.recording]
-        if _fewest(numbers, sides) >= FEWEST:
+        if _fewest(numbers, sides) >= FEWEST and not _lone_class(answers, numbers):
             return "group", numbers
-    if _fewest(answers.recording, sides) >= FEWEST:
+    if _fewest(answers.recording, sides) >= FEWEST and not _lone_class(answers, answers.recording):
         return "recording", answers.recording
     return "block", _blocks(answers.recording, sides)
+
+
+def _lone_class(answers: Answers, numbers: Numbers) -> bool:
+    """Whether a class is in one unit alone: without this unit, the test would be another one."""
+    if answers.task != "classification":
+        return False
+    pairs = {*zip(answers.truth.tolist(), numbers.tolist(), strict=True)}
+    return min(Counter(label for label, _ in pairs).values()) < 2
 
 
 def _fewest(numbers: Numbers, sides: tuple[Flags, ...]) -> int:
@@ -138,13 +147,15 @@ def _fewest(numbers: Numbers, sides: tuple[Flags, ...]) -> int:
 
 
 def _blocks(recording: Numbers, sides: tuple[Flags, ...]) -> Numbers:
-    """Stretches of neighboring windows of one recording and side, at least ``BLOCKS`` a side."""
+    """Stretches of neighboring windows: at least two a recording and ``BLOCKS`` a side."""
     numbers, count = np.zeros(len(recording), np.int64), 0
     for side in sides:
         names = np.unique(recording[side])
         for name in names:
             windows = np.flatnonzero(side & (recording == name))
-            for part in np.array_split(windows, min(len(windows), -(-BLOCKS // len(names)))):
+            for part in np.array_split(
+                windows, min(len(windows), max(2, -(-BLOCKS // len(names))))
+            ):
                 numbers[part] = count
                 count += 1
     return numbers
@@ -186,4 +197,5 @@ def _interval(
 
     degrees = total**2 / sum(part**2 / k for part, k in sources)
     half = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * math.sqrt(total)
-    return float(difference - half), float(difference + half)
+    bound = math.inf if answers.task in ("regression", "forecasting") else 1.0  # shares differ by 1
+    return max(-bound, float(difference - half)), min(bound, float(difference + half))

@@ -121,4 +121,10 @@ def _sentence(model: Model, peak: int) -> str:
     return (
         f"Most bytes are alive at {place}: {needed:,}, in {names}. "
         f"The arena takes {arena:,} B{lost}; a smaller tensor here is what lowers it."
+        + (
+            ""
+            if model.ram_bytes == arena
+            else f" A byte of the target has more bits: there the "
+            f"arena takes {model.ram_bytes:,} octets."
+        )
     )
