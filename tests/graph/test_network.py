@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +18,7 @@ from tinyml_nas.graph import (
     AvgPool,
     Concat,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Interpolate,
     Linear,
@@ -25,8 +29,11 @@ from tinyml_nas.graph import (
     Reshape,
     Shape,
     Upsample,
+    reach_of,
 )
-from tinyml_nas.graph.ops import interpolation, same_padding
+from tinyml_nas.graph.ops import causal_padding, interpolation, same_padding
+from tinyml_nas.train.builder import build_module
+from tinyml_nas.train.seeding import generator
 
 pytestmark = pytest.mark.fast
 
@@ -105,6 +112,51 @@ def test_an_even_kernel_has_its_extra_padding_on_the_right(
 ) -> None:
     """As PyTorch's ``padding="same"``, ONNX's ``SAME_UPPER`` and TensorFlow have it."""
     assert same_padding(kernel) == pad
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "pad"), [(3, 1, (1, 1)), (3, 4, (4, 4)), (2, 3, (1, 2)), (1, 9, (0, 0))]
+)
+def test_a_dilation_widens_the_padding_that_keeps_the_length(
+    kernel: int, dilation: int, pad: tuple[int, int]
+) -> None:
+    assert same_padding(kernel, dilation) == pad
+    for op in (
+        Conv(2, kernel, 1, pad, dilation=dilation),
+        DepthwiseConv(kernel, 1, pad, dilation=dilation),
+    ):
+        assert op.output_shape((Shape(2, 40),)).length == 40
+    causal = causal_padding(kernel, dilation)
+    assert causal == (sum(pad), 0)
+
+
+def test_a_dilation_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="node 'a': a dilation of 0: taps lie one step apart"):
+        _network(Node("a", Conv(2, 3, dilation=0), (INPUT,)))
+
+
+def test_reach_is_what_changes_the_output() -> None:
+    """By its definition: inputs whose change reaches one value in the middle, before the mean."""
+    rng = random.Random(3)
+    for _ in range(20):
+        ops: list[Op] = []
+        for _ in range(rng.randint(1, 4)):
+            kernel, dilation, stride = rng.randint(1, 5), rng.randint(1, 4), rng.choice((1, 1, 2))
+            pad = same_padding(kernel, dilation)
+            ops.append(Conv(1, kernel, stride, pad, False, False, dilation=dilation))
+        names = [INPUT, *(f"conv{i}" for i in range(len(ops)))]
+        nodes = [
+            Node(after, op, (before,))
+            for (before, after), op in zip(pairwise(names), ops, strict=True)
+        ]
+        head = (Node("mean", GlobalAvgPool(), (names[-1],)), Node("fc", Linear(2), ("mean",)))
+        network = Network("chain", Shape(1, 512), (*nodes, *head))
+        module = build_module(network, generator(1, "reach"))
+        x = torch.randn(1, 1, 512, requires_grad=True)
+        values = module.tensors(x)[names[-1]]
+        (seen,) = torch.autograd.grad(values[0, 0, values.shape[2] // 2], x)
+        touched = seen[0, 0].nonzero().ravel()
+        assert int(touched.max() - touched.min()) + 1 == reach_of(network)
 
 
 def test_what_lies_where_it_goes_is_not_copied() -> None:

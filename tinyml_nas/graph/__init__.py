@@ -22,6 +22,7 @@ from tinyml_nas.graph.ops import (
     Shape,
     Upsample,
 )
+from tinyml_nas.graph.reach import reach_of
 
 __all__ = [
     "INPUT",
@@ -40,5 +41,6 @@ __all__ = [
     "Reshape",
     "Shape",
     "Upsample",
+    "reach_of",
     "residual_of",
 ]

@@ -45,23 +45,53 @@ def _single(kind: str, inputs: tuple[Shape, ...]) -> Shape:
     return inputs[0]
 
 
-def _windows(kind: str, length: int, kernel: int, stride: int, pad: tuple[int, int]) -> int:
-    out = (length + pad[0] + pad[1] - kernel) // stride + 1
+def _windows(
+    kind: str, length: int, kernel: int, stride: int, pad: tuple[int, int], dilation: int = 1
+) -> int:
+    out = (length + pad[0] + pad[1] - span_of(kernel, dilation)) // stride + 1
     if out < 1:
-        raise ValueError(f"{kind} with kernel {kernel} does not fit a length of {length}")
+        dilated = f" and dilation {dilation}" if dilation > 1 else ""
+        raise ValueError(f"{kind} with kernel {kernel}{dilated} does not fit a length of {length}")
     return out
 
 
-def same_padding(kernel: int) -> tuple[int, int]:
+def span_of(kernel: int, dilation: int) -> int:
+    """Steps from the first tap of a kernel to its last one, both included.
+
+    Raises ``ValueError`` for a dilation below 1.
+    """
+    if dilation < 1:
+        raise ValueError(f"a dilation of {dilation}: taps lie one step apart or more")
+    return (kernel - 1) * dilation + 1
+
+
+def same_padding(kernel: int, dilation: int = 1) -> tuple[int, int]:
     """Left and right padding that keeps the length at stride 1 (odd kernels: symmetric)."""
-    return (kernel - 1) // 2, kernel // 2
+    more = span_of(kernel, dilation) - 1
+    return more // 2, more - more // 2
+
+
+def causal_padding(kernel: int, dilation: int = 1) -> tuple[int, int]:
+    """Padding that keeps the length at stride 1 and shows no output a later step."""
+    return span_of(kernel, dilation) - 1, 0
+
+
+class _Convolves:
+    kernel: int
+    dilation: int
+
+    @property
+    def span(self) -> int:
+        """Steps of the input that one output sees."""
+        return span_of(self.kernel, self.dilation)
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(_Convolves):
     """1-D convolution, with batch norm while training (``norm``) and an optional ReLU.
 
-    A weight takes ``weight_bits`` of flash: 8, 4 or 2.
+    A weight takes ``weight_bits`` of flash: 8, 4 or 2.  The taps of the kernel lie ``dilation``
+    steps of the input apart.
     """
 
     out_channels: int
@@ -71,14 +101,14 @@ class Conv:
     norm: bool = True
     relu: bool = True
     weight_bits: int = 8
+    dilation: int = 1
 
     kind = "conv"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         length = _single(self.kind, inputs).length
-        return Shape(
-            self.out_channels, _windows(self.kind, length, self.kernel, self.stride, self.pad)
-        )
+        length = _windows(self.kind, length, self.kernel, self.stride, self.pad, self.dilation)
+        return Shape(self.out_channels, length)
 
     def weight_count(self, inputs: tuple[Shape, ...]) -> int:
         return self.out_channels * self.kernel * inputs[0].channels
@@ -88,22 +118,25 @@ class Conv:
 
 
 @dataclass(frozen=True)
-class DepthwiseConv:
-    """1-D convolution of each channel by itself; as many channels leave as enter."""
+class DepthwiseConv(_Convolves):
+    """1-D convolution of each channel by itself; as many channels leave as enter.
+
+    The taps of the kernel lie ``dilation`` steps of the input apart.
+    """
 
     kernel: int
     stride: int = 1
     pad: tuple[int, int] = (0, 0)
     norm: bool = True
     relu: bool = True
+    dilation: int = 1
 
     kind = "depthwise_conv"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        shape = _single(self.kind, inputs)
-        return Shape(
-            shape.channels, _windows(self.kind, shape.length, self.kernel, self.stride, self.pad)
-        )
+        channels, length = _single(self.kind, inputs)
+        length = _windows(self.kind, length, self.kernel, self.stride, self.pad, self.dilation)
+        return Shape(channels, length)
 
     def weight_count(self, inputs: tuple[Shape, ...]) -> int:
         return inputs[0].channels * self.kernel

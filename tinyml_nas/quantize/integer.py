@@ -71,7 +71,8 @@ class IntConv:
     largest magnitude that any partial sum can have, zero point folded into the bias or not.
     ``groups`` is 1, or the number of channels where each is convolved by itself: ``weight`` is
     (channels, kernel, 1) then.  With ``weight_bits`` below 8 no weight is beyond what so many bits
-    hold symmetrically, +-7 or +-1; nothing else differs.
+    hold symmetrically, +-7 or +-1; nothing else differs.  The taps lie ``dilation`` steps of the
+    input apart.
     """
 
     weight: Int8
@@ -82,6 +83,7 @@ class IntConv:
     acc_bound: int
     groups: int = 1
     weight_bits: int = 8
+    dilation: int = 1
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def _conv(
         acc_bound=bound,
         groups=groups,
         weight_bits=bits,
+        dilation=op.dilation,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.graph import INPUT
-from tinyml_nas.graph.ops import interpolation
+from tinyml_nas.graph.ops import interpolation, span_of
 from tinyml_nas.quantize.integer import (
     Detection,
     Int8,
@@ -95,11 +95,17 @@ def _run_layer(net: IntNetwork, layer: IntLayer, inputs: list[Int8]) -> Int8:
 
 
 def _windows(
-    x: npt.NDArray[np.int64], kernel: int, stride: int, pad: tuple[int, int], fill: int
+    x: npt.NDArray[np.int64],
+    kernel: int,
+    stride: int,
+    pad: tuple[int, int],
+    fill: int,
+    dilation: int = 1,
 ) -> Iterator[Int64]:
     padded = np.pad(x, ((0, 0), (0, 0), pad), constant_values=fill)
-    for start in range(0, padded.shape[2] - kernel + 1, stride):
-        yield padded[:, :, start : start + kernel]
+    span = span_of(kernel, dilation)
+    for start in range(0, padded.shape[2] - span + 1, stride):
+        yield padded[:, :, start : start + span : dilation]
 
 
 def _conv(op: IntConv, x: Int8, zero_in: int, zero_out: int) -> Int8:
@@ -107,7 +113,8 @@ def _conv(op: IntConv, x: Int8, zero_in: int, zero_out: int) -> Int8:
     sums = "nck,okc->no" if op.groups == 1 else "nck,cki->nc"
     r1 = op.requantize
     columns = []
-    for window in _windows(x.astype(np.int64) - zero_in, weight.shape[1], op.stride, op.pad, 0):
+    centered, kernel = x.astype(np.int64) - zero_in, weight.shape[1]
+    for window in _windows(centered, kernel, op.stride, op.pad, 0, op.dilation):
         acc = np.einsum(sums, window, weight) + op.bias
         product = acc * r1.multiplier.astype(np.int64)
         columns.append(requantize(product, r1.shift, zero_out, r1.lower, r1.upper))

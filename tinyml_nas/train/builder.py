@@ -43,6 +43,7 @@ class ConvBlock(nn.Module):
             channels,
             conv.kernel,
             conv.stride,
+            dilation=conv.dilation,
             groups=channels if isinstance(conv, DepthwiseConv) else 1,
             bias=not conv.norm,
         )

@@ -103,8 +103,9 @@ def convolution(
     output: str,
 ) -> str:
     """Conv of a ``weight`` (out, in, kernel), then Relu where the record asks for it."""
-    stride, pad = (1, (0, 0)) if isinstance(op, Linear) else (op.stride, op.pad)
-    window = {"kernel_shape": [weight.shape[2]], "strides": [stride], "pads": list(pad)}
+    window: dict[str, list[int]] = {"kernel_shape": [weight.shape[2]], "strides": [1]}
+    if not isinstance(op, Linear):
+        window |= {"strides": [op.stride], "pads": list(op.pad), "dilations": [op.dilation]}
     target = f"{output}.conv" if op.relu else output
     groups = len(weight) if isinstance(op, DepthwiseConv) else 1
     graph.op("Conv", inputs, target, group=groups, **window)

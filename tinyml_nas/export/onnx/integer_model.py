@@ -140,8 +140,10 @@ def _conv_uint8(graph: GraphBuilder, name: str, op: IntConv, source: str, zero_i
 
 
 def _window(op: IntConv | IntMaxPool) -> dict[str, list[int]]:
-    kernel = op.weight.shape[1] if isinstance(op, IntConv) else op.kernel
-    return {"kernel_shape": [kernel], "strides": [op.stride], "pads": list(op.pad)}
+    window = {"strides": [op.stride], "pads": list(op.pad)}
+    if isinstance(op, IntConv):
+        return window | {"kernel_shape": [op.weight.shape[1]], "dilations": [op.dilation]}
+    return window | {"kernel_shape": [op.kernel]}
 
 
 def _window_sum(graph: GraphBuilder, name: str, op: IntAvgPool, source: str, zero_in: int) -> str:
