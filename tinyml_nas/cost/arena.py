@@ -84,6 +84,8 @@ def plan_memory(network: Network) -> MemoryPlan:
             if isinstance(node.op, Conv | DepthwiseConv | Linear):
                 window = node.op.weight_count(network.input_shapes(node))
                 window //= network.shapes[node.name].channels
+                if not isinstance(node.op, Linear):
+                    window = window // node.op.kernel * node.op.span
                 overread[name] = max(overread[name], -window % ALIGNMENT_BYTES)
     last[network.output] = len(network.nodes)  # the caller reads it after the run
     spans = {

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+
 from tinyml_nas.cost.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.quantize.integer import IntConv
+
+
+def written_out(op: IntConv) -> IntConv:
+    """``op`` without dilation: weights of zero stand between its taps."""
+    if op.dilation == 1:
+        return op
+    out, kernel, channels = op.weight.shape
+    weight = np.zeros((out, (kernel - 1) * op.dilation + 1, channels), np.int8)
+    weight[:, :: op.dilation] = op.weight
+    return dataclasses.replace(op, weight=weight, dilation=1)
 
 
 def conv(placed: Placed, op: IntConv) -> Code:

@@ -15,7 +15,7 @@ from tinyml_nas.cost.arena import Buffer, MemoryPlan, plan_memory
 from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.export.c import calls
 from tinyml_nas.export.c.calls import FAST_SHIFT, raised_bits
-from tinyml_nas.export.c.conv import conv
+from tinyml_nas.export.c.conv import conv, written_out
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.packed import as_bytes
@@ -227,7 +227,9 @@ def _resolve_layer(
             margin for name in _unread(net, index) for margin in _margins(net, plan.buffers[name])
         ),
         portable=_portable(placed),
-        dsp=conv_dsp(placed, as_bytes(layer.op), unroll) if isinstance(layer.op, IntConv) else None,
+        dsp=conv_dsp(placed, written_out(as_bytes(layer.op)), unroll)
+        if isinstance(layer.op, IntConv)
+        else None,
         data_offset=placed.target.data_offset,
         rows=placed.target.rows,
         row_bytes=placed.target.row_bytes,
@@ -239,7 +241,7 @@ def _portable(placed: Placed) -> Code:
     op = placed.layer.op
     match op:
         case IntConv():
-            return conv(placed, as_bytes(op))
+            return conv(placed, written_out(as_bytes(op)))
         case IntAvgPool():
             return Code((calls.avg_pool(placed, op),))
         case IntMaxPool():
