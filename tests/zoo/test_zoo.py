@@ -10,7 +10,7 @@ import pytest
 
 from tinyml_nas.config import names
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network, Shape
+from tinyml_nas.graph import Conv, DepthwiseConv, Linear, Network, Shape, reach_of
 from tinyml_nas.zoo import ZOO
 from tinyml_nas.zoo.architecture import parse
 from tinyml_nas.zoo.entries import model_names, models_for, own_model
@@ -195,6 +195,44 @@ def test_the_words_of_an_architecture() -> None:
     ]
     with pytest.raises(ValueError, match="no word 'conf'"):
         parse("words", "conf 3", Shape(2, 8), 3)
+
+
+def test_the_taps_of_a_layer_lie_apart_as_its_dilation_says() -> None:
+    network = parse("apart", "cbr 4 k3 d4, dw k5 d2 p0", Shape(2, 20), 3)
+    ordinary, depthwise = (node.op for node in network.nodes)
+    assert isinstance(ordinary, Conv)
+    assert isinstance(depthwise, DepthwiseConv)
+    assert (ordinary.dilation, ordinary.pad) == (4, (4, 4))
+    assert (depthwise.dilation, depthwise.pad) == (2, (0, 0))
+    assert network.shapes[network.output] == Shape(4, 20 - 8)
+
+
+@pytest.mark.parametrize(
+    ("samples", "stem", "apart"),
+    [
+        (24, (5, 1), [1, 2, 4, 8]),
+        (128, (5, 2), [2, 4, 8, 16]),
+        (450, (5, 2), [2, 4, 8, 16]),
+        (451, (9, 4), [2, 4, 8, 16]),
+        (1024, (17, 8), [2, 4, 8, 16]),
+        (16_000, (17, 8), [32, 64, 128, 256]),
+    ],
+)
+def test_a_tcn_follows_its_window(samples: int, stem: tuple[int, int], apart: list[int]) -> None:
+    network = ZOO["TCN_4k"].build(Shape(1, samples), 3)
+    first, *body = [node.op for node in network.nodes if isinstance(node.op, Conv)]
+    assert (first.kernel, first.stride) == stem
+    assert [op.dilation for op in body] == apart
+    assert len({network.shapes[node.name].length for node in network.nodes[:5]}) == 1
+    residual = ZOO["TCN_Res_4k"].build(Shape(1, samples), 3)
+    convolutions = [node.op for node in residual.nodes if isinstance(node.op, Conv)]
+    assert [op.dilation for op in convolutions[1::2]] == apart
+    assert [op.dilation for op in convolutions[2::2]] == apart
+
+
+@pytest.mark.parametrize("samples", range(1, 40))
+def test_a_tcn_reads_the_shortest_windows(samples: int) -> None:
+    assert reach_of(ZOO["TCN_4k"].build(Shape(1, samples), 3)) == samples
 
 
 def test_the_names_of_a_yaml_are_those_of_the_zoo() -> None:

@@ -12,7 +12,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 SUGGESTED: Mapping[Task, tuple[str, ...]] = {
     "classification": ("CLS_1k", "CLS_500", "CLS_4k", "CLS_13k"),
     "regression": ("REGR_1k", "REGR_4k", "REGR_13k", "REGR_Res_4k"),
-    "forecasting": ("FCST_1k", "FCST_4k", "TCN_1k", "TCN_4k"),
+    "forecasting": ("FCST_1k", "FCST_4k", "FCST_Conv_1k", "FCST_Res_4k"),
     "anomaly": ("AD_1k", "AD_17k", "AE_1k", "AE_4k"),
 }
 """Models of the zoo to start with, and to compare a search with: the first one always."""

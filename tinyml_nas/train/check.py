@@ -95,7 +95,8 @@ def _resolve_model(draft: Draft, key: str) -> None:
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
-    model, task = own_model(name), task_of(draft)
+    task = task_of(draft)
+    model = own_model(name, task)
     if model is None:
         _report_unknown_model(draft, path, name)
     elif task not in (None, model.task) and not draft.given(path):
@@ -109,6 +110,8 @@ def _resolve_model(draft: Draft, key: str) -> None:
         )
     elif model.stands_in:
         draft.replaced(f"{path}: {name}: {model.note}", path)
+    elif task and own_model(name) not in (None, model):
+        draft.replaced(f"{path}: the {name} of {task} is {model.name} now, the same network.", path)
     if model is not None and model.name != name and path not in draft.wrong:
         draft.replace("training", key, model.name, f"for {name}")
 

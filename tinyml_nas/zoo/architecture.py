@@ -7,7 +7,10 @@
 | ``cbr W kK`` | convolution of W channels and kernel K, batch norm, ReLU |
 | ``cb``, ``cr``, ``conv`` | the same without ReLU, without batch norm, without either |
 | ``dw kK``, ``pw W`` | depthwise convolution; pointwise one: both with batch norm and ReLU |
-| ``sS``, ``pP`` | behind a convolution: its stride, else 1; its padding, else K // 2 |
+| ``sS``, ``dD`` | behind a convolution: its stride and its dilation, else 1 |
+| ``pP`` | behind a convolution: its padding, else K // 2 times its dilation |
+| ``tcn W xN`` | a first layer that follows the window, then N dilated ones: ``tcn.py`` says which |
+| ``tcnr W xN`` | the same with N residual blocks of two dilated layers each |
 | ``max K/S``, ``avg K/S`` | pooling of kernel K and stride S, padded by K // 2 or ``pP`` |
 | ``gap`` | global average pooling |
 | ``fc W``, ``fcr``, ``fcbr`` | fully connected over all values; with ReLU; with both |
@@ -44,6 +47,7 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
+from tinyml_nas.zoo.tcn import tcn
 
 Sizes = Mapping[str, int]
 Steps = list[tuple[Op, tuple[int, ...]]]
@@ -65,6 +69,8 @@ JOINS: Mapping[str, Op] = {
     "append": Concat("length"),
 }
 WIDTH = re.compile(r"(\d*)([cfnv]?)(?:/(\d+))?")
+MARK = re.compile(r"[dkps]\d+")
+TCN = re.compile(r"(tcnr?) (\d+) x(\d+)")
 
 
 def parse(name: str, text: str, shape: Shape, outputs: int) -> Network:
@@ -98,6 +104,10 @@ def _chain(text: str, sizes: Sizes, source: int, steps: Steps) -> int:
                 _chain(branch, sizes, source, steps) for branch in _split(branches, "|")
             )
             steps.append((JOINS[join.strip()], sources))
+        elif layers := TCN.fullmatch(item):
+            word, width, count = layers.groups()
+            text = tcn(sizes["f"], int(width), int(count), residual=word == "tcnr")
+            _chain(text, sizes, source, steps)
         elif item:
             steps.append((_operation(item, sizes), sources))
         else:
@@ -120,21 +130,23 @@ def _split(text: str, separator: str) -> list[str]:
 
 def _operation(item: str, sizes: Sizes) -> Op:
     word, *rest = item.split()
-    marks = {part[0]: int(part[1:]) for part in rest if re.fullmatch(r"[ksp]\d+", part)}
-    widths = [part for part in rest if not re.fullmatch(r"[ksp]\d+", part)]
-    kernel, stride = marks.get("k", 1), marks.get("s", 1)
-    pad = (marks.get("p", kernel // 2),) * 2
+    marks = {part[0]: int(part[1:]) for part in rest if MARK.fullmatch(part)}
+    widths = [part for part in rest if not MARK.fullmatch(part)]
+    kernel, stride, dilation = (marks.get(letter, 1) for letter in "ksd")
+    pad = (marks.get("p", kernel // 2 * dilation),) * 2
     if word in POOLS:
         kernel, stride = map(int, widths[0].split("/"))
         return POOLS[word](kernel, stride, (marks.get("p", kernel // 2),) * 2)
     if word in CONVOLUTIONS:
-        return Conv(_width(widths[0], sizes), kernel, stride, pad, *CONVOLUTIONS[word])
+        norm, relu = CONVOLUTIONS[word]
+        width = _width(widths[0], sizes)
+        return Conv(width, kernel, stride, pad, norm, relu, dilation=dilation)
     if word in LINEAR:
         norm, relu = LINEAR[word]
         return Linear(_width(widths[0] if widths else "c", sizes), relu, norm)
     match word:
         case "dw":
-            return DepthwiseConv(kernel, stride, pad)
+            return DepthwiseConv(kernel, stride, pad, dilation=dilation)
         case "pw":
             return Conv(_width(widths[0], sizes), 1)
         case "gap":

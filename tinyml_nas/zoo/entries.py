@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -31,12 +31,27 @@ class ModelEntry(NamedTuple):
 
 
 @cache
+def _lines(task: Task) -> Mapping[str, Any]:
+    text = (FOLDER / f"{task}.yaml").read_text(encoding="utf-8")
+    lines: Mapping[str, Any] = yaml.safe_load(text)
+    return lines
+
+
+def renamed(task: Task) -> Mapping[str, str]:
+    """Former names of models of one task, which may name models of another one, to the present."""
+    lines = _lines(task).items()
+    return {name: line["now"] for name, line in lines if isinstance(line, dict) and "now" in line}
+
+
+@cache
 def zoo_entries() -> Mapping[str, ModelEntry]:
     """Every model of the zoo by name, aliases included."""
     entries: dict[str, ModelEntry] = {}
     for task in TASKS:
-        text = (FOLDER / f"{task}.yaml").read_text(encoding="utf-8")
-        for name, value in yaml.safe_load(text).items():
+        former = renamed(task)
+        for name, value in _lines(task).items():
+            if name in former:
+                continue
             if isinstance(value, str) and value.startswith("= "):
                 meant = entries[value.removeprefix("= ")]
                 entries[name] = meant._replace(name=name, alias_of=meant.name)
@@ -49,12 +64,15 @@ def zoo_entries() -> Mapping[str, ModelEntry]:
     return entries
 
 
-def own_model(name: str) -> ModelEntry | None:
+def own_model(name: str, task: Task | None = None) -> ModelEntry | None:
     """The model that ``name`` means, aliases resolved; None if there is none.
 
-    ``_NPU`` may be left out or added, except where both are models.
+    ``_NPU`` may be left out or added, except where both are models.  A former name means its model
+    in the YAML of its ``task`` alone.
     """
     entries = zoo_entries()
+    if task is not None:
+        name = renamed(task).get(name.removesuffix("_NPU"), name)
     entry = entries.get(name) or entries.get(name.removesuffix("_NPU"))
     return entries[entry.alias_of] if entry and entry.alias_of else entry
 
