@@ -111,8 +111,6 @@ def scratch_bytes(network: Network, node: Node) -> int:
         return 0
     channels = network.shapes[node.name].channels
     window = node.op.weight_count(network.input_shapes(node)) // channels
-    if isinstance(node.op, Conv):
-        window = window // node.op.kernel * node.op.span
     most = groups(channels)[0]
     most += most % 2 if most > 1 else 0  # with DSP pairs, the last of which may share a channel
     weights = most * -(-window // WORD_BYTES) * WORD_BYTES
