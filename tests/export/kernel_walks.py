@@ -191,7 +191,7 @@ def _depthwise(
     for row in range(0, field["rows"], strip):
         rows = range(row, min(row + strip, field["rows"]))
         for first, count in groups:
-            taps = range(first, field["window"], channels)
+            taps = range(first, field["window"], channels + field.get("jump", 0))
             reads = [(0, x + r * field["step"] + tap, count) for r in rows for tap in taps]
             yield reads, [y + r * channels + first + c for r in rows for c in range(count)]
 

@@ -41,6 +41,19 @@ def dilates(network: Network) -> bool:
     return any(runs_in_taps(network, node) for node in network.nodes)
 
 
+def tap_bytes(network: Network) -> tuple[int, ...]:
+    """The lengths of taps, where a kernel over all channels loops over them: each once."""
+    return tuple(
+        sorted(
+            {
+                runs(network, node)[1]
+                for node in network.nodes
+                if runs_in_taps(network, node) and not is_depthwise(network, node)
+            }
+        )
+    )
+
+
 def runs(network: Network, node: Node) -> tuple[int, int]:
     """Pieces of one window that the kernel of ``node`` reads, and the bytes of each."""
     op, inputs = node.op, network.input_shapes(node)

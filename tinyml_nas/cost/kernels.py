@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from tinyml_nas.cost.arena import plan_memory
-from tinyml_nas.cost.dilation import is_depthwise
+from tinyml_nas.cost.dilation import is_depthwise, runs
 from tinyml_nas.cost.packing import groups, is_packed, packed_bits, packed_words
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
@@ -132,7 +132,8 @@ def packed_group_words(network: Network, node: Node, backend: Backend) -> list[i
     channels = network.shapes[node.name].channels
     window = node.op.weight_count(network.input_shapes(node)) // channels
     if kernel_of(network, node, backend) == "packed_conv_dsp":
-        channels, window = 2 * channel_pairs(channels), 4 * dsp_words(window)
+        taps, run = runs(network, node)
+        channels, window = 2 * channel_pairs(channels), 4 * taps * dsp_words(run)
     return [packed_words(count * window, packed_bits(node)) for count in groups(channels)]
 
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import numpy as np
-
 from tinyml_nas.cost.dilation import dilates
 from tinyml_nas.cost.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.quantize.integer import IntConv
-
-
-def written_out(op: IntConv) -> IntConv:
-    """``op`` without dilation: weights of zero stand between its taps."""
-    if op.dilation == 1 or op.groups == 1:
-        return op
-    out, kernel, channels = op.weight.shape
-    weight = np.zeros((out, (kernel - 1) * op.dilation + 1, channels), np.int8)
-    weight[:, :: op.dilation] = op.weight
-    return dataclasses.replace(op, weight=weight, dilation=1)
 
 
 def conv(placed: Placed, op: IntConv) -> Code:
@@ -62,9 +48,10 @@ def _call(placed: Placed, op: IntConv, tables: tuple[Table, ...]) -> KernelCall:
         for field, table in zip(("weight", "bias", "multiplier", "shift"), tables, strict=True)
     )
     network = placed.net.network
+    gaps = (kernel - 1) * placed.gap if op.groups > 1 else 0
     fields = (
         *names,
-        ("window", f"{kernel} * {row_bytes}"),
+        ("window", f"{kernel + gaps} * {row_bytes}"),
         ("step", f"{op.stride} * {row_bytes}"),
         ("rows", str(placed.target.rows)),
         ("channels", str(out)),
@@ -79,7 +66,6 @@ def _call(placed: Placed, op: IntConv, tables: tuple[Table, ...]) -> KernelCall:
 
 def _taps(placed: Placed, op: IntConv) -> tuple[tuple[str, str], ...]:
     """The fields that say how a window lies where taps lie apart: bytes of each, and between."""
-    row_bytes, kernel = placed.source.row_bytes, op.weight.shape[1]
-    gap = 0 if placed.gathers or kernel == 1 else op.dilation - 1
-    run = row_bytes if gap or op.groups > 1 else kernel * row_bytes
-    return ("run", str(run)), ("jump", f"{gap} * {row_bytes}")
+    row_bytes = placed.source.row_bytes
+    run = row_bytes if placed.gap or op.groups > 1 else op.weight.shape[1] * row_bytes
+    return ("run", str(run)), ("jump", f"{placed.gap} * {row_bytes}")

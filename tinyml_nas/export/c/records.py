@@ -84,6 +84,14 @@ class Placed:
         return isinstance(op, IntConv) and op.weight_bits == 8 and self.scratch is not None
 
     @property
+    def gap(self) -> int:
+        """Rows of its input from one tap to the next, where the kernel finds taps apart."""
+        op = self.layer.op
+        if not isinstance(op, IntConv) or op.weight.shape[1] == 1 or self.gathers:
+            return 0
+        return op.dilation - 1
+
+    @property
     def zero_points(self) -> tuple[int, ...]:
         """Of its inputs."""
         return tuple(self.net.scales[name].zero_point for name in self.layer.inputs)
