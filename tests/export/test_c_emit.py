@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from random_networks import random_int_network, random_samples
+from random_networks import random_int_network, random_samples, random_weights
 
 from tinyml_nas.cost.arena import plan_memory
-from tinyml_nas.export import c
 from tinyml_nas.export.c import CExport, emit_c
-from tinyml_nas.export.c.emit import HIDDEN_STACK_BYTES
+from tinyml_nas.export.c.emit import DILATED_HIDDEN_BYTES, HIDDEN_STACK_BYTES
 from tinyml_nas.export.c.layers import resolve
 from tinyml_nas.graph import (
     INPUT,
     Conv,
+    DepthwiseConv,
     GlobalAvgPool,
     Linear,
     Network,
@@ -180,16 +181,25 @@ def test_which_convolutions_run_in_assembly(
         assert pairs.values.size == 5 * -(-channels // 2)
 
 
-def test_the_stack_of_assembly_is_what_it_pushes() -> None:
-    folder = Path(c.__file__).parent / "templates" / "kernels"
-    deepest = {}
-    for file in folder.glob("*.j2"):
-        code = file.read_text().replace("{{ frame }}", "48")
-        frames = [sum(map(stack_bytes, body.split("\\n"))) for body in code.split("volatile(")[1:]]
-        deepest[file.stem] = max(frames, default=0)
-    dsp = max(deepest["conv_dsp"], deepest["depthwise_dsp"])
-    hidden = {"dsp": dsp, "mve": deepest["conv_mve"], "two_rows": deepest["conv"], "one_row": 0}
-    assert hidden == HIDDEN_STACK_BYTES
+@pytest.mark.parametrize(
+    ("dilation", "hidden"), [(1, HIDDEN_STACK_BYTES), (3, DILATED_HIDDEN_BYTES)]
+)
+def test_the_stack_of_assembly_is_what_it_pushes(
+    tmp_path: Path, dilation: int, hidden: Mapping[str, int]
+) -> None:
+    nodes = (
+        Node("packed", Conv(16, 3, weight_bits=4, dilation=dilation), (INPUT,)),
+        Node("depthwise", DepthwiseConv(3, dilation=dilation), ("packed",)),
+        Node("dense", Conv(16, 3, dilation=dilation), ("depthwise",)),
+    )
+    net = random_weights(0, Network("stacks", Shape(16, 32), nodes))
+    code = emit_c(net, "m", tmp_path, random_samples(net, 1)).files["source"].read_text()
+    deepest = dict.fromkeys(hidden, 0)
+    for body in code.split("volatile(")[1:]:
+        backend = "mve" if "vpush" in body else "dsp" if "smlad" in body else "two_rows"
+        frame = sum(map(stack_bytes, body.split("\\n")))
+        deepest[backend] = max(deepest[backend], frame)
+    assert deepest == hidden
 
 
 def stack_bytes(instruction: str) -> int:

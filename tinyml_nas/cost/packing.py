@@ -111,11 +111,10 @@ def scratch_bytes(network: Network, node: Node) -> int:
         return 0
     channels = network.shapes[node.name].channels
     window = node.op.weight_count(network.input_shapes(node)) // channels
-    if isinstance(node.op, Conv):
-        window = window // node.op.kernel * node.op.span
     most = groups(channels)[0]
     most += most % 2 if most > 1 else 0  # with DSP pairs, the last of which may share a channel
-    weights = most * -(-window // WORD_BYTES) * WORD_BYTES
+    taps = node.op.kernel if isinstance(node.op, Conv) and node.op.span > node.op.kernel else 1
+    weights = most * taps * -(-window // taps // WORD_BYTES) * WORD_BYTES
     words = packed_words(weights, packed_bits(node))
     unpacked = words * (WORD_BITS // packed_bits(node))
     return unpacked + WORD_BYTES - 1

@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tinyml_nas.cost.dilation import dilates, tap_bytes
 from tinyml_nas.cost.kernels import DSP_QUAD, dsp_words
 from tinyml_nas.cost.packing import PACKED_CHANNELS, WORD_BYTES
 from tinyml_nas.cost.unroll import STEP_BYTES
+from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.quantize.integer import IntConv
 
 ODD_STEP_BYTES = 52
 """Code of the step that an odd depthwise kernel starts with."""
+LONG_TAP_BYTES = 34
+"""Code in front of the first word, for taps of several passes."""
 PAIRS = PACKED_CHANNELS // 2
 """Pairs of channels whose packed weights are unpacked at a time."""
 SHIFTS = range(33, 56)
 """Shifts with which rounding and zero point are one int32 beside the high word."""
 
+Fields = tuple[tuple[str, str], ...]
 UInt32 = npt.NDArray[np.uint32]
 
 
@@ -29,13 +34,21 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
     usual = all(int(shift) in SHIFTS for shift in op.requantize.shift)
     if out < group or not usual:
         return None
+    network, pitch = placed.net.network, ("channels", str(out))
+    more: Fields = ()
     first = np.array([*range(0, out - group, group), out - group])
     if op.groups == 1:
-        kernel, records, words = "conv_dsp", "pairs", _paired_words(op, first)
-        skip = f"{-dsp_words(op.weight[0].size) % unroll} * {STEP_BYTES['dsp']}"
+        taps = op.weight.shape[1] if placed.gap else 1
+        kernel, records, words = "conv_dsp", "pairs", _paired_words(op, first, taps)
+        tap_words = words.shape[1] // taps
+        skip = f"{-tap_words % unroll} * {STEP_BYTES['dsp']}"
+        if tap_bytes(network):
+            more = _taps(placed, tap_words, skip if tap_words <= unroll else str(-LONG_TAP_BYTES))
     else:
         kernel, records, words = "depthwise_dsp", "quads", _interleaved_words(op, first)
         skip = str(0 if op.weight.shape[1] % 2 else ODD_STEP_BYTES)
+        if dilates(network):
+            pitch = ("pitch", f"{placed.gap + 1} * {out}")
     tables = (
         Table(
             f"{placed.stem}_words",
@@ -58,23 +71,38 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
         ("offset", str(2 * placed.zero_point + 1)),
         ("step", f"{op.stride} * {placed.source.row_bytes}"),
         ("count", str(len(first))),
-        ("channels", str(out)),
+        pitch,
         ("rows", str(placed.target.rows)),
+        *more,
     )
     start = placed.first_window(op.pad[0])
     call = KernelCall(kernel, fields, (start,), placed.target.data_offset)
-    if placed.scratch is not None:
+    if placed.gathers:
+        call = gather(call, op, placed)
+    elif placed.scratch is not None:
         call, packed = pack(call, tables[0], words[0].nbytes, PAIRS, op, placed.scratch)
         tables = (packed, tables[1])
     return Code((call, *_clamp(placed, op)), tables, _is_aligned(placed, op))
 
 
+def _taps(placed: Placed, words: int, again: str) -> Fields:
+    """How a window lies in the arena, where any layer's taps of ``words`` words lie apart."""
+    apart = (placed.gap + 1) * placed.source.row_bytes - WORD_BYTES * words
+    return (
+        ("apart", str(apart if placed.gap else 0)),
+        ("tap_bytes", str(2 * WORD_BYTES * words)),
+        ("again", again if placed.gap else "0"),
+    )
+
+
 def _is_aligned(placed: Placed, op: IntConv) -> bool:
     """Whether every window, and of a depthwise layer every row of it, starts at a multiple of 4."""
+    if placed.gathers:
+        return True
     row_bytes = placed.source.row_bytes
     steps = [op.stride * row_bytes] if placed.target.rows > 1 else []
-    if op.groups > 1:
-        steps += [row_bytes]
+    if op.groups > 1 or placed.gap:
+        steps += [(placed.gap + 1) * row_bytes]
     return not any(n % WORD_BYTES for n in (placed.first_window(op.pad[0]), *steps))
 
 
@@ -88,12 +116,12 @@ def _clamp(placed: Placed, op: IntConv) -> tuple[KernelCall, ...]:
     return (KernelCall("clamp", (count, *limits), (), target.data_offset),)
 
 
-def _paired_words(op: IntConv, first: npt.NDArray[np.int_]) -> UInt32:
-    """Weights as [pairs][words of four along the window][2 channels]."""
-    out, kernel, channels = op.weight.shape
-    weight = np.zeros((out, 4 * dsp_words(kernel * channels)), np.int8)
-    weight[:, : kernel * channels] = op.weight.reshape(out, -1)
-    rows = weight.view("<u4")
+def _paired_words(op: IntConv, first: npt.NDArray[np.int_], taps: int) -> UInt32:
+    """Weights as [pairs][words of four along the window, or along each tap][2 channels]."""
+    out, size = len(op.weight), op.weight[0].size // taps
+    weight = np.zeros((out, taps, WORD_BYTES * dsp_words(size)), np.int8)
+    weight[:, :, :size] = op.weight.reshape(out, taps, size)
+    rows = weight.view("<u4").reshape(out, -1)
     words: UInt32 = np.stack([rows[first], rows[first + 1]], axis=2)
     return words
 

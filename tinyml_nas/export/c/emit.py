@@ -76,8 +76,10 @@ STACK_BYTES: dict[Backend, int] = {
 """More than any network was seen to need below ``<prefix>_run``, at -Os, -O2 and -O3."""
 PACKED_STACK_BYTES: Mapping[Backend, int] = STACK_BYTES | {"one_row": 304}
 """The same with packed weights."""
-HIDDEN_STACK_BYTES: Mapping[Backend, int] = {"one_row": 0, "dsp": 84, "mve": 160, "two_rows": 52}
+HIDDEN_STACK_BYTES: dict[Backend, int] = {"one_row": 0, "dsp": 84, "mve": 160, "two_rows": 52}
 """Of these at most: the frames of functions in assembly, of which compilers know nothing."""
+DILATED_HIDDEN_BYTES: Mapping[Backend, int] = HIDDEN_STACK_BYTES | {"dsp": 96, "two_rows": 56}
+"""The same where taps lie apart."""
 
 
 @dataclass(frozen=True)
@@ -241,13 +243,14 @@ def _memory(net: IntNetwork, model: CModel, optimize: Optimize) -> list[CoreMemo
     """One for each way to run convolutions."""
     packed = any(map(is_packed, net.network.nodes))
     stack_bytes = PACKED_STACK_BYTES if packed else STACK_BYTES
+    hidden_bytes = DILATED_HIDDEN_BYTES if model.dilates else HIDDEN_STACK_BYTES
     return [
         CoreMemory(
             cores,
             model.dsp_table_bytes if backend == "dsp" else model.table_bytes,
             network_cost(net.network, backend, optimize).flash_bytes,
             stack_bytes[backend],
-            HIDDEN_STACK_BYTES[backend],
+            hidden_bytes[backend],
         )
         for backend, cores in CORES.items()
     ]
