@@ -31,7 +31,7 @@ from tinyml_nas.importers import equality
 from tinyml_nas.importers.ending import Wanted
 from tinyml_nas.importers.model import Imported, import_model, our_scores
 from tinyml_nas.importers.model_file import read_model
-from tinyml_nas.importers.reader import TAKEN
+from tinyml_nas.importers.names import TAKEN
 from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.quantize.calibrate import calibrate

@@ -10,7 +10,6 @@ off a convolution's padding is not computed.  What hangs on no input is computed
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Op, Shape
 from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu, Step
 from tinyml_nas.importers.model_file import array_of, opset_of
+from tinyml_nas.importers.names import layer_name
 from tinyml_nas.importers.refusal import (
     check_node,
     no_size,
@@ -128,7 +128,7 @@ class Reader:
         bias: Array | None = None,
     ) -> str:
         """Append a step; returns the name of its tensor."""
-        name = self._name(node)
+        name = self._unique(layer_name(node, self.constants))
         entries = tuple(self.shapes[source] for source in inputs)
         if isinstance(op, Affine | Norm | Relu):
             shape = entries[0]
@@ -228,17 +228,6 @@ class Reader:
             if value.tensor == old:
                 self.values[name] = replace(value, tensor=new)
 
-    def _name(self, node: onnx.NodeProto) -> str:
-        """A readable name that no other step has: that of the weights, or of the node."""
-        weights = [name for name in node.input[1:] if name in self.constants]
-        start = weights[0].removesuffix(".weight") if weights else ""
-        if not start or not weights[0].endswith("weight"):
-            start = node.name.strip("/").removesuffix(f"/{node.op_type}") or node.op_type.lower()
-        name = re.sub(r"\W+", "_", start).strip("_") or node.op_type.lower()
-        if name[0].isdigit() or name in TAKEN:
-            name = f"{node.op_type.lower()}_{name}"
-        return self._unique(name)
-
     def _unique(self, name: str) -> str:
         """``name``, with a number where another step has it."""
         unique = name
@@ -249,19 +238,6 @@ class Reader:
 
 
 Handler = Callable[[Reader, onnx.NodeProto], None]
-OF_MODULES = """
-T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
-dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
-half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
-network parameters register_backward_hook register_buffer register_forward_hook
-register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-set_extra_state set_submodule share_memory state_dict tensors to to_empty train training type xpu
-zero_grad
-"""
-TAKEN = frozenset({INPUT, *OF_MODULES.split()})
-"""Names that mean something else in a torch module, which no layer can have."""
 
 
 def read_graph(
