@@ -137,7 +137,7 @@ class Reader:
                 shape = op.output_shape(entries)
             except ValueError as error:
                 joins = node.op_type == "Concat"
-                mend = "a longer window, a shorter kernel or smaller strides"
+                mend = "a longer window, a shorter kernel, or a smaller stride or dilation"
                 mend = "join tensors of one length" if joins else mend
                 raise refuse(self.file, node, str(error), mend) from None
         self.require_room(node, shape.size)
