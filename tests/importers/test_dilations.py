@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from foreign import CHANNELS, CLASSES, DATA, LENGTH, SHAPES, Tcn, exported, made, windows
+from foreign import CHANNELS, CLASSES, DATA, LENGTH, SHAPES, Chomp1d, Tcn, exported, made, windows
 from torch import Tensor, nn
 
-from tinyml_nas.graph import Conv, DepthwiseConv, Network
+from tinyml_nas.errors import ConfigError
+from tinyml_nas.graph import Add, Conv, DepthwiseConv, Network
 from tinyml_nas.importers.ending import Wanted
 from tinyml_nas.importers.model import Imported, import_model
 from tinyml_nas.importers.model_file import read_model
@@ -33,9 +34,14 @@ def _convolutions(network: Network) -> list[Conv | DepthwiseConv]:
     return [node.op for node in network.nodes if isinstance(node.op, Conv | DepthwiseConv)]
 
 
-def test_a_tcn_whose_ends_are_cut_off_is_causal_and_has_no_zeros() -> None:
+@pytest.mark.parametrize(("opset", "keep_norms"), [(9, False), (17, True)])
+def test_a_tcn_whose_ends_are_cut_off_is_causal_and_has_no_zeros(
+    opset: int, keep_norms: bool
+) -> None:
     module = made(Tcn)
-    found = _imported(module, SHAPES[Tcn])
+    model = exported(module, SHAPES[Tcn], opset, keep_norms)
+    found = import_model(model, windows(8), Wanted(CLASSES), "net", "model.onnx")
+    assert found.equality.difference < CLOSE
     assert found.notes == ()
     kinds = [node.op.kind for node in found.network.nodes]
     assert set(kinds) == {"conv", "add"}
@@ -64,6 +70,41 @@ def test_files_of_keras(file: Path) -> None:
         assert "Pad" in {node.op_type for node in model.graph.node}
         assert [(op.dilation, op.pad) for op in dilated] == [(2, (2, 2)), (4, (4, 4))]
         assert len(found.network.nodes) == 4
+
+
+def test_taps_that_only_ever_meet_padding_are_told() -> None:
+    conv = nn.Conv1d(CHANNELS, 8, 5, padding=2 * LENGTH, dilation=LENGTH)
+    found = _imported(nn.Sequential(conv, nn.Flatten(), nn.Linear(8 * LENGTH, CLASSES)))
+    assert found.notes == (
+        "/0/Conv: 4 of its 5 taps only ever meet padding: it spans 161 steps, and its input has 40",
+    )
+    fits = nn.Conv1d(CHANNELS, 8, 3, padding=LENGTH - 1, dilation=LENGTH - 1)
+    assert not _imported(nn.Sequential(fits, nn.Flatten(), nn.Linear(8 * LENGTH, CLASSES))).notes
+
+
+def test_a_dilation_that_leaves_nothing_to_compute() -> None:
+    module = nn.Sequential(nn.Conv1d(3, 4, 3, dilation=20), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    model = exported(module.eval(), (1, CHANNELS, 64))
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "any"
+    words = r"Conv /0/Conv .* conv with kernel 3 and dilation 20 does not fit a length of 40"
+    with pytest.raises(ConfigError, match=words) as caught:
+        import_model(model, windows(8), Wanted(CLASSES), "net", "model.onnx")
+    assert "a smaller stride or dilation" in str(caught.value.hint)
+
+
+def test_an_autoencoder_may_be_causal_and_its_last_layer_cut() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.ConstantPad1d((4, 0), 0), nn.Conv1d(CHANNELS, 4, 3, dilation=2), nn.ReLU(),
+        nn.Conv1d(4, CHANNELS, 3, padding=8, dilation=4), Chomp1d(8),
+    ).eval()  # fmt: skip
+    model = exported(module, (1, CHANNELS, LENGTH))
+    found = import_model(model, windows(8), Wanted(None, rebuilds=True), "net", "model.onnx")
+    assert [op.pad for op in _convolutions(found.network)] == [(4, 0), (8, 0)]
+    assert found.network.nodes[-1].op == Add(minus=True)
+    padded = exported(nn.Sequential(module[:2], nn.ConstantPad1d((0, 1), 0)).eval(), (1, 3, LENGTH))
+    with pytest.raises(ConfigError, match="a Pad stands before the output"):
+        import_model(padded, windows(8), Wanted(None, rebuilds=True), "net", "model.onnx")
 
 
 class Drawn(nn.Module):
