@@ -232,8 +232,8 @@ def fit_instructions(measured: Sequence[Measured], core: str, compiler: str) -> 
     outside = max(0, round(float(np.median(rest))))  # on the M55 the first layer contains it
     table: dict[str, dict[str, float]] = {"network": {"run": outside}}
     for kernel, samples in sorted(rows.items()):
-        names = list(samples[0][0])
-        a = np.array([[trips[name] for name in names] for trips, _ in samples], float)
+        names = dict.fromkeys(name for trips, _ in samples for name in trips)
+        a = np.array([[trips.get(name, 0) for name in names] for trips, _ in samples], float)
         short = SHORT if kernel.startswith("packed") else 1.0
         short = RARE_SHORT if len(samples) < RARE else short
         found = least_absolute(a, np.array([count for _, count in samples], float), short)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from random_networks import dilated
 
 from tinyml_nas.config.names import NAS_PRESETS
 from tinyml_nas.config.sections.delivery import Optimize
@@ -20,7 +21,18 @@ from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.devices.cores import CORES, Backend
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.features import Normalization
-from tinyml_nas.graph import Network, Shape
+from tinyml_nas.graph import (
+    INPUT,
+    Add,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Linear,
+    Network,
+    Node,
+    Shape,
+)
+from tinyml_nas.graph.ops import causal_padding, same_padding
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS, GCC
 from tinyml_nas.proof.emulate import COUNTED, COUNTED_CORES, emulate
@@ -121,6 +133,39 @@ def random_packed(seed: int) -> Network:
     bits[draw.choice(list(bits))] = draw.choice((4, 2))
     network = network.with_weight_bits(bits)
     return replace(network, name=f"packed{seed}")
+
+
+def random_tcn(seed: int) -> Network:
+    """A TCN whose dilations double until the window is seen, that only ``seed`` decides."""
+    draw = random.Random(seed)
+    channels, kernel = draw.choice((4, 6, 10, 12, 16, 24, 32)), draw.choice((2, 3, 3, 5))
+    nodes, last = [Node("stem", Conv(channels, 5, draw.choice((1, 2)), (2, 2)), (INPUT,))], "stem"
+    depthwise, residual = draw.random() < 0.3, draw.random() < 0.5
+    for i in range(draw.randint(2, 5)):
+        d = 2**i
+        pad = draw.choice((same_padding, causal_padding))(kernel, d)
+        if depthwise:
+            nodes.append(Node(f"depthwise{i}", DepthwiseConv(kernel, 1, pad, dilation=d), (last,)))
+            nodes.append(Node(f"conv{i}", Conv(channels, 1), (f"depthwise{i}",)))
+        else:
+            nodes.append(Node(f"conv{i}", Conv(channels, kernel, 1, pad, dilation=d), (last,)))
+        if residual:
+            nodes.append(Node(f"sum{i}", Add(relu=True), (f"conv{i}", last)))
+        last = nodes[-1].name
+    nodes += [Node("pool", GlobalAvgPool(), (last,)), Node("classifier", Linear(4), ("pool",))]
+    shape = Shape(draw.choice(CHANNELS), draw.choice((32, 48, 64, 100)))
+    return Network(f"tcn{seed}", shape, tuple(nodes))
+
+
+def random_dilated(seed: int) -> Network:
+    """A TCN, or a network of either space with random dilations, some of them packed."""
+    spaces = (random_tcn, random_chain, random_tcn, random_cells, random_tcn, random_packed)
+    network = spaces[seed % len(spaces)](seed)
+    if not network.name.startswith("tcn"):
+        network = dilated(seed, network, (1, 2, 4, 9))
+    elif seed % 4 == 0:
+        network = network.with_weight_bits(dict.fromkeys(weight_bits(network), 4))
+    return replace(network, name=f"dilated{seed}")
 
 
 def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:

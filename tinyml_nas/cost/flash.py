@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.dilation import dilates, gathers
 from tinyml_nas.cost.kernels import (
     DSP_QUAD,
     NARROW_CHANNELS,
@@ -55,6 +56,10 @@ RECORD_BYTES = {
 }
 ROW_FIELD_BYTES = 4
 """More in every record of 44, where the weights of any layer are packed."""
+TAP_FIELDS_BYTES = 4 + 4
+"""More in every record of 44, where any layer runs in taps."""
+WINDOWS_BYTES = 4 * 4
+"""More in the record of a layer whose windows are gathered."""
 
 
 def layer_cost(network: Network, node: Node, backend: Backend = "two_rows") -> LayerCost:
@@ -101,9 +106,10 @@ def record_bytes(network: Network, node: Node, backend: Backend) -> int:
     """Constant record of ``node``."""
     kernel = kernel_of(network, node, backend)
     size = RECORD_BYTES.get(kernel, 0)
-    if size and not kernel.endswith("_dsp") and any(map(is_packed, network.nodes)):
-        size += ROW_FIELD_BYTES
-    return size
+    if size and not kernel.endswith("_dsp"):
+        size += ROW_FIELD_BYTES * any(map(is_packed, network.nodes))
+        size += TAP_FIELDS_BYTES * dilates(network)
+    return size + WINDOWS_BYTES * gathers(network, node)
 
 
 def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]:
@@ -113,7 +119,7 @@ def layer_code(network: Network, node: Node, backend: Backend) -> dict[str, int]
         narrow = sum(row.channels <= NARROW_CHANNELS for row in rows)
         return {"concat": len(rows) - narrow, "narrow_concat": narrow}
     kernel = kernel_of(network, node, backend)
-    causes = {kernel: 1}
+    causes = {kernel: 1, "gathered": int(gathers(network, node))}
     if kernel.endswith("_dsp") and node.name in network.lifted:
         causes["clamp"] = 1
     if any(padding_of(node.op)):
@@ -130,6 +136,8 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
         "depthwise_kernel": int("depthwise_conv" in kernels),
         "packed_kernel": int(packed > 1),
         "lone_packed_kernel": int(packed == 1),
+        "taps_kernel": int(dilates(network)),
+        "gather_kernel": int(any(gathers(network, node) for node in network.nodes)),
         "packed_beside": int(any(f"packed_{kernel}" in kernels for kernel in kernels)),
     }
     if backend == "dsp":

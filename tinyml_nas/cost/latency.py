@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyml_nas.config.sections.delivery import Optimize
+from tinyml_nas.cost.dilation import GATHERED_ROWS, dilates, gathers, runs
 from tinyml_nas.cost.kernels import (
     NARROW_CHANNELS,
     channel_pairs,
@@ -86,31 +87,49 @@ def layer_trips(
 
 
 def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> dict[str, int]:
-    """The loops of a convolution over all channels, whose inner one takes ``unroll`` steps."""
-    output = network.shapes[node.name]
-    window = node.op.weight_count(network.input_shapes(node)) // output.channels
+    """The loops of a convolution over all channels, whose inner one takes ``unroll`` steps.
+
+    A ``run`` is one piece of a window, in networks whose kernel loops over them.
+    """
+    output, (pieces, run) = network.shapes[node.name], runs(network, node)
     strips = _row_strips(output.length, backend)
     pairs = strips * channel_pairs(output.channels)
     if kernel_of(network, node, backend).endswith("_dsp"):
-        words = dsp_words(window)
+        words = dsp_words(run)
         trips = {
             "row": strips,
             "pair": pairs,
-            "pass": pairs * -(-words // unroll),
-            "word": pairs * words,
+            "pass": pairs * pieces * -(-words // unroll),
+            "word": pairs * pieces * words,
             "clamped": output.size * (node.name in network.lifted),
         }
     elif backend == "mve":
         blocks = strips * -(-output.channels // MVE_CHANNELS)
-        trips = {"row": strips, "block": blocks, "pass": blocks * -(-window // MVE_BYTES)}
+        passes = blocks * pieces * -(-run // MVE_BYTES)
+        trips = {"row": strips, "block": blocks, "pass": passes}
     else:
         trips = {
             "row": strips,
             "pair": pairs,
-            "pass": pairs * -(-window // unroll),
-            "tap": pairs * window,
+            "pass": pairs * pieces * -(-run // unroll),
+            "tap": pairs * pieces * run,
         }
-    return trips | _unpacking(network, node, backend)
+    if dilates(network):
+        trips["run"] = pieces * trips["block" if backend == "mve" else "pair"]
+    return trips | _gathering(network, node) | _unpacking(network, node, backend)
+
+
+def _gathering(network: Network, node: Node) -> dict[str, int]:
+    """The loops around a kernel of gathered windows, which are copied tap by tap."""
+    if not gathers(network, node):
+        return {}
+    windows, (_, window) = network.shapes[node.name].length, runs(network, node)
+    (source,) = network.input_shapes(node)
+    return {
+        "gathered": -(-windows // GATHERED_ROWS),
+        "gathered_tap": windows * window // source.channels,
+        "gathered_byte": windows * window,
+    }
 
 
 def _unpacking(network: Network, node: Node, backend: Backend) -> dict[str, int]:
