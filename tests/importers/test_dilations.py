@@ -42,7 +42,9 @@ def test_a_tcn_whose_ends_are_cut_off_is_causal_and_has_no_zeros(
     model = exported(module, SHAPES[Tcn], opset, keep_norms)
     found = import_model(model, windows(8), Wanted(CLASSES), "net", "model.onnx")
     assert found.equality.difference < CLOSE
-    assert found.notes == ()
+    assert [note.split(": ", 1)[1] for note in found.notes] == [
+        f"it reads one step of {LENGTH} alone: it is a convolution of 2 taps here"
+    ]
     kinds = [node.op.kind for node in found.network.nodes]
     assert set(kinds) == {"conv", "add"}
     *inside, head = _convolutions(found.network)
@@ -105,6 +107,24 @@ def test_an_autoencoder_may_be_causal_and_its_last_layer_cut() -> None:
     padded = exported(nn.Sequential(module[:2], nn.ConstantPad1d((0, 1), 0)).eval(), (1, 3, LENGTH))
     with pytest.raises(ConfigError, match="a Pad stands before the output"):
         import_model(padded, windows(8), Wanted(None, rebuilds=True), "net", "model.onnx")
+
+
+def test_an_autoencoder_may_give_all_values_from_one_step() -> None:
+    class OfLastStep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv1d(CHANNELS, 4, 3, padding=8, dilation=4)
+            self.head = nn.Linear(4, CHANNELS * LENGTH)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.conv(x)[:, :, 20]).view(-1, CHANNELS, LENGTH)
+
+    torch.manual_seed(0)
+    model = exported(OfLastStep().eval(), (1, CHANNELS, LENGTH))
+    found = import_model(model, windows(8), Wanted(None, rebuilds=True), "net", "model.onnx")
+    head = found.network.nodes[1].op
+    assert isinstance(head, Conv)
+    assert (head.kernel, head.dilation, found.network.shapes["head"].length) == (2, 20, 1)
 
 
 class Drawn(nn.Module):

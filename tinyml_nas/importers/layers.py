@@ -167,6 +167,10 @@ def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, b
     op: Conv | Linear = Linear(len(taps))
     if len(steps) == 1 < shape.length:
         op, taps = _at_step(int(steps[0]), taps)
+        reader.notes.append(
+            f"{node.name}: it reads one step of {shape.length} alone: it is a convolution of "
+            f"{op.kernel} taps here"
+        )
     tensor = reader.add(node, op, (value.tensor,), taps, bias)
     reader.give(node, tensor, (*value.view.shape[1:-1], weight.shape[1]))
 
