@@ -11,6 +11,7 @@ import onnx
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from tinyml_nas.importers.model_file import checked
 
@@ -74,10 +75,54 @@ class TimeFirst(nn.Module):
         return self.head(self.norm(self.grouped(torch.relu(x)))[:, :, -1])
 
 
+class Chomp1d(nn.Module):
+    """Cut the steps off the end that the padding on both sides has made too many."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, : -self.steps].contiguous()
+
+
+class TcnBlock(nn.Module):
+    """Two causal convolutions beside a shortcut, as Bai et al. (2018) wrote it (locuslab/TCN)."""
+
+    def __init__(self, channels: int, out: int, dilation: int, kernel: int = 3) -> None:
+        super().__init__()
+        steps = (kernel - 1) * dilation
+        parts: list[nn.Module] = []
+        for into in (channels, out):
+            conv = nn.Conv1d(into, out, kernel, padding=steps, dilation=dilation)
+            parts += [weight_norm(conv), Chomp1d(steps), nn.ReLU(), nn.Dropout(0.2)]
+        self.net = nn.Sequential(*parts)
+        self.downsample = nn.Conv1d(channels, out, 1) if channels != out else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        beside = x if self.downsample is None else self.downsample(x)
+        return torch.relu(self.net(x) + beside)
+
+
+class Tcn(nn.Module):
+    """Blocks whose dilations double, weight norms, and a head that reads the last step."""
+
+    def __init__(self, channels: int = CHANNELS, classes: int = CLASSES) -> None:
+        super().__init__()
+        self.tcn = nn.Sequential(
+            TcnBlock(channels, 6, 1), TcnBlock(6, 6, 2), TcnBlock(6, 8, 4), TcnBlock(8, 8, 8)
+        )
+        self.linear = nn.Linear(8, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.tcn(x)[:, :, -1])
+
+
 SHAPES: dict[type[nn.Module], tuple[int, ...]] = {
     Residual: (1, CHANNELS, LENGTH),
     Image: (1, CHANNELS, LENGTH, 1),
     TimeFirst: (1, LENGTH, CHANNELS),
+    Tcn: (1, CHANNELS, LENGTH),
 }
 
 
@@ -125,7 +170,7 @@ def windows(count: int = 24) -> np.ndarray:
 
 def write_dynamo_files() -> None:
     """Write the files of ``data``; needs the package onnxscript, which nothing else here does."""
-    for kind, opset in ((Residual, 18), (Image, 20), (TimeFirst, 18)):
+    for kind, opset in ((Residual, 18), (Image, 20), (TimeFirst, 18), (Tcn, 18)):
         program = torch.onnx.export(
             made(kind), (torch.zeros(SHAPES[kind]),), dynamo=True, opset_version=opset
         )
@@ -135,3 +180,38 @@ def write_dynamo_files() -> None:
         for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
             del part.metadata_props[:]  # where on this machine its lines stand
         onnx.save(model, DATA / f"{kind.__name__}_dynamo{opset}.onnx")
+
+
+def write_keras_files() -> None:
+    """Write the files of ``data/keras``; needs tensorflow and tf2onnx, which nothing else does."""
+    import keras
+    import tensorflow as tf
+    import tf2onnx
+    from keras import layers
+
+    def causal(x: keras.KerasTensor) -> keras.KerasTensor:
+        for dilation in (1, 2, 4):
+            y = layers.Conv1D(6, 3, padding="causal", dilation_rate=dilation)(x)
+            y = layers.ReLU()(layers.BatchNormalization()(y))
+            y = layers.Conv1D(6, 3, padding="causal", dilation_rate=dilation)(y)
+            shortcut = x if x.shape[-1] == 6 else layers.Conv1D(6, 1)(x)
+            x = layers.ReLU()(layers.Add()([shortcut, y]))
+        return layers.Dense(CLASSES)(x[:, -1, :])
+
+    def same(x: keras.KerasTensor) -> keras.KerasTensor:
+        for dilation in (2, 4):
+            x = layers.Conv1D(6, 3, padding="same", dilation_rate=dilation, activation="relu")(x)
+        return layers.Dense(CLASSES)(layers.GlobalAveragePooling1D()(x))
+
+    keras.utils.set_random_seed(0)
+    for made, length in ((causal, LENGTH), (same, None)):  # none: TensorFlow splits the batch
+        entry = keras.Input((length, CHANNELS))
+        model = keras.Model(entry, made(entry))
+        signature = (tf.TensorSpec((None, length, CHANNELS), tf.float32, name="x"),)
+        function = tf.function(lambda x, model=model: model(x, training=False), signature)
+        tf2onnx.convert.from_function(
+            function,
+            input_signature=signature,
+            opset=17,
+            output_path=str(DATA / "keras" / f"{made.__name__}.onnx"),
+        )

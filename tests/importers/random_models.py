@@ -58,7 +58,7 @@ class Maker:
         return name
 
     def conv(self) -> None:
-        """A convolution, depthwise or not."""
+        """A convolution, depthwise or not, dilated or not; padded on both sides, or causal."""
         depthwise = self.rng.random() < 0.3
         out = self.channels if depthwise else self.rng.choice([4, 6, 8])
         kernel, stride = self.rng.choice([1, 3, 5]), self.rng.choice([1, 1, 2])
@@ -67,13 +67,22 @@ class Maker:
             into += 7
         if self.fault == "long kernel":
             kernel = 2 * LENGTH
-        pad = 0 if self.fault == "long kernel" else kernel // 2
+        dilation = self.rng.choice([1, 1, 2, 4])
+        pad = 0 if self.fault == "long kernel" else kernel // 2 * dilation
+        form = self.rng.choice(["both", "both", "pad", "chomp"]) if pad else "both"
+        if form == "pad":
+            self.node("Pad", self.whole([0, 0, 2 * pad, 0, 0, 0]))
+        pads = {"both": [pad, pad], "pad": [0, 0], "chomp": [2 * pad, 2 * pad]}[form]
+        stride = 1 if form == "chomp" else stride
         weights = [self.constant(out, into, kernel), self.constant(out)]
         group = 5 if self.fault == "groups" else self.channels if depthwise else 1
         step = 0 if self.fault == "stride of 0" else stride
         if self.fault == "no weights":
             weights[0] = "nobody"
-        self.node("Conv", *weights, pads=[pad, pad], strides=[step], group=group)
+        shape = {"pads": pads, "strides": [step], "dilations": [dilation]}
+        self.node("Conv", *weights, group=group, **shape)
+        if form == "chomp":
+            self.node("Slice", *(self.whole([n]) for n in (0, -2 * pad, 2)))
         self.channels, self.length = out, (self.length - 1) // stride + 1
 
     def pool(self) -> None:
@@ -104,7 +113,8 @@ class Maker:
         if rebuilds and self.fault != "outputs":
             weights = self.constant(CHANNELS, self.channels, 1)
             self.node("Conv", weights)
-            self.node("Resize", "", "", self.size(), mode="nearest")
+            size = self.whole([1, CHANNELS, LENGTH])
+            self.node("Resize", "", "", size, mode="nearest")
         elif self.fault == "by time":
             self.node("Conv", self.constant(outputs, self.channels, 1))
         else:
@@ -112,19 +122,12 @@ class Maker:
             self.node("Flatten", axis=1)
             self.node("Gemm", self.constant(outputs, self.channels), transB=1)
         if self.fault == "reordered":
-            self.node(
-                "Slice", self.whole("starts", 0), self.whole("ends", 1), self.whole("axis", 1)
-            )
+            self.node("Slice", *(self.whole([n]) for n in (0, 1, 1)))
 
-    def size(self) -> str:
-        """The name of the shape of the input."""
-        array = np.array([1, CHANNELS, LENGTH], np.int64)
-        self.weights.append(numpy_helper.from_array(array, "size"))
-        return "size"
-
-    def whole(self, name: str, value: int) -> str:
-        """The name of a list with one whole number."""
-        self.weights.append(numpy_helper.from_array(np.array([value], np.int64), name))
+    def whole(self, values: list[int]) -> str:
+        """The name of a list of whole numbers."""
+        name = f"n{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.array(values, np.int64), name))
         return name
 
     def model(self) -> onnx.ModelProto:

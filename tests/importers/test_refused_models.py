@@ -44,6 +44,13 @@ class Recurrent(nn.Module):
         return self.gru(x.transpose(1, 2))[0][:, -1]
 
 
+class Mean(nn.Module):
+    """The mean over time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(2)
+
+
 def _squeezed(x: Tensor) -> Tensor:
     return (x * x.mean(2, keepdim=True)).mean(2)
 
@@ -62,6 +69,26 @@ CASES: dict[str, tuple[nn.Module, str, str]] = {
         Head(lambda x: F.avg_pool1d(F.pad(x, (1, 1), mode="reflect"), 2).mean(2)),
         "only zeros along time work, not mode 'reflect'",
         "padding=",
+    ),
+    "padded channels": (
+        Head(nn.Sequential(nn.ConstantPad2d((0, 0, 1, 1), 0), nn.Conv1d(10, 8, 3), Mean())),
+        "a Pad before it does not pad time alone",
+        "padding=",
+    ),
+    "padded maximum": (
+        Head(lambda x: F.max_pool1d(F.pad(x, (1, 1)), 3).amax(2)),
+        "MaxPool .* it comes behind a Pad",
+        "padding=",
+    ),
+    "dilated maximum": (
+        Head(lambda x: F.max_pool1d(x, 3, dilation=2).amax(2)),
+        "no pool with a dilation runs here",
+        "nn.Conv1d",
+    ),
+    "dilated transposed": (
+        Head(nn.Sequential(nn.ConvTranspose1d(8, 8, 3, padding=2, dilation=2), Mean())),
+        "it is dilated",
+        "set dilation=1, with a longer kernel",
     ),
     "over channels": (Head(lambda x: x.mean(1), 38), "it is over the axes", "time"),
     "two axes": (

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.features import Normalization, Targets
-from tinyml_nas.graph import INPUT, Linear, Reshape, Shape
+from tinyml_nas.graph import INPUT, Conv, Linear, Reshape, Shape
 from tinyml_nas.importers.equality import Indices, Scores, Values
 from tinyml_nas.importers.fuse import Affine, Norm, Relu, Step
 from tinyml_nas.importers.reader import Reader, Value, View
@@ -128,7 +128,7 @@ def _rebuilt(reader: Reader, output: Value, layout: View) -> Ending:
 
 
 def _reorder(reader: Reader, tensor: str, order: Indices) -> bool:
-    """Let the fully connected layer behind ``tensor``, if any, give its values in ``order``."""
+    """Let the layer that makes the one step of ``tensor`` give its values in ``order``."""
     steps = {step.name: (index, step) for index, step in enumerate(reader.steps)}
     name, changed = tensor, {}
     while isinstance(steps[name][1].op, Relu | Affine | Norm):
@@ -139,7 +139,7 @@ def _reorder(reader: Reader, tensor: str, order: Indices) -> bool:
             return False
     index, step = steps[name]
     readers = [each for each in reader.steps for read in each.inputs if read == name]
-    if not isinstance(step.op, Linear) or len(readers) > 1:
+    if not isinstance(step.op, Conv | Linear) or len(readers) > 1:
         return False
     changed[index] = _taken(step, order)
     for index, step in changed.items():

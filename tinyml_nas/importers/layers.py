@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from tinyml_nas.graph import AvgPool, Conv, DepthwiseConv, GlobalAvgPool, Linear, MaxPool
+from tinyml_nas.graph import AvgPool, Conv, DepthwiseConv, GlobalAvgPool, Linear, MaxPool, Shape
 from tinyml_nas.importers.fuse import Array
-from tinyml_nas.importers.reader import Reader, Value, View
+from tinyml_nas.importers.reader import ZERO, Reader, Value, View
 from tinyml_nas.importers.refusal import refuse
 
 ORDER = "keep the order batch, channels, time between layers, and join along the channels"
@@ -23,7 +23,12 @@ ORDER = "keep the order batch, channels, time between layers, and join along the
 
 @dataclass(frozen=True)
 class Window:
-    """What a layer sees: its one axis of time, and its input as rows by time."""
+    """What a layer sees: its one axis of time, and its input as rows by time.
+
+    ``pad`` are the zeros around the rows, its own ones and those of a Pad before it; ``own`` are
+    its own ones.  A batch of ``phases`` holds every so-many-th step in each part, as TensorFlow
+    writes a dilation (SpaceToBatch).
+    """
 
     axis: int
     rows: View
@@ -31,16 +36,19 @@ class Window:
     stride: int
     dilation: int
     pad: tuple[int, int]
-    spatial: tuple[int, ...]
+    own: tuple[int, int]
+    axes: int
+    phases: int
 
-    def shape(self, channels: int, length: int) -> tuple[int, ...]:
-        """The shape that ONNX gives the output, without the batch."""
-        sizes = [length if axis == self.axis else 1 for axis in range(len(self.spatial))]
-        return (channels, *sizes)
+    def view(self, shape: Shape) -> View:
+        """The view of an output of ``shape`` in the form that ONNX gives it."""
+        made = np.arange(shape.size).reshape(shape.channels, -1, self.phases)
+        sizes = [made.shape[1] if axis == self.axis else 1 for axis in range(self.axes)]
+        return np.moveaxis(made, -1, 0).reshape(self.phases, shape.channels, *sizes)
 
 
 def conv(reader: Reader, node: onnx.NodeProto) -> None:
-    """Conv, depthwise or not; dilations and groups are written out with zeros."""
+    """Conv, depthwise or not; other groups are written out with zeros."""
     value = reader.value(node)
     weight = _weight(reader, node)
     window = _window(reader, node, value, weight.shape[2:])
@@ -57,31 +65,35 @@ def conv(reader: Reader, node: onnx.NodeProto) -> None:
     if into != len(order):
         why = f"its weights take {into} channels, and its input has {len(order)}"
         raise refuse(reader.file, node, why, ORDER)
-    span = (taps.shape[2] - 1) * window.dilation + 1
-    reader.require_room(node, len(taps) * max(taps.shape[1], channels) * span)
-    weight = _dilated(taps, window.dilation)
-    kernel, stride, pad = weight.shape[2], window.stride, window.pad
-    if window.dilation > 1:
-        reader.notes.append(f"{node.name}: a dilation of {window.dilation} is written out in zeros")
+    reader.require_room(node, len(taps) * max(taps.shape[1], channels) * window.kernel)
+    kernel, stride, pad, dilation = window.kernel, window.stride, window.pad, window.dilation
     op: Conv | DepthwiseConv
-    if groups == channels == len(weight) > 1 and np.array_equal(order, np.arange(channels)):
-        op = DepthwiseConv(kernel, stride, pad, norm=False, relu=False)
+    if groups == channels == len(taps) > 1 and np.array_equal(order, np.arange(channels)):
+        op = DepthwiseConv(kernel, stride, pad, norm=False, relu=False, dilation=dilation)
     else:
         if groups > 1:
             reader.notes.append(f"{node.name}: its {groups} groups are written out in zeros")
-        weight = _dense(weight, groups, order, channels)
-        op = Conv(len(weight), kernel, stride, pad, norm=False, relu=False)
-    tensor = reader.add(node, op, (value.tensor,), weight, bias)
-    reader.give(node, tensor, window.shape(*reader.shapes[tensor]))
+        taps = _dense(taps, groups, order, channels)
+        op = Conv(len(taps), kernel, stride, pad, norm=False, relu=False, dilation=dilation)
+    tensor = reader.add(node, op, (value.tensor,), taps, bias)
+    length = window.rows.shape[1]
+    if idle := _idle(op, length, reader.shapes[tensor].length):
+        reader.notes.append(
+            f"{node.name}: {idle} of its {kernel} taps only ever meet padding: it spans {op.span} "
+            f"steps, and its input has {length}"
+        )
+    reader.values[node.output[0]] = Value(tensor, window.view(reader.shapes[tensor]))
 
 
 def pool(reader: Reader, node: onnx.NodeProto) -> None:
     """MaxPool and AveragePool."""
     value, attributes = reader.value(node), reader.attributes(node)
     window = _window(reader, node, value, attributes["kernel_shape"], merge=False)
-    if not reader.is_whole(value) or window.dilation > 1:
-        why = "a dilation does not run here" if window.dilation > 1 else "its input is reordered"
-        raise refuse(reader.file, node, why, ORDER if window.dilation == 1 else "use a stride")
+    if window.dilation > 1:
+        mend = "set dilation=1, or put a dilated convolution (nn.Conv1d) in its place"
+        raise refuse(reader.file, node, "no pool with a dilation runs here", mend)
+    if not np.array_equal(window.rows.ravel(), np.arange(reader.shapes[value.tensor].size)):
+        raise refuse(reader.file, node, "its input is reordered", ORDER)
     length = reader.shapes[value.tensor].length
     left, right = window.pad
     more = _ceiling(length, window) if attributes.get("ceil_mode", 0) else 0
@@ -89,8 +101,7 @@ def pool(reader: Reader, node: onnx.NodeProto) -> None:
     if node.op_type == "MaxPool":
         op = MaxPool(window.kernel, window.stride, (left, right + more))
     else:
-        own = any(attributes.get("pads", ())) or value.pad is None
-        if (left or right) and own and not attributes.get("count_include_pad", 0):
+        if any(window.own) and not attributes.get("count_include_pad", 0):
             mend = "set count_include_pad=True, or padding=0"
             raise refuse(reader.file, node, "its padding does not count as zeros", mend)
         if more:
@@ -99,7 +110,7 @@ def pool(reader: Reader, node: onnx.NodeProto) -> None:
         whole = window.kernel == length and not (left or right)
         op = GlobalAvgPool() if whole else AvgPool(window.kernel, window.stride, window.pad)
     tensor = reader.add(node, op, (value.tensor,))
-    reader.give(node, tensor, window.shape(*reader.shapes[tensor]))
+    reader.values[node.output[0]] = Value(tensor, window.view(reader.shapes[tensor]))
 
 
 def gemm(reader: Reader, node: onnx.NodeProto) -> None:
@@ -148,11 +159,32 @@ def _linear(reader: Reader, node: onnx.NodeProto, value: Value, weight: Array, b
         raise refuse(reader.file, node, why, mend)
     shape = reader.shapes[value.tensor]
     reader.require_room(node, shape.size * weight.shape[1])
+    read = value.view.ravel() != ZERO
     full = np.zeros((shape.size, weight.shape[1]))
-    np.add.at(full, value.view.ravel(), weight)
-    op = Linear(weight.shape[1])
-    tensor = reader.add(node, op, (value.tensor,), full.T.reshape(-1, *shape), bias)
+    np.add.at(full, value.view.ravel()[read], weight[read])
+    taps = full.T.reshape(-1, *shape)
+    steps = np.unique(value.view.ravel()[read] % shape.length)
+    op: Conv | Linear = Linear(len(taps))
+    if len(steps) == 1 < shape.length:
+        op, taps = _at_step(int(steps[0]), taps)
+        reader.notes.append(
+            f"{node.name}: it reads one step of {shape.length} alone: it is a convolution of "
+            f"{op.kernel} taps here"
+        )
+    tensor = reader.add(node, op, (value.tensor,), taps, bias)
     reader.give(node, tensor, (*value.view.shape[1:-1], weight.shape[1]))
+
+
+def _at_step(step: int, weight: Array) -> tuple[Conv, Array]:
+    """A fully connected layer that reads one ``step`` alone, as a convolution with one output.
+
+    Its first tap, which it has where the step is not the first one, weighs nothing.
+    """
+    out, _, length = weight.shape
+    taps = weight[:, :, sorted({0, step})]
+    taps[:, :, :-1] = 0
+    op = Conv(out, taps.shape[2], length - step, norm=False, relu=False, dilation=max(1, step))
+    return op, taps
 
 
 def _weight(reader: Reader, node: onnx.NodeProto) -> Array:
@@ -170,13 +202,13 @@ def _window(
 
     Raises ``ConfigError`` for a layer that moves over two axes.
     """
-    view = value.view[0]
+    view, phases = value.view, len(value.view)
     attributes, axes = reader.attributes(node), len(kernel)
-    if view.ndim != axes + 1:
-        why = f"it takes {axes + 2} axes, and its input has {view.ndim + 1}"
+    if view.ndim != axes + 2:
+        why = f"it takes {axes + 2} axes, and its input has {view.ndim}"
         raise refuse(reader.file, node, why, ORDER)
-    pads = _pads(reader, node, value, tuple(kernel), attributes)
-    sizes = view.shape[1:]
+    pads = _pads(value, tuple(kernel), attributes)
+    sizes = view.shape[2:]
     covered = [
         kernel[axis] == sizes[axis] and pads[axis] == (0, 0) and (merge or sizes[axis] == 1)
         for axis in range(axes)
@@ -192,26 +224,40 @@ def _window(
         )
         raise refuse(reader.file, node, why, mend)
     axis = free[0] if free else int(np.argmax(sizes))
-    last = np.moveaxis(view, 1 + axis, -1)
+    stride = int(attributes.get("strides", [1] * axes)[axis])
+    if stride > 1 < phases:
+        raise refuse(reader.file, node, f"its batch of {phases} is moved over by a stride", ORDER)
+    rows = np.moveaxis(view, (2 + axis, 0), (-2, -1)).reshape(-1, sizes[axis] * phases)
+    left, right = _zeros(rows)
+    rows = rows[:, left : rows.shape[1] - right]
+    if (rows == ZERO).any():
+        why, mend = "a Pad before it does not pad time alone", "use padding=... of the layer itself"
+        raise refuse(reader.file, node, why, mend)
+    dilation = int(attributes.get("dilations", [1] * axes)[axis])
+    before, after = pads[axis]
     return Window(
         axis=axis,
-        rows=last.reshape(-1, sizes[axis]),
+        rows=rows,
         kernel=int(kernel[axis]),
-        stride=int(attributes.get("strides", [1] * axes)[axis]),
-        dilation=int(attributes.get("dilations", [1] * axes)[axis]),
-        pad=pads[axis],
-        spatial=sizes,
+        stride=stride,
+        dilation=dilation * phases if kernel[axis] > 1 else 1,
+        pad=(before * phases + left, after * phases + right),
+        own=pads[axis],
+        axes=axes,
+        phases=phases,
     )
 
 
+def _zeros(rows: View) -> tuple[int, int]:
+    """How many steps of ``rows`` (rows, time), first and last ones, are zeros of a Pad."""
+    read = np.flatnonzero((rows != ZERO).any(0))
+    return (int(read[0]), rows.shape[1] - 1 - int(read[-1])) if len(read) else (0, 0)
+
+
 def _pads(
-    reader: Reader,
-    node: onnx.NodeProto,
-    value: Value,
-    kernel: tuple[int, ...],
-    attributes: dict[str, Any],
+    value: Value, kernel: tuple[int, ...], attributes: dict[str, Any]
 ) -> list[tuple[int, int]]:
-    """Zeros before and after each axis, those of a Pad before included."""
+    """Zeros that a layer with ``attributes`` itself puts before and after each axis."""
     axes = len(kernel)
     both = attributes.get("pads", [0] * 2 * axes)
     pads = [(int(both[axis]), int(both[axis + axes])) for axis in range(axes)]
@@ -224,9 +270,6 @@ def _pads(
             total = max((-(-size // strides[axis]) - 1) * strides[axis] + reach - size, 0)
             less, more = total // 2, total - total // 2
             pads[axis] = (less, more) if auto == "SAME_UPPER" else (more, less)
-    if value.pad is not None:
-        axis, before, after = value.pad
-        pads[axis - 2] = (pads[axis - 2][0] + before, pads[axis - 2][1] + after)
     return pads
 
 
@@ -236,11 +279,11 @@ def _one_axis(weight: Array, window: Window) -> Array:
     return last.reshape(len(weight), -1, window.kernel)
 
 
-def _dilated(weight: Array, dilation: int) -> Array:
-    out, into, kernel = weight.shape
-    wide = np.zeros((out, into, (kernel - 1) * dilation + 1))
-    wide[:, :, ::dilation] = weight
-    return wide
+def _idle(op: Conv | DepthwiseConv, length: int, made: int) -> int:
+    """How many taps never meet one of ``length`` steps, while ``made`` steps are computed."""
+    places = np.arange(op.kernel) * op.dilation - op.pad[0]  # at the first step
+    move = np.maximum(0, -(places // op.stride))  # until a tap is at the start, or behind it
+    return int(((move >= made) | (places + move * op.stride >= length)).sum())
 
 
 def _dense(weight: Array, groups: int, order: npt.NDArray[np.int64], channels: int) -> Array:

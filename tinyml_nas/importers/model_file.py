@@ -15,7 +15,7 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from tinyml_nas.errors import ConfigError, ToolError
-from tinyml_nas.importers.refusal import EXPORT, UnsupportedOperation, named
+from tinyml_nas.importers.refusal import EXPORT, LONGEST, UnsupportedOperation, named
 
 OLDEST_OPSET = 9
 READ_OPSET = 13
@@ -84,12 +84,35 @@ def checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
                 hint=f"export it with opset_version={READ_OPSET} or later",
             ) from error
     _check_finite(model, name)
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            _write_same_as_numbers(node)
     return model
 
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Version of the standard operations."""
     return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+
+
+def _write_same_as_numbers(node: onnx.NodeProto) -> None:
+    """Give a dilated ``node`` the pads that SAME means: ONNX Runtime runs no dilation with it.
+
+    At a stride above 1 these depend on the length; no framework writes it so.
+    """
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    auto, kernel, dilations = (values.get(k) for k in ("auto_pad", "kernel_shape", "dilations"))
+    moves = max(values.get("strides", [1]), default=1) > 1
+    if auto not in (b"SAME_UPPER", b"SAME_LOWER") or not kernel or not dilations or moves:
+        return
+    if not all(1 <= value <= LONGEST for value in (*kernel, *dilations)):
+        return  # whoever reads the node says so
+    totals = [(k - 1) * d for k, d in zip(kernel, dilations, strict=False)]
+    less, more = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    pads = [*less, *more] if auto == b"SAME_UPPER" else [*more, *less]
+    kept = [a for a in node.attribute if a.name not in ("auto_pad", "pads")]
+    del node.attribute[:]
+    node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
 
 
 def array_of(tensor: onnx.TensorProto, file: str) -> npt.NDArray[Any]:

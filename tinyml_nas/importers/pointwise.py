@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx
 
 from tinyml_nas.graph import Add, Concat, GlobalAvgPool, MaxPool
 from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu
-from tinyml_nas.importers.reader import Reader, Value
+from tinyml_nas.importers.reader import ZERO, Reader, Value
 from tinyml_nas.importers.refusal import refuse
 
 
@@ -100,24 +101,25 @@ def concat(reader: Reader, node: onnx.NodeProto) -> None:
 
 
 def pad(reader: Reader, node: onnx.NodeProto) -> None:
-    """Pad with zeros along one axis; it becomes the padding of the layer that follows."""
+    """Pad with zeros, or cut by negative ones; the layer behind it finds them in its view."""
     value, attributes = reader.value(node), reader.attributes(node)
     pads = np.asarray(reader.constant(node, 1, attributes.get("pads")))
     rank = value.view.ndim
     axes = np.asarray(reader.constant(node, 3, np.arange(rank))) % rank
     mode = attributes.get("mode", b"constant").decode()
     fill = _scalar(reader, node, 2, attributes.get("value", 0.0))
-    both = {
-        int(axis): (int(a), int(b)) for axis, a, b in zip(axes, *np.split(pads, 2), strict=True)
-    }
-    padded = {axis: sides for axis, sides in both.items() if any(sides)}
-    if mode != "constant" or fill or len(padded) > 1 or any(axis < 2 for axis in padded):
-        why = f"only zeros along time work, not mode {mode!r} with value {fill} on axes {[*padded]}"
+    sides = np.zeros((rank, 2), np.int64)
+    sides[axes] = pads.reshape(2, -1).T
+    if mode != "constant" or fill or sides[0].any():
+        why = f"only zeros along time work, not mode {mode!r} with value {fill}"
         raise refuse(reader.file, node, why, "use padding=... of the layer itself")
-    added = next(((axis, *sides) for axis, sides in padded.items()), None)
-    if added is not None and min(added[1:]) < 0:
-        raise refuse(reader.file, node, "it cuts the signal", "use a longer kernel without padding")
-    reader.values[node.output[0]] = Value(value.tensor, value.view, added)
+    added = np.maximum(sides, 0)
+    reader.require_room(node, math.prod(np.add(value.view.shape, added.sum(1)).tolist()))
+    whole = np.pad(value.view, added, constant_values=ZERO)
+    kept = zip(whole.shape, np.minimum(sides, 0).tolist(), strict=True)
+    view = whole[tuple(slice(-before, size + after) for size, (before, after) in kept)]
+    reader.require_room(node, view.size)
+    reader.values[node.output[0]] = reader.trimmed(Value(value.tensor, view))
 
 
 def reduce(reader: Reader, node: onnx.NodeProto) -> None:

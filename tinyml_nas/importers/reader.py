@@ -4,12 +4,12 @@ Operations that only change the view of a tensor (Reshape, Transpose, Squeeze, F
 become nothing.  A value of the graph is a tensor of ours and its *view*: an array in the shape that
 ONNX gives the value, whose entries say which element of the tensor stands there.  So the reference
 implementation of ONNX itself does to the view what the operation does to data, whatever opset; and
-a layer asks the view in which order it reads.  What hangs on no input is computed at once.
+a layer asks the view in which order it reads.  A Pad puts zeros into the view, and what a view cuts
+off a convolution's padding is not computed.  What hangs on no input is computed at once.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,10 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError, TinymlError
-from tinyml_nas.graph import INPUT, Op, Shape
+from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Op, Shape
 from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu, Step
 from tinyml_nas.importers.model_file import array_of, opset_of
+from tinyml_nas.importers.names import layer_name
 from tinyml_nas.importers.refusal import (
     check_node,
     no_size,
@@ -42,6 +43,9 @@ SAME = ("Cast", "Dropout", "Identity")
 NEVER = ("Bernoulli", "Loop", "Multinomial", "RandomNormal", "RandomUniform", "Scan")
 """What is not computed, though it hangs on no input: it may never end, or gives no constant."""
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
+ZERO = -1
+"""In a view: no element of the tensor, but a zero of a Pad."""
+TAKE_ZEROS = ("AveragePool", "Conv", "Gemm", "MatMul", "Pad")
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
@@ -49,14 +53,17 @@ FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProt
 class Value:
     """A tensor of ours as the graph sees it: ``view`` has the batch of one in front.
 
-    ``pad`` holds zeros that are to stand around an axis: (axis, before, after).  ``ended`` is set
-    behind a Softmax at the end, which is left out.
+    ``ended`` is set behind a Softmax at the end, which is left out.
     """
 
     tensor: str
     view: View
-    pad: tuple[int, int, int] | None = None
     ended: bool = False
+
+    @property
+    def padded(self) -> bool:
+        """Whether zeros stand between its elements, or around them."""
+        return bool((self.view == ZERO).any())
 
 
 @dataclass
@@ -93,7 +100,7 @@ class Reader:
         if found.ended and node.op_type not in VIEWS:
             mend = "a Softmax may only stand at the end, where it is left out"
             raise refuse(self.file, node, "it comes behind a Softmax or ArgMax", mend)
-        if found.pad is not None and node.op_type not in ("Conv", "AveragePool"):
+        if found.padded and node.op_type not in (*TAKE_ZEROS, *VIEWS):
             mend = "use padding=... of the layer itself"
             raise refuse(self.file, node, "it comes behind a Pad", mend)
         return found
@@ -121,7 +128,7 @@ class Reader:
         bias: Array | None = None,
     ) -> str:
         """Append a step; returns the name of its tensor."""
-        name = self._name(node)
+        name = self._unique(layer_name(node, self.constants))
         entries = tuple(self.shapes[source] for source in inputs)
         if isinstance(op, Affine | Norm | Relu):
             shape = entries[0]
@@ -130,7 +137,7 @@ class Reader:
                 shape = op.output_shape(entries)
             except ValueError as error:
                 joins = node.op_type == "Concat"
-                mend = "a longer window, a shorter kernel or smaller strides"
+                mend = "a longer window, a shorter kernel, or a smaller stride or dilation"
                 mend = "join tensors of one length" if joins else mend
                 raise refuse(self.file, node, str(error), mend) from None
         self.require_room(node, shape.size)
@@ -155,7 +162,7 @@ class Reader:
         A row must be one channel over the whole length.
         """
         length = self.shapes[tensor].length
-        if view.ndim != 2 or view.shape[1] != length:
+        if view.ndim != 2 or view.shape[1] != length or (view == ZERO).any():
             return None
         rows = view[:, 0] // length
         whole = rows[:, None] * length + np.arange(length)
@@ -165,15 +172,64 @@ class Reader:
         """Whether ``value`` is its whole tensor in order."""
         return np.array_equal(value.view.ravel(), np.arange(self.shapes[value.tensor].size))
 
-    def _name(self, node: onnx.NodeProto) -> str:
-        """A readable name that no other step has: that of the weights, or of the node."""
-        weights = [name for name in node.input[1:] if name in self.constants]
-        start = weights[0].removesuffix(".weight") if weights else ""
-        if not start or "weight" not in weights[0]:
-            start = node.name.strip("/").removesuffix(f"/{node.op_type}") or node.op_type.lower()
-        name = re.sub(r"\W+", "_", start).strip("_") or node.op_type.lower()
-        if name[0].isdigit() or name in TAKEN:
-            name = f"{node.op_type.lower()}_{name}"
+    def trimmed(self, value: Value) -> Value:
+        """``value`` of a tensor without the steps at both ends that it does not see.
+
+        Its own tensor where these are no padding of a convolution, which could be left out.
+        """
+        shape, seen = self.shapes[value.tensor], value.view[value.view != ZERO]
+        steps = seen % shape.length
+        if not steps.size or (steps.min() == 0 and steps.max() == shape.length - 1):
+            return value
+        first, last = int(steps.min()), shape.length - 1 - int(steps.max())
+        tensor = self._narrowed(value.tensor, first, last)
+        if tensor is None:
+            return value
+        channels, times = np.divmod(value.view, shape.length)
+        view = channels * self.shapes[tensor].length + times - first
+        return replace(value, tensor=tensor, view=np.where(value.view == ZERO, ZERO, view))
+
+    def _narrowed(self, tensor: str, first: int, last: int) -> str | None:
+        """A tensor without the ``first`` and ``last`` steps of ``tensor``, whose name it takes."""
+        step = next((step for step in self.steps if step.name == tensor), None)
+        if step is None:
+            return None
+        op, source = step.op, step.inputs[0]
+        if isinstance(op, Affine | Norm | Relu):
+            narrow = self._narrowed(source, first, last)
+            if narrow is None:
+                return None
+            source = narrow
+        elif isinstance(op, Conv | DepthwiseConv):
+            pads = _narrower(op, self.shapes[source].length, first, last)
+            if pads is None:
+                return None
+            op = replace(op, pad=pads)
+        else:
+            return None
+        whole = self.shapes[tensor]
+        self._rename(tensor, self._unique(f"{tensor}_whole"))
+        self.steps.append(replace(step, op=op, inputs=(source,)))
+        self.shapes[tensor] = Shape(whole.channels, whole.length - first - last)
+        return tensor
+
+    def _rename(self, old: str, new: str) -> None:
+        names = {old: new}
+        self.steps = [
+            replace(
+                step,
+                name=names.get(step.name, step.name),
+                inputs=tuple(names.get(name, name) for name in step.inputs),
+            )
+            for step in self.steps
+        ]
+        self.shapes[new] = self.shapes.pop(old)
+        for name, value in self.values.items():
+            if value.tensor == old:
+                self.values[name] = replace(value, tensor=new)
+
+    def _unique(self, name: str) -> str:
+        """``name``, with a number where another step has it."""
         unique = name
         while unique in self.shapes:
             self.names[name] += 1
@@ -182,19 +238,6 @@ class Reader:
 
 
 Handler = Callable[[Reader, onnx.NodeProto], None]
-OF_MODULES = """
-T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
-dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
-half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
-network parameters register_backward_hook register_buffer register_forward_hook
-register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-set_extra_state set_submodule share_memory state_dict tensors to to_empty train training type xpu
-zero_grad
-"""
-TAKEN = frozenset({INPUT, *OF_MODULES.split()})
-"""Names that mean something else in a torch module, which no layer can have."""
 
 
 def read_graph(
@@ -281,7 +324,22 @@ def _see(reader: Reader, node: onnx.NodeProto) -> None:
         if node.op_type in ("Shape", "Size"):
             reader.constants[name] = view
         else:
-            reader.values[name] = replace(value, view=view)
+            reader.values[name] = reader.trimmed(replace(reader.value(node), view=view))
+
+
+def _narrower(
+    op: Conv | DepthwiseConv, length: int, first: int, last: int
+) -> tuple[int, int] | None:
+    """Padding with which ``op`` gives as many steps less at both ends; ``None`` if none does.
+
+    ``length`` is that of its input.
+    """
+    left, right = op.pad
+    unused = (length + left + right - op.span) % op.stride  # values behind the last window
+    spare = last * op.stride + unused
+    left, dropped = left - first * op.stride, min(right, spare)
+    fits = left >= 0 and dropped > spare - op.stride
+    return (left, right - dropped) if fits else None
 
 
 def _evaluate(reader: Reader, node: onnx.NodeProto, arrays: dict[str, Any]) -> None:
@@ -310,5 +368,10 @@ def _leaving(reader: Reader, output: str) -> Value:
     if value is None or value.tensor == INPUT:
         raise ConfigError(
             f"{reader.file}: there is no layer between the input and the output {output!r}."
+        )
+    if value.padded:
+        raise ConfigError(
+            f"{reader.file}: a Pad stands before the output {output!r}.",
+            hint="use padding=... of a layer before it",
         )
     return value
