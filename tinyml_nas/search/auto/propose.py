@@ -2,8 +2,9 @@
 
 Small networks differ by little more than the noise of judging them, so every trial has to count:
 
-1. *Opening.*  Random networks that keep the budget and, in turn with them, those of hundreds that a
-   surrogate expects most of are trained briefly on one fold.  Before any trial it knows what paid
+1. *Opening.*  What did well on much other data comes first.  Random networks that keep the budget
+   and, in turn with them, those of hundreds that a surrogate expects most of follow.  All are
+   trained briefly on one fold.  Before any trial it knows what paid
    on other data sets (``search/auto/prior.py``): worth a dozen trials, except where it is wrong.
 2. *Rounds.*  It learns from all trials so far (``search/auto/surrogate.py``) and picks the next few
    from those that were drawn or bred from the best; they are trained as the opening was.
@@ -77,13 +78,14 @@ def propose(search: Search) -> Proposals:
     after_promotion = FINAL_SHARE * _left(search)
     after_rounds = after_promotion + PROMOTION_SHARE * (_left(search) - after_promotion)
     after_opening = after_rounds + (1 - OPENING_SHARE) * (_left(search) - after_rounds)
-    warm = problem.feasible(as_written(genome) for genome in search.warm_start)
+    known = problem.skeletons()
+    known += problem.feasible(as_written(genome) for genome in search.warm_start)
     pool = _in_time(search, _drawn(search))
     surrogate = Surrogate(problem.space, pool)
 
     likely = surrogate.pick(pool, MOST_OPENING)
     drawn = (candidate for pair in zip(likely, pool, strict=False) for candidate in pair)
-    opening = _without([], [*_in_time(search, warm), *drawn])
+    opening = _without([], [*_in_time(search, known), *drawn])
     judge = _Judge(_brief(search, opening, _left(search) - after_promotion), problem.seed)
     known = judge.affordable(search, opening, [first], after_opening, FEWEST_OPENING)
     yield from judge.ask(known, [first])
