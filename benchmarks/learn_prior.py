@@ -150,19 +150,12 @@ def study(train: Windows, held_out: Windows, budget: Budget, nets: int) -> tuple
     scale = Normalization(x.mean((0, 2)), np.maximum(x.std((0, 2)), 1e-6))
     classes, channels = (tuple(map(str, range(n))) for n in (y.max() + 1, x.shape[1]))
     features = FeatureSet(*pool, pool[0].taken(np.arange(0)), scale, classes, channels, ())
-    epochs, none = math.ceil(SEEN / len(y)), Augmentation()
+    epochs = math.ceil(SEEN / len(y))
     recipe = Recipe(
-        epochs,
-        BATCH,
-        "adamw",
-        1e-2,
-        0.05,
-        "cosineannealinglr",
-        epochs // 10,
-        0.1,
-        False,
-        None,
-        none,
+        *(epochs, BATCH, "adamw", 1e-2, 0.05, "cosineannealinglr", epochs // 10, 0.1),
+        balance_classes=False,
+        early_stopping_patience=None,
+        augmentation=Augmentation(),
     )
     fold = np.arange(len(y), len(y) + len(held_out[1]))
     problem = Problem(
@@ -189,6 +182,10 @@ def ridge(studies: list[tuple[Array, Array]]) -> Array:
     return weights
 
 
+def _agreement(studies: list[tuple[Array, Array]], pays: Array) -> str:
+    return ", ".join(f"{stats.spearmanr(x @ pays, y).statistic:.2f}" for x, y in studies)
+
+
 def main() -> None:
     """Print the table, and Spearman's correlation with the ranking of sets it has not seen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -200,11 +197,12 @@ def main() -> None:
     for name, load in {**LEARNED, **SHOWN}.items():
         sides = load(arguments.datasets, np.random.default_rng(7))
         studies[name] = [study(*sides, budget, arguments.nets) for budget in BUDGETS]
-    print("Spearman, wide and narrow budget, by what the other learned sets pay:")
+    print("Spearman, wide and narrow budget, by what the other learned sets pay, and as it stands:")
     for name, own in studies.items():
         pays = ridge([s for other in LEARNED if other != name for s in studies[other]])
-        found = (stats.spearmanr(x @ pays, y).statistic for x, y in own)
-        print(f"  {name}: " + ", ".join(f"{value:.2f}" for value in found))
+        print(
+            f"  {name}: {_agreement(own, pays)}; {_agreement(own, np.array(list(PAYS.values())))}"
+        )
     print("PAYS = {")
     pays = ridge([s for name in LEARNED for s in studies[name]])
     for trait, value in zip(PAYS, pays, strict=True):
