@@ -185,3 +185,14 @@ def test_the_baseline_is_taken_and_the_searched_model_stays_beside_it(
         assert second.read_bytes() == first.read_bytes()
     assert not (taken / "export" / "baseline").exists()
     assert prove(taken) == 0
+
+
+def test_a_point_from_before_the_space_had_dilation(output: Path) -> None:
+    run = _latest(output)
+    lines = [json.loads(line) for line in (run / SEARCH).read_text(encoding="utf-8").splitlines()]
+    old = next(line["id"] for line in lines[1:] if line["genome"].pop("reach") == 0)
+    (run / SEARCH).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (point,) = (p for p in _results(run)["search"]["points"] if p["id"] == old)
+    assert _run(output, "--take", old) == 0
+    (model,) = _results(_latest(output))["models"]
+    assert model["cost"] | {n: point[n] for n in ("macs", "parameters")} == model["cost"]

@@ -225,6 +225,21 @@ def test_a_chain_is_told_in_words() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reach", "words"),
+    [
+        (0.0, []),
+        (0.25, [("reach", "about a quarter of the window, by dilation")]),
+        (0.5, [("reach", "about half of the window, by dilation")]),
+        (1.0, [("reach", "all of the window, by dilation")]),
+    ],
+)
+def test_the_reach_of_a_dilated_chain_is_told(reach: float, words: list[tuple[str, str]]) -> None:
+    genome = searched().points[0].genome
+    told = genome_words(genome | {"reach": reach})
+    assert [line for line in told if line not in genome_words(genome)] == words
+
+
 def test_the_genes_of_a_cell_are_told_node_by_node() -> None:
     genome = {"normal0_op": "avg_pool_3x1", "normal1_op": "skip_connect", "normal1_from": 1}
     assert genome_words(genome | {"augmentation": 2.0}) == [

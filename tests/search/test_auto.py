@@ -54,6 +54,14 @@ def test_what_is_compared_saw_the_same_folds_and_epochs(lines):
         assert {line["fold"] for line in full if line["id"] == finalist} == {0, 1, 2}
 
 
+def test_it_begins_with_the_skeletons_of_the_space_and_ends_with_one(tmp_path, lines):
+    first = [candidate.genome for candidate in runs.start(tmp_path).problem.skeletons()]
+    assert first
+    assert all(genome in [line["genome"] for line in lines[: len(first)]] for genome in first)
+    final = [{**line["genome"], AUGMENTATION: AS_WRITTEN} for line in lines if line["epochs"] == 6]
+    assert any(genome in first for genome in final)
+
+
 def test_brief_trials_are_trained_as_the_user_wrote(lines):
     assert {line["genome"][AUGMENTATION] for line in lines if line["epochs"] == 2} == {AS_WRITTEN}
     assert len({line["genome"][AUGMENTATION] for line in lines if line["epochs"] == 6}) > 1

@@ -42,7 +42,7 @@ def test_traits_of_a_network_with_branches():
     found = traits(Candidate({}, network, Resources(700, 20_000, 4000, 900, None)))
     assert list(found) == list(PAYS)
     # 5 samples; 2 steps of 2 more; 1 step of 2 more; 2 steps of 4 more
-    assert found["log reach"] == pytest.approx(math.log((5 + 4 + 2 + 8) / 64))
+    assert found["share of window seen"] == pytest.approx((5 + 4 + 2 + 8) / 64)
     assert found["filters along time"] == 3
     assert found["log first width"] == math.log(8)
     assert found["log last width"] == math.log(16)

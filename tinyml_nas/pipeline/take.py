@@ -143,11 +143,13 @@ def _point(identifier: str, points: Mapping[str, Point], archive: Path) -> Point
 
 
 def _candidate(point: Point, space: str | None, problem: Problem, archive: Path) -> Candidate:
-    """The network of ``point``; raises where the space no longer decodes it to what it was."""
+    """The network of ``point``; raises where the space no longer decodes it to what it was.
+
+    A decision that the space did not have then is at its first choice.
+    """
     choices = {decision.name: decision.choices for decision in problem.space.decisions}
     differing = sorted(
-        {name for name, value in point.genome.items() if value not in choices.get(name, ())}
-        | (choices.keys() - point.genome.keys())
+        name for name, value in point.genome.items() if value not in choices.get(name, ())
     )
     if space != problem.space.name:
         differing = [f"it is {space} there and {problem.space.name} here"]

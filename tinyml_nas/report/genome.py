@@ -19,6 +19,11 @@ HEADS = {
     "avg_max": "average and maximum over time",
     "flat": "every step by itself",
 }
+REACHES = {
+    0.25: "about a quarter of the window",
+    0.5: "about half of the window",
+    1.0: "all of the window",
+}
 CHAIN = ("stem", "stem_kernel", "stem_stride", "stem_width", "stages", "head", "hidden")
 TIMES = ("augmentation", "learning_rate")  # factors on what the YAML says
 NODE = re.compile(r"(?P<kind>normal|reduce)(?P<node>\d+)_op")
@@ -36,11 +41,13 @@ def genome_words(genome: Mapping[str, Any]) -> list[tuple[str, str]]:
     hidden = f", {genome['hidden']} hidden units" if genome["hidden"] else ""
     head = HEADS.get(str(genome["head"]), str(genome["head"]))
     parts = [name for name in genome if name.rstrip("0123456789") in PARTS]
+    reach = REACHES.get(genome.get("reach", 0))
     return [
         ("stem", _conv(genome, "stem", "stem_kernel", "stem_stride", "stem_width")),
         *((f"stage {i}", _conv(genome, *(f"{part}{i}" for part in PARTS))) for i in stages),
+        *([("reach", f"{reach}, by dilation")] if reach else []),
         ("head", f"{head}{hidden}, then the outputs"),
-        *_rest(genome, known=(*CHAIN, *parts)),
+        *_rest(genome, known=(*CHAIN, "reach", *parts)),
     ]
 
 

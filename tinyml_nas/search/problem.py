@@ -74,6 +74,12 @@ class Problem:
         decoded = (self.decode(genome) for genome in genomes)
         return [c for c in decoded if c is not None and self.fits(c.resources)]
 
+    def skeletons(self) -> list[Candidate]:
+        """Of each network that the space knows to be good, the first version in the budget."""
+        groups = (self.feasible(as_written(g) for g in group) for group in self.space.skeletons)
+        firsts = (group[0] for group in groups if group)
+        return list({candidate.key: candidate for candidate in firsts}.values())
+
     def sample(self, draw: random.Random, count: int, tries: int = 4000) -> list[Candidate]:
         """Up to ``count`` distinct random candidates that keep the budget, in the order drawn.
 

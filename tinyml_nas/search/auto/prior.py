@@ -15,15 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.graph import (
-    INPUT,
-    AvgPool,
-    Conv,
-    DepthwiseConv,
-    GlobalAvgPool,
-    MaxPool,
-    Network,
-)
+from tinyml_nas.graph import Conv, DepthwiseConv, GlobalAvgPool, MaxPool, reach_of
 from tinyml_nas.search.trial import Candidate
 
 Vector = npt.NDArray[np.float64]
@@ -36,7 +28,7 @@ PAYS: Mapping[str, float] = {
     "depthwise at first": -0.25,
     "log first width": 0.15,
     "log last width": 0.14,
-    "log reach": -0.13,
+    "share of window seen": 0.0,
     "mean in head": 0.08,
     "maximum in head": -0.17,
 }
@@ -85,7 +77,7 @@ def traits(candidate: Candidate) -> dict[str, float]:
         "depthwise at first": isinstance(filters[0], DepthwiseConv),
         "log first width": math.log(widths[0]),
         "log last width": math.log(widths[-1]),
-        "log reach": math.log(_reach(network) / network.input_shape.length),
+        "share of window seen": reach_of(network) / network.input_shape.length,
         "mean in head": any(isinstance(op, GlobalAvgPool) for op in ops),
         "maximum in head": any(shapes[name].length == 1 for name in maxima),
     }
@@ -93,15 +85,3 @@ def traits(candidate: Candidate) -> dict[str, float]:
 
 def _share(hits: Iterable[bool]) -> float:
     return statistics.fmean(hits)
-
-
-def _reach(network: Network) -> int:
-    """Samples of the input that one value before the head depends on (its receptive field)."""
-    fields = {INPUT: (1, 1)}  # samples, and samples from one value to the next
-    for node in network.nodes:
-        reach, step = map(max, zip(*(fields[name] for name in node.inputs), strict=True))
-        op, in_head = node.op, network.shapes[node.name].length == 1
-        if isinstance(op, Conv | DepthwiseConv | MaxPool | AvgPool) and not in_head:
-            reach, step = reach + (op.kernel - 1) * step, step * op.stride
-        fields[node.name] = reach, step
-    return max(reach for reach, _ in fields.values())

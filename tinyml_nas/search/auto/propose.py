@@ -2,13 +2,14 @@
 
 Small networks differ by little more than the noise of judging them, so every trial has to count:
 
-1. *Opening.*  Random networks that keep the budget and, in turn with them, those of hundreds that a
-   surrogate expects most of are trained briefly on one fold.  Before any trial it knows what paid
+1. *Opening.*  What did well on much other data comes first.  Random networks that keep the budget
+   and, in turn with them, those of hundreds that a surrogate expects most of follow.  All are
+   trained briefly on one fold.  Before any trial it knows what paid
    on other data sets (``search/auto/prior.py``): worth a dozen trials, except where it is wrong.
 2. *Rounds.*  It learns from all trials so far (``search/auto/surrogate.py``) and picks the next few
    from those that were drawn or bred from the best; they are trained as the opening was.
 3. *Promotion.*  Those that it, which sees through luck, expects most of are trained on the other
-   folds as well.
+   folds as well.  One of those that did well elsewhere goes with them to the end.
 4. *Recipe.*  Weaker and stronger augmentation is tried on the two best, in full, because brief
    trials always speak against it.  Until here everything is trained as the YAML says.
 5. *Final.*  The best, and the best of those that cost clearly less, are trained afresh and in full
@@ -77,13 +78,14 @@ def propose(search: Search) -> Proposals:
     after_promotion = FINAL_SHARE * _left(search)
     after_rounds = after_promotion + PROMOTION_SHARE * (_left(search) - after_promotion)
     after_opening = after_rounds + (1 - OPENING_SHARE) * (_left(search) - after_rounds)
+    skeletons = problem.skeletons()
     warm = problem.feasible(as_written(genome) for genome in search.warm_start)
     pool = _in_time(search, _drawn(search))
     surrogate = Surrogate(problem.space, pool)
 
     likely = surrogate.pick(pool, MOST_OPENING)
     drawn = (candidate for pair in zip(likely, pool, strict=False) for candidate in pair)
-    opening = _without([], [*_in_time(search, warm), *drawn])
+    opening = _without([], [*_in_time(search, [*skeletons, *warm]), *drawn])
     judge = _Judge(_brief(search, opening, _left(search) - after_promotion), problem.seed)
     known = judge.affordable(search, opening, [first], after_opening, FEWEST_OPENING)
     yield from judge.ask(known, [first])
@@ -96,12 +98,12 @@ def propose(search: Search) -> Proposals:
             break
         yield from judge.ask(picked, [first])
         known = [*known, *picked]
-    known = surrogate.ordered(known)[:MOST_PROMOTED]
+    known = _trusting(surrogate.ordered(known), skeletons)[:MOST_PROMOTED]
     known = judge.affordable(search, known, others, after_promotion, FEWEST_PROMOTED)
     yield from judge.ask(known, others)
     surrogate.learn(known, judge.merits(known))
 
-    epochs, finalists = _final(search, surrogate.ordered(known))
+    epochs, finalists = _final(search, _trusting(surrogate.ordered(known), skeletons))
     final = _Judge(epochs, problem.seed + SEED_STRIDE)
     tasted = [[_with(c, r) for c in finalists[:TASTERS]] for r in _recipes(search)]
     yield from final.ask([candidate for group in tasted for candidate in group], [first])
@@ -262,6 +264,16 @@ def _without(known: Sequence[Candidate], candidates: Sequence[Candidate]) -> lis
     """``candidates``, each once, that are not ``known``."""
     keys = {candidate.key for candidate in known}
     return [c for key, c in {c.key: c for c in candidates}.items() if key not in keys]
+
+
+def _trusting(ranked: Sequence[Candidate], skeletons: Sequence[Candidate]) -> list[Candidate]:
+    """``ranked``, the best of ``skeletons`` second at least: on few windows luck may hide it."""
+    keys = {candidate.key for candidate in skeletons}
+    first, *others = ranked
+    if first.key in keys:
+        return list(ranked)
+    trusted = [candidate for candidate in others if candidate.key in keys][:1]
+    return [first, *trusted, *_without(trusted, others)]
 
 
 def _finalists(ranked: Sequence[Candidate], count: int) -> list[Candidate]:

@@ -51,6 +51,7 @@ class AutoencoderSpace:
     extra: tuple[Decision, ...] = ()
 
     name = "autoencoder"
+    skeletons = ()
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:

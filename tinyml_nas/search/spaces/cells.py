@@ -35,6 +35,7 @@ class CellSpace:
     extra: tuple[Decision, ...] = ()
 
     name = "cells"
+    skeletons = ()
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:

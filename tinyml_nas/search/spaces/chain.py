@@ -4,13 +4,20 @@ Chains run fast on small cores and accelerators, need little RAM and train in se
 with an accelerator every choice that its rules forbid is left out, so all networks of the space are
 legal by construction (the first convolution excepted where the signal itself has a number of
 channels that no rule allows: it then runs on the core).
+
+How much of the window a chain sees is one decision, ``reach``, from which the dilation of every
+stage follows: each stage looks twice as far as the one before.  Strides and pools look farther
+by themselves, so behind them less dilation does the same.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from tinyml_nas.config import Config
 from tinyml_nas.devices.device import NpuRules
@@ -34,11 +41,19 @@ from tinyml_nas.graph.ops import same_padding
 from tinyml_nas.search.spaces.space import Decision, Genome, Space, Value
 
 MAX_STAGES = 4
+REACHES = (0.0, 0.25, 0.5, 1.0)
+"""Shares of the window that a chain should see; at 0 no stage is dilated."""
+MOST_APART = 8
+"""Largest dilation of the first stage: farther apart its taps would skip what the stem saw."""
 WIDTHS = (4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
 KERNELS = (3, 5, 7)
 STEM_KERNELS = (3, 5, 7, 9, 11)
 BLOCKS = ("conv", "dwsep", "pool_conv", "pool_dwsep", "residual")
 MIN_LENGTH = 2
+SKELETON_REACHES = (0.5, 1.0, 0.25)
+"""Reaches of the TCNs to begin with, the one that most often won first."""
+MOST_STEPS = 225
+"""Steps that their stem leaves at most, as far as its strides allow."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +75,12 @@ class ChainSpace:
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """Stem, number of stages, each stage, head; then ``extra``."""
-        strides = self._legal((1, 2, 4) if self.input_shape.length <= 256 else (1, 2, 4, 8))
+        """Stem, number of stages, each stage, reach, head; then ``extra``."""
         widths = self._widths()
-        first_kernels = self._first_kernels()
         decisions = [
             Decision("stem", ("conv",) if self.npu else ("conv", "dwsep")),
-            Decision("stem_kernel", first_kernels),
-            Decision("stem_stride", strides),
+            Decision("stem_kernel", self._first_kernels()),
+            Decision("stem_stride", self._strides()),
             Decision("stem_width", widths),
             Decision("stages", tuple(range(1, MAX_STAGES + 1))),
         ]
@@ -79,12 +92,35 @@ class ChainSpace:
                 Decision(f"width{stage}", widths),
             ]
         unsupported = self.npu.unsupported if self.npu else ()
+        decisions += [] if "dilation" in unsupported else [Decision("reach", REACHES)]
         heads = ("avg",) if "concat" in unsupported else ("avg", "max", "avg_max")
         heads = (*heads, "flat") if self.positional else heads
         return (*decisions, Decision("head", heads), Decision("hidden", (0, 16, 32)), *self.extra)
 
+    @cached_property
+    def skeletons(self) -> tuple[tuple[Genome, ...], ...]:
+        """A TCN for each reach: a strided stem, four stages of three taps, and a mean.
+
+        One of them beat all else of its size on 32 sets of the UCR archive.  Those that are
+        narrower or stride more cost less.
+        """
+        choices = {decision.name: decision.choices for decision in self.decisions}
+        if "reach" not in choices:
+            return ()
+        *_, longest = strides = self._strides()[1:]
+        enough = [s for s in strides if self.input_shape.length <= s * MOST_STEPS] or [longest]
+        sizes = itertools.product((16, 12, 8, 4), enough)
+        versions = [self._skeleton(width, stride) for width, stride in sizes]
+        return tuple(
+            tuple(self.canonical({**version, "reach": reach}) for version in versions)
+            for reach in SKELETON_REACHES
+        )
+
     def canonical(self, genome: Genome) -> dict[str, Value]:
-        """Unused stages, and the width and stride of a residual stage, at their first choice."""
+        """Unused stages, and the width and stride of a residual stage, at their first choice.
+
+        Of reaches that lead to the same dilations the first.
+        """
         result = {d.name: genome.get(d.name, d.choices[0]) for d in self.decisions}
         first = {d.name: d.choices[0] for d in self.decisions}
         for stage in range(1, MAX_STAGES + 1):
@@ -93,7 +129,31 @@ class ChainSpace:
             for part in ("block", "kernel", "stride", "width"):
                 if unused or (residual and part in ("stride", "width")):
                     result[f"{part}{stage}"] = first[f"{part}{stage}"]
+        if result.get("reach"):
+            own = self.dilations(result)
+            same = (r for r in REACHES if self.dilations({**result, "reach": r}) == own)
+            result["reach"] = next(same)
         return result
+
+    def dilations(self, genome: Genome) -> tuple[int, ...]:
+        """Dilation of each stage: what brings the chain closest to its share of the window.
+
+        The taps of stage i lie d * 2^i steps behind the stem apart, as those of a TCN (Bai et al.,
+        "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
+        Modeling", 2018).  Undilated and all d to ``MOST_APART`` are tried; of equals the nearer.
+        """
+        sights = self._sights(genome)
+        plain = (1,) * len(sights.stages)
+        wanted = float(genome.get("reach", 0)) * self.input_shape.length
+        if not wanted:
+            return plain
+        dilated = (sights.dilations(apart) for apart in range(1, MOST_APART + 1))
+
+        def miss(dilations: tuple[int, ...]) -> float:
+            seen = min(sights.reach(dilations), self.input_shape.length)
+            return abs(math.log(seen / wanted))
+
+        return min((plain, *dilated), key=miss)
 
     def network(self, genome: Genome, name: str) -> Network:
         """The chain of ``genome``.
@@ -109,10 +169,10 @@ class ChainSpace:
             int(genome["stem_kernel"]),
             int(genome["stem_stride"]),
         )
-        for stage in range(1, int(genome["stages"]) + 1):
+        for stage, dilation in enumerate(self.dilations(genome), 1):
             block, kernel = str(genome[f"block{stage}"]), int(genome[f"kernel{stage}"])
             if block == "residual":
-                chain.residual(f"stage{stage}", kernel)
+                chain.residual(f"stage{stage}", kernel, dilation)
                 continue
             if block.startswith("pool"):
                 chain.pool(f"stage{stage}_pool")
@@ -122,9 +182,35 @@ class ChainSpace:
                 int(genome[f"width{stage}"]),
                 kernel,
                 int(genome[f"stride{stage}"]),
+                dilation,
             )
         chain.head(str(genome["head"]), int(genome["hidden"]), self.outputs)
         return Network(name, self.input_shape, tuple(chain.nodes))
+
+    def _sights(self, genome: Genome) -> _Sights:
+        step = stem_stride = int(genome["stem_stride"])
+        reach, stages = int(genome["stem_kernel"]), []
+        for stage in range(1, int(genome["stages"]) + 1):
+            block = str(genome[f"block{stage}"])
+            if block.startswith("pool"):
+                reach, step = reach + step, 2 * step
+            stages.append((int(genome[f"kernel{stage}"]) - 1, step))
+            step *= 1 if block == "residual" else int(genome[f"stride{stage}"])
+        return _Sights(reach, stem_stride, tuple(stages))
+
+    def _skeleton(self, width: int, stride: int) -> dict[str, Value]:
+        """What of a TCN is not the first choice, but for its reach."""
+        kernel = 5 if stride == 2 else 9
+        return {
+            "stem_kernel": max(k for k in self._first_kernels() if k <= kernel),
+            "stem_stride": stride,
+            "stages": MAX_STAGES,
+            "stem_width": width,
+            **{f"width{stage}": width for stage in range(1, MAX_STAGES + 1)},
+        }
+
+    def _strides(self) -> tuple[int, ...]:
+        return self._legal((1, 2, 4) if self.input_shape.length <= 256 else (1, 2, 4, 8))
 
     def _legal(self, strides: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(s for s in strides if self.npu is None or s in self.npu.strides)
@@ -136,6 +222,28 @@ class ChainSpace:
     def _widths(self) -> tuple[int, ...]:
         multiple = self.npu.channel_multiple if self.npu else 1
         return tuple(width for width in WIDTHS if width % multiple == 0)
+
+
+class _Sights(NamedTuple):
+    """What a chain sees of the window, in samples.
+
+    ``others`` is what stem and pools see.  Of each stage: its taps less one, and the samples from
+    one step of its input to the next.
+    """
+
+    others: int
+    stem_stride: int
+    stages: tuple[tuple[int, int], ...]
+
+    def reach(self, dilations: Sequence[int]) -> int:
+        """Samples that one value before the head depends on, as ``graph.reach_of`` says."""
+        more = zip(self.stages, dilations, strict=True)
+        return self.others + sum(taps * step * dilation for (taps, step), dilation in more)
+
+    def dilations(self, apart: int) -> tuple[int, ...]:
+        """Of each stage, where the taps of the first lie ``apart`` steps behind the stem apart."""
+        first = apart * self.stem_stride
+        return tuple(max(1, (first << i) // step) for i, (_, step) in enumerate(self.stages))
 
 
 class _Chain:
@@ -152,19 +260,22 @@ class _Chain:
         if self.shape.length < MIN_LENGTH:
             raise ValueError(f"{name} leaves a length of {self.shape.length}")
 
-    def conv(self, name: str, separable: bool, width: int, kernel: int, stride: int) -> None:
+    def conv(
+        self, name: str, separable: bool, width: int, kernel: int, stride: int, dilation: int = 1
+    ) -> None:
         """A convolution, or a depthwise one and a pointwise one behind it."""
-        pad = same_padding(kernel)
+        pad = same_padding(kernel, dilation)
         if separable:
-            self.add(f"{name}_depthwise", DepthwiseConv(kernel, stride, pad))
+            self.add(f"{name}_depthwise", DepthwiseConv(kernel, stride, pad, dilation=dilation))
             self.add(f"{name}_pointwise", Conv(width, 1))
         else:
-            self.add(name, Conv(width, kernel, stride, pad))
+            self.add(name, Conv(width, kernel, stride, pad, dilation=dilation))
 
-    def residual(self, name: str, kernel: int) -> None:
+    def residual(self, name: str, kernel: int, dilation: int) -> None:
         """The sum of the tensor and a convolution of it."""
         before, width = self.tensor, self.shape.channels
-        self.add(f"{name}_conv", Conv(width, kernel, 1, same_padding(kernel), relu=False))
+        pad = same_padding(kernel, dilation)
+        self.add(f"{name}_conv", Conv(width, kernel, 1, pad, relu=False, dilation=dilation))
         self.nodes.append(Node(f"{name}_add", Add(relu=True), (before, self.tensor)))
         self.tensor = f"{name}_add"
 

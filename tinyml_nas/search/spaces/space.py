@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from tinyml_nas.graph import Network
 
 Value = int | float | str
 Genome = Mapping[str, Value]
-"""Choice by name of its decision."""
+"""Choice by name of its decision; one that is missing is the first, which changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Space(Protocol):
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """All decisions, in the order in which the network meets them."""
+
+    @property
+    def skeletons(self) -> Sequence[Sequence[Genome]]:
+        """Networks that did well on much other data, each followed by ever cheaper versions."""
 
     def canonical(self, genome: Genome) -> dict[str, Value]:
         """``genome`` with every decision that has no effect set to its first choice."""
