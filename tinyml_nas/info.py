@@ -132,7 +132,7 @@ def _npu(console: Console, name: str | None) -> None:
     from tinyml_nas.cost.npu import lint
     from tinyml_nas.devices import device_names, load_device
     from tinyml_nas.graph import Shape
-    from tinyml_nas.zoo import ZOO
+    from tinyml_nas.zoo import ZOO, fewest_outputs
     from tinyml_nas.zoo.entries import models_for
 
     devices = [load_device(each, folder=Path()) for each in device_names(Path())]
@@ -142,7 +142,9 @@ def _npu(console: Console, name: str | None) -> None:
     query = ModelQuery()
     for model in (ZOO[known] for known in models_for("classification")):
         try:
-            report = lint(model.build(Shape(*query.input_shape), model.fewest_outputs), device)
+            report = lint(
+                model.build(Shape(*query.input_shape), fewest_outputs(model.task)), device
+            )
         except ValueError:
             continue  # it reads inputs of another shape
         assert report is not None

@@ -107,7 +107,7 @@ def _model_rows(config: Config, device: Device, given: Given | None) -> Rows:
     return [
         ("search", _search_words(config)),
         ("budget", _budget_words(*budget_from_config(config, device))),
-        ("compare", _compare_words(config)),
+        ("compare", _compare_words(config, given)),
         *_cost_rows(config, device, given),
         ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
     ]
@@ -177,10 +177,10 @@ def _budget_words(budget: Budget, origins: dict[str, str]) -> str:
     return ", ".join(f"{written[name]} ({origin})" for name, origin in origins.items())
 
 
-def _compare_words(config: Config) -> str:
+def _compare_words(config: Config, given: Given | None) -> str:
     training = config.training
     words = {"random": "a random search", "zoo": "the zoo"}
     controls = " and ".join(words[name] for name in training.nas_compare)
     parts = [f"{controls} at the same cost"] if controls else []
-    parts += [training.nas_compare_model] if training.nas_compare_model else []
+    parts += [given.name] if given else []
     return ", ".join(parts) or "nothing"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tinyml_nas.cost.budget import Resources, resources_of
 from tinyml_nas.devices import Device
 from tinyml_nas.graph import Shape
-from tinyml_nas.zoo import ZooModel
+from tinyml_nas.zoo import ZooModel, fewest_outputs
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def catalog(
     entries, refused = [], {}
     for model in models:
         try:
-            network = model.build(shape, outputs or model.fewest_outputs)
+            network = model.build(shape, outputs or fewest_outputs(model.task))
         except ValueError as error:
             refused[model.name] = str(error)
             continue
