@@ -44,13 +44,17 @@ ALLOWED = [
     (AvgPool(4, 4), "DWCONV"),
     (GlobalAvgPool(), "AVGPOOL"),
     (Linear(3), "FC"),
+    (Conv(8, 1, dilation=4), "PWCONV"),  # one tap lies apart from none
 ]
+APART = "use a dilation of 1, with a stride before it or a longer kernel"
 REFUSED = [
     (Conv(6, 3), 8, "6 output channels are no multiple of 4", "use 8"),
     (Conv(9, 1), 8, "9 output channels are no multiple of 4", "use 8"),
     (Conv(8, 9), 8, "its kernel of 9 is longer than 7", "use a kernel of 7"),
     (Conv(8, 3, 3), 8, "its stride is 3", "use a stride of 1 or 2"),
     (DepthwiseConv(9), 8, "its kernel of 9 is longer than 7", "use a kernel of 7"),
+    (Conv(8, 3, dilation=4), 8, "its dilation is 4", APART),
+    (DepthwiseConv(5, dilation=2), 8, "its dilation is 2", APART),
     (MaxPool(5, 2), 8, "its window of 5 is longer than 4", "use a window of 4"),
     (AvgPool(8, 8), 8, "its window of 8 is longer than 7", "use a window of 7"),
 ]

@@ -69,7 +69,9 @@ class NpuRules(_Record):
     max_pool_kernel: int = Field(4, description="Longest window of a max pooling.")
     linear_min_inputs: int = Field(16, description="Fewest inputs of a linear layer at 8 bits.")
     mean_min_inputs: int = Field(3, description="Fewest values that a global mean is taken of.")
-    unsupported: tuple[str, ...] = Field(("concat",), description="Operations that it has not.")
+    unsupported: tuple[str, ...] = Field(
+        ("concat", "dilation"), description="Operations that it has not, and dilations."
+    )
 
 
 class Device(_Record):

@@ -41,6 +41,7 @@ def place(network: Network, rules: NpuRules, basis: str = BASIS) -> Npu:
 
 def _placed(network: Network, node: Node, rules: NpuRules) -> Placement:
     pattern, complaints = _rules_of(network, node, rules)
+    complaints += _dilated(node, rules)
     if node.op.kind in rules.unsupported:
         complaints = [(f"there is no {node.op.kind}", _instead(node))]
     reasons, mends = ([part[i] for part in complaints] for i in (0, 1))
@@ -133,6 +134,15 @@ def _stride(stride: int, rules: NpuRules) -> Iterator[Complaint]:
 def _longest(what: str, length: int, longest: int) -> Iterator[Complaint]:
     if length > longest:
         yield f"its {what} of {length} is longer than {longest}", f"use a {what} of {longest}"
+
+
+def _dilated(node: Node, rules: NpuRules) -> Iterator[Complaint]:
+    """Neither the guide nor the compiler's patterns know a convolution whose taps lie apart."""
+    if "dilation" not in rules.unsupported or not isinstance(node.op, Conv | DepthwiseConv):
+        return
+    if node.op.span > node.op.kernel:
+        words = f"its dilation is {node.op.dilation}"
+        yield words, "use a dilation of 1, with a stride before it or a longer kernel"
 
 
 def _instead(node: Node) -> str:
