@@ -112,12 +112,13 @@ def walk(call: KernelCall, field: dict[str, int], backend: Backend) -> Iterator[
     """The steps of one call."""
     y, x = call.target, call.sources[0] if call.sources else 0
     match call.kernel:
-        case "conv" | "conv_dsp":
+        case "conv" | "conv_dsp" | "gathered_conv" | "gathered_conv_dsp":
             starts = range(0, field["channels"], 2)
             pairs = [(c, min(c + 1, field["channels"] - 1)) for c in starts]
-            if call.kernel == "conv_dsp":  # the last pair of an odd number shares a channel
+            if call.kernel.endswith("conv_dsp"):  # the last pair of an odd number shares a channel
                 pairs[-1] = (field["channels"] - 2, field["channels"] - 1)
-            yield from _conv(field, x, y, 1 if backend == "one_row" else 2, pairs)
+            strip = 2 if call.kernel.startswith("gathered") or backend != "one_row" else 1
+            yield from _conv(field, x, y, strip, pairs)
         case "packed_conv" | "packed_conv_dsp":
             yield from _packed(call, field, backend)
         case "depthwise_conv":
@@ -161,7 +162,10 @@ def _conv(
     for row in range(0, field["rows"], strip):
         rows = range(row, min(row + strip, field["rows"]))
         for pair in pairs:
-            reads = [(0, x + r * field["step"], field["window"]) for r in rows]
+            run = field.get("run", field["window"])
+            pitch = run + field.get("jump", 0)
+            taps = [tap * pitch for tap in range(field["window"] // run)]
+            reads = [(0, x + r * field["step"] + tap, run) for r in rows for tap in taps]
             yield reads, [y + r * field["channels"] + c for r in rows for c in pair]
 
 
@@ -223,7 +227,7 @@ def _interpolate(field: dict[str, int], x: int, y: int) -> Iterator[Step]:
 def _numbers(call: KernelCall) -> dict[str, int]:
     """The numbers in a call's record, products multiplied."""
     return {
-        name.removeprefix("layer."): math.prod(map(int, text.split(" * ")))
+        name.split(".")[-1]: math.prod(map(int, text.split(" * ")))
         for name, text in call.fields
         if text[0] in "-0123456789"
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,6 +50,7 @@ CHANNELS = (1, 3, 4, 6, 17)
 KINDS = ("conv", "conv", "conv", "conv", "max", "avg", "add", "concat", "global", "linear")
 DEPTHWISE = ("depthwise", "depthwise")
 DECODER = ("append", "reshape", "upsample", "interpolate")
+DILATIONS = (1, 1, 1, 2, 3, 5)
 LONGEST = 80
 """Steps of what is upsampled: short enough for the slow reference."""
 
@@ -73,10 +74,12 @@ def random_int_network(
     kinds: tuple[str, ...] = KINDS + DEPTHWISE + DECODER,
     shape: Shape | None = None,
     bits: Sequence[int] = (8,),
+    dilations: Sequence[int] = DILATIONS,
 ) -> IntNetwork:
     """A network of ``nodes`` random layers among ``kinds`` and a linear classifier.
 
-    Its input has a random shape unless ``shape`` is given; its layers draw their weight bits.
+    Its input has a random shape unless ``shape`` is given; its layers draw their weight bits, and
+    convolutions their dilations.
 
     The same arguments give the same network.
     """
@@ -85,7 +88,22 @@ def random_int_network(
     if tuple(bits) != (8,):
         drawn = {name: int(rng.choice(bits)) for name in weight_bits(network)}
         network = network.with_weight_bits(drawn)
-    return _integer(rng, network)
+    return _integer(rng, dilated(seed, network, dilations))
+
+
+def dilated(seed: int, network: Network, dilations: Sequence[int]) -> Network:
+    """``network`` with random dilations, and so much more padding that no shape changes."""
+    rng = np.random.default_rng((seed, len(dilations)))  # of its own: all else stays as it is
+
+    def drawn(node: Node) -> Node:
+        if not isinstance(node.op, Conv | DepthwiseConv):
+            return node
+        op = replace(node.op, dilation=int(rng.choice(dilations)))
+        padding = sum(op.pad) + op.span - op.kernel
+        left = int(rng.integers(0, padding + 1)) if op.span > op.kernel else op.pad[0]
+        return replace(node, op=replace(op, pad=(left, padding - left)))
+
+    return replace(network, nodes=tuple(map(drawn, network.nodes)))
 
 
 def random_weights(seed: int, network: Network) -> IntNetwork:
@@ -107,13 +125,13 @@ def network_of_shifts(shifts: Sequence[int]) -> IntNetwork:
     reach = 2.0 ** np.clip(shift - 31 + 7, 0, 29)  # accumulators that become int8
     largest = np.clip(reach / (6 * 128), 1, 127)[:, None, None]
     multiplier = np.where(np.arange(len(shift)) % 2, 1 << 30, rng.integers(1 << 30, 1 << 31))
-    op = dataclasses.replace(
+    op = replace(
         conv.op,
         weight=np.rint(rng.uniform(-largest, largest, conv.op.weight.shape)).astype(np.int8),
         bias=np.rint(rng.uniform(-reach, reach)).astype(np.int32),
         requantize=Requantize(multiplier.astype(np.int32), shift.astype(np.int8), -128, 127),
     )
-    return dataclasses.replace(net, layers=(dataclasses.replace(conv, op=op), classifier))
+    return replace(net, layers=(replace(conv, op=op), classifier))
 
 
 def _integer(rng: np.random.Generator, network: Network) -> IntNetwork:
@@ -239,11 +257,12 @@ def int_op(
     match node.op:
         case Conv(out, kernel, stride, pad):
             shape = (out, kernel, inputs[0].channels)
-            return _random_conv(rng, shape, stride, pad, node.op.weight_bits)
+            op = _random_conv(rng, shape, stride, pad, node.op.weight_bits)
+            return replace(op, dilation=node.op.dilation)
         case DepthwiseConv(kernel, stride, pad):
             channels = inputs[0].channels
             op = _random_conv(rng, (channels, kernel, 1), stride, pad)
-            return dataclasses.replace(op, groups=channels)
+            return replace(op, groups=channels, dilation=node.op.dilation)
         case Linear(out):
             shape = (out, inputs[0].length, inputs[0].channels)
             return _random_conv(rng, shape, 1, (0, 0), node.op.weight_bits)

@@ -2,11 +2,12 @@
 
 Every tensor is stored time-major, ``[length][channels]``, with margin rows before and after it
 that hold the zero point for the convolutions and average pools that read it, so that each window
-is one piece (max pooling clips its window instead: its padding must never win).  A convolution may
-read its windows in whole words, so up to 3 bytes behind the last one belong to the arena as well.
+is one piece, or one for each tap where they lie apart (max pooling clips its window instead: its
+padding must never win).  A convolution may read these in whole words, so up to 3 bytes behind the
+last one belong to the arena as well.
 
-Where weights are packed, a piece of the arena takes those that are unpacked (`packing.py`); it
-lives as long as their layer runs.
+Where weights are packed, a piece of the arena takes those that are unpacked (`packing.py`); where
+windows are gathered, it takes these (`dilation.py`).  It lives as long as its layer runs.
 
 An output may overwrite the input that its layer is the last to read, as far as the layer has read
 it (`overlap.py`); so margins are filled late, by the first layer that reads the tensor.
@@ -19,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyml_nas.cost.dilation import gathered_bytes, runs
 from tinyml_nas.cost.overlap import leads
-from tinyml_nas.cost.packing import scratch_bytes
+from tinyml_nas.cost.packing import is_packed, scratch_bytes
 from tinyml_nas.cost.placement import Span, place
 from tinyml_nas.graph.network import INPUT, Network, Node
 from tinyml_nas.graph.ops import AvgPool, Conv, DepthwiseConv, Linear
@@ -61,7 +63,8 @@ class Buffer:
 class MemoryPlan:
     """Buffers by tensor name and the bytes of the arena that holds them.
 
-    ``scratch`` holds, by name of their layer, the pieces that packed weights are unpacked into.
+    ``scratch`` holds, by name of their layer, the pieces that packed weights are unpacked into,
+    or windows are gathered into.
     """
 
     buffers: Mapping[str, Buffer]
@@ -82,9 +85,8 @@ def plan_memory(network: Network) -> MemoryPlan:
                 old = margins[name]
                 margins[name] = (max(old[0], node.op.pad[0]), max(old[1], node.op.pad[1]))
             if isinstance(node.op, Conv | DepthwiseConv | Linear):
-                window = node.op.weight_count(network.input_shapes(node))
-                window //= network.shapes[node.name].channels
-                overread[name] = max(overread[name], -window % ALIGNMENT_BYTES)
+                _, run = runs(network, node)
+                overread[name] = max(overread[name], -run % ALIGNMENT_BYTES)
     last[network.output] = len(network.nodes)  # the caller reads it after the run
     spans = {
         name: Span(_align((length + sum(margins[name])) * channels), first[name], last[name])
@@ -100,9 +102,9 @@ def plan_memory(network: Network) -> MemoryPlan:
         if last[name] == i
     }
     pieces = {
-        _unpacked_name(node): Span(_align(size), i, i)
+        _scratch_name(node): Span(_align(size), i, i)
         for i, node in enumerate(network.nodes)
-        if (size := scratch_bytes(network, node))
+        if (size := scratch_bytes(network, node) or gathered_bytes(network, node))
     }
     offsets = place(spans | pieces, gaps)
     buffers = {
@@ -112,16 +114,16 @@ def plan_memory(network: Network) -> MemoryPlan:
     scratch = {
         node.name: Buffer(name, offsets[name], 1, span.size, 0, 0, span.first, span.last)
         for node in network.nodes
-        if (span := pieces.get(name := _unpacked_name(node)))
+        if (span := pieces.get(name := _scratch_name(node)))
     }
     ends = [b.offset + b.size_bytes + overread[name] for name, b in buffers.items()]
     ends += [b.offset + b.size_bytes for b in scratch.values()]
     return MemoryPlan(buffers, _align(max(ends)), scratch)
 
 
-def _unpacked_name(node: Node) -> str:
-    """What the piece of the arena is called that takes the unpacked weights of ``node``."""
-    return f"weights of {node.name}"
+def _scratch_name(node: Node) -> str:
+    """What the piece of the arena is called that ``node`` unpacks or gathers into."""
+    return f"{'weights' if is_packed(node) else 'windows'} of {node.name}"
 
 
 def _align(size_bytes: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from tinyml_nas.cost.arena import plan_memory
+from tinyml_nas.cost.dilation import is_depthwise
 from tinyml_nas.cost.packing import groups, is_packed, packed_bits, packed_words
 from tinyml_nas.devices.cores import Backend
 from tinyml_nas.graph.network import Network, Node
@@ -96,7 +97,7 @@ def _is_sole_call(network: Network, op: Op) -> bool:
 
 def _convolves(network: Network, node: Node) -> bool:
     """Whether the layer is lowered to a convolution over all channels."""
-    depthwise = isinstance(node.op, DepthwiseConv) and not _is_depthwise(network, node)
+    depthwise = isinstance(node.op, DepthwiseConv) and not is_depthwise(network, node)
     return isinstance(node.op, Conv | Linear) or depthwise
 
 
@@ -108,19 +109,15 @@ def plain_convolutions(network: Network) -> int:
     )
 
 
-def _is_depthwise(network: Network, node: Node) -> bool:
-    return isinstance(node.op, DepthwiseConv) and network.shapes[node.name].channels > 1
-
-
 def _takes_quads(network: Network, node: Node, backend: Backend) -> bool:
     channels = network.shapes[node.name].channels
-    return backend == "dsp" and _is_depthwise(network, node) and channels >= DSP_QUAD
+    return backend == "dsp" and is_depthwise(network, node) and channels >= DSP_QUAD
 
 
 def _depthwise_in_c(network: Network, backend: Backend) -> int:
     """Depthwise layers that share the kernel in C."""
     return sum(
-        _is_depthwise(network, node) and not _takes_quads(network, node, backend)
+        is_depthwise(network, node) and not _takes_quads(network, node, backend)
         for node in network.nodes
     )
 

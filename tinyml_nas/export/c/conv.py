@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+
+from tinyml_nas.cost.dilation import dilates
 from tinyml_nas.cost.packing import PACKED_CHANNELS, is_packed
+from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.quantize.integer import IntConv
+
+
+def written_out(op: IntConv) -> IntConv:
+    """``op`` without dilation: weights of zero stand between its taps."""
+    if op.dilation == 1 or op.groups == 1:
+        return op
+    out, kernel, channels = op.weight.shape
+    weight = np.zeros((out, (kernel - 1) * op.dilation + 1, channels), np.int8)
+    weight[:, :: op.dilation] = op.weight
+    return dataclasses.replace(op, weight=weight, dilation=1)
 
 
 def conv(placed: Placed, op: IntConv) -> Code:
     """The layer for any core, Helium included."""
     tables = _tables(placed, op)
     call = _call(placed, op, tables)
-    if placed.scratch is not None:
+    if placed.gathers:
+        call = gather(call, op, placed)
+    elif placed.scratch is not None:
         unit = op.weight[0].size
         call, packed = pack(call, tables[0], unit, PACKED_CHANNELS, op, placed.scratch)
         tables = (packed, *tables[1:])
@@ -38,20 +56,30 @@ def _tables(placed: Placed, op: IntConv) -> tuple[Table, ...]:
 
 def _call(placed: Placed, op: IntConv, tables: tuple[Table, ...]) -> KernelCall:
     out, kernel, _ = op.weight.shape
+    row_bytes = placed.source.row_bytes
     names = tuple(
         (field, table.name)
         for field, table in zip(("weight", "bias", "multiplier", "shift"), tables, strict=True)
     )
-    beside_packed = any(map(is_packed, placed.net.network.nodes))
+    network = placed.net.network
     fields = (
         *names,
-        ("window", f"{kernel} * {placed.source.row_bytes}"),
-        ("step", f"{op.stride} * {placed.source.row_bytes}"),
+        ("window", f"{kernel} * {row_bytes}"),
+        ("step", f"{op.stride} * {row_bytes}"),
         ("rows", str(placed.target.rows)),
         ("channels", str(out)),
         *placed.limits(op.requantize),
-        *((("row_bytes", str(out)),) if beside_packed else ()),
+        *(_taps(placed, op) if dilates(network) else ()),
+        *((("row_bytes", str(out)),) if any(map(is_packed, network.nodes)) else ()),
     )
     kernel_name = "conv" if op.groups == 1 else "depthwise_conv"
     start = placed.first_window(op.pad[0])
     return KernelCall(kernel_name, fields, (start,), placed.target.data_offset)
+
+
+def _taps(placed: Placed, op: IntConv) -> tuple[tuple[str, str], ...]:
+    """The fields that say how a window lies where taps lie apart: bytes of each, and between."""
+    row_bytes, kernel = placed.source.row_bytes, op.weight.shape[1]
+    gap = 0 if placed.gathers or kernel == 1 else op.dilation - 1
+    run = row_bytes if gap or op.groups > 1 else kernel * row_bytes
+    return ("run", str(run)), ("jump", f"{gap} * {row_bytes}")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from tinyml_nas.cost.kernels import DSP_QUAD, dsp_words
 from tinyml_nas.cost.packing import PACKED_CHANNELS, WORD_BYTES
 from tinyml_nas.cost.unroll import STEP_BYTES
+from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
 from tinyml_nas.quantize.integer import IntConv
@@ -27,7 +28,8 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
     out = len(op.weight)
     group = 2 if op.groups == 1 else DSP_QUAD
     usual = all(int(shift) in SHIFTS for shift in op.requantize.shift)
-    if out < group or not usual:
+    in_taps = op.dilation > 1 and not placed.gathers
+    if out < group or not usual or in_taps:
         return None
     first = np.array([*range(0, out - group, group), out - group])
     if op.groups == 1:
@@ -63,7 +65,9 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
     )
     start = placed.first_window(op.pad[0])
     call = KernelCall(kernel, fields, (start,), placed.target.data_offset)
-    if placed.scratch is not None:
+    if placed.gathers:
+        call = gather(call, op, placed)
+    elif placed.scratch is not None:
         call, packed = pack(call, tables[0], words[0].nbytes, PAIRS, op, placed.scratch)
         tables = (packed, tables[1])
     return Code((call, *_clamp(placed, op)), tables, _is_aligned(placed, op))
@@ -71,6 +75,8 @@ def conv_dsp(placed: Placed, op: IntConv, unroll: int) -> Code | None:
 
 def _is_aligned(placed: Placed, op: IntConv) -> bool:
     """Whether every window, and of a depthwise layer every row of it, starts at a multiple of 4."""
+    if placed.gathers:
+        return True
     row_bytes = placed.source.row_bytes
     steps = [op.stride * row_bytes] if placed.target.rows > 1 else []
     if op.groups > 1:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import Buffer, MemoryPlan, plan_memory
+from tinyml_nas.cost.dilation import dilates
 from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.export.c import calls
 from tinyml_nas.export.c.calls import FAST_SHIFT, raised_bits
-from tinyml_nas.export.c.conv import conv
+from tinyml_nas.export.c.conv import conv, written_out
 from tinyml_nas.export.c.conv_dsp import conv_dsp
 from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.packed import as_bytes
@@ -37,6 +38,8 @@ from tinyml_nas.quantize.integer import (
 KERNELS = (
     "conv_output",
     "conv",
+    "gather",
+    "gathered_conv",
     "unpack",
     "packed_conv",
     "depthwise_conv",
@@ -48,10 +51,12 @@ KERNELS = (
     "upsample",
     "interpolate",
 )
-DSP_KERNELS = ("conv_dsp", "packed_conv_dsp", "depthwise_dsp", "clamp")
+DSP_KERNELS = ("conv_dsp", "gathered_conv_dsp", "packed_conv_dsp", "depthwise_dsp", "clamp")
 NEEDS = {
     "conv": ("conv_output",),
     "depthwise_conv": ("conv_output",),
+    "gathered_conv": ("conv", "conv_output", "gather"),
+    "gathered_conv_dsp": ("conv_dsp", "gather"),
     "packed_conv": ("conv", "conv_output", "unpack"),
     "packed_conv_dsp": ("conv_dsp", "unpack"),
 }
@@ -94,6 +99,7 @@ class CModel:
     plan: MemoryPlan
     kernels: frozenset[str]
     small_shifts: bool
+    dilates: bool
 
     @property
     def kernel_files(self) -> tuple[str, ...]:
@@ -178,6 +184,7 @@ def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CM
         plan=plan,
         kernels=_kernels(layer.portable for layer in layers),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
+        dilates=dilates(net.network),
     )
 
 
@@ -227,7 +234,9 @@ def _resolve_layer(
             margin for name in _unread(net, index) for margin in _margins(net, plan.buffers[name])
         ),
         portable=_portable(placed),
-        dsp=conv_dsp(placed, as_bytes(layer.op), unroll) if isinstance(layer.op, IntConv) else None,
+        dsp=conv_dsp(placed, written_out(as_bytes(layer.op)), unroll)
+        if isinstance(layer.op, IntConv)
+        else None,
         data_offset=placed.target.data_offset,
         rows=placed.target.rows,
         row_bytes=placed.target.row_bytes,
@@ -239,7 +248,7 @@ def _portable(placed: Placed) -> Code:
     op = placed.layer.op
     match op:
         case IntConv():
-            return conv(placed, as_bytes(op))
+            return conv(placed, written_out(as_bytes(op)))
         case IntAvgPool():
             return Code((calls.avg_pool(placed, op),))
         case IntMaxPool():
@@ -277,7 +286,9 @@ def _geometry(op: Op) -> str:
     if kernel is None:
         return ""
     stride, pad = getattr(op, "stride", 1), getattr(op, "pad", (0, 0))
-    return f" of {kernel}, stride {stride}, padding {pad[0]} and {pad[1]}"
+    dilation = getattr(op, "dilation", 1)
+    taps = f", dilation {dilation}" if dilation > 1 else ""
+    return f" of {kernel}, stride {stride}{taps}, padding {pad[0]} and {pad[1]}"
 
 
 def _shape(shape: Shape) -> str:

@@ -61,7 +61,8 @@ class Code:
 class Placed:
     """A layer of ``net`` and where its tensors lie in the arena.
 
-    The names of its tables begin with ``stem``; packed weights are unpacked into ``scratch``.
+    The names of its tables begin with ``stem``; packed weights are unpacked into ``scratch``, or
+    windows are gathered into it.
     """
 
     net: IntNetwork
@@ -75,6 +76,12 @@ class Placed:
     def source(self) -> Buffer:
         """Its only input, or the first one."""
         return self.sources[0]
+
+    @property
+    def gathers(self) -> bool:
+        """Whether windows are gathered into ``scratch``, which takes packed weights otherwise."""
+        op = self.layer.op
+        return isinstance(op, IntConv) and op.weight_bits == 8 and self.scratch is not None
 
     @property
     def zero_points(self) -> tuple[int, ...]:
