@@ -66,3 +66,7 @@ def test_where_nothing_fits_the_smallest_model_is_named() -> None:
     assert default(budget=Budget(100, 100)) == Default(
         "CLS_100", "it is the smallest, although it does not fit"
     )
+
+
+def test_beside_an_accelerator_without_dilation_its_layers_stay_there() -> None:
+    assert default(device="F28P55").name == "CLS_4k"

@@ -8,8 +8,8 @@ from tinyml_nas.config import Config
 from tinyml_nas.features.chain import domain_after
 from tinyml_nas.features.signal import Domain, settings_of
 from tinyml_nas.features.steps.decimate import FE_DECIMATE
-from tinyml_nas.graph import Network, reach_of
-from tinyml_nas.results.reach import Reach, Unit
+from tinyml_nas.graph import Network, idle_taps, reach_of
+from tinyml_nas.results.reach import Reach, Unit, too_little
 
 UNITS: Mapping[Domain, Unit] = {
     "magnitude": "bins",
@@ -44,3 +44,16 @@ def window_reach(network: Network, config: Config) -> Reach:
         unit="samples",
         seconds_per_step=None if rate == UNTOLD_RATE else 1 / rate,
     )
+
+
+def reach_warnings(network: Network, config: Config) -> list[str]:
+    """What there is to say of the reach of ``network`` and of its layers', a sentence each."""
+    name, reach = network.name, window_reach(network, config)
+    said = [too_little(name, reach)] if reach.is_little(config.common.task) else []
+    lengths = {node.name: network.input_shapes(node)[0].length for node in network.nodes}
+    for layer, idle in idle_taps(network).items():
+        said.append(
+            f"{name}: the dilation of {layer} reaches beyond its {lengths[layer]} steps: "
+            f"{idle} of its taps meet{'s' * (idle == 1)} only padding."
+        )
+    return said

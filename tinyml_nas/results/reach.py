@@ -26,15 +26,23 @@ class Reach(Record):
 
     @property
     def words(self) -> str:
-        """``sees 61 of 300 samples (0.61 of 3 s)``."""
-        words = f"sees {self.seen:,} of {self.whole:,} {self.unit}"
+        """``61 of 300 samples (0.61 of 3 s)``."""
+        words = f"{self.seen:,} of {self.whole:,} {self.unit}"
         if self.seconds_per_step is None:
             return words
         seen, whole = (steps * self.seconds_per_step for steps in (self.seen, self.whole))
         factor, unit = (1, "s") if whole >= 1 else (1000, "ms")
         return f"{words} ({factor * seen:.3g} of {factor * whole:.3g} {unit})"
 
-    @property
-    def is_little(self) -> bool:
-        """Whether a classifier would do better with more; of bins and frames nothing is known."""
-        return self.unit == "samples" and self.seen < LITTLE * self.whole
+    def is_little(self, task: str) -> bool:
+        """Whether more would help, as of classifiers of samples is known."""
+        little = self.seen < LITTLE * self.whole
+        return task == "classification" and self.unit == "samples" and little
+
+
+def too_little(name: str, reach: Reach) -> str:
+    """The warning of a classifier called ``name`` whose reach is little, with the way out."""
+    return (
+        f"{name} sees {reach.words} of a window at once, and what lies further apart it cannot put "
+        "together. The zoo's TCN_4k, or a smaller TCN of it, sees a quarter or more."
+    )
