@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from tinyml_nas.config import LoadedConfig
 from tinyml_nas.console import Console
 from tinyml_nas.load import load_config
-from tinyml_nas.plan import plan, plan_warnings
+from tinyml_nas.plan import network_warnings, plan, plan_warnings
 from tinyml_nas.results.folder import RESULTS, named_run
 from tinyml_nas.results.run import Results, load_results
 from tinyml_nas.results.search import Search
@@ -65,8 +65,9 @@ def check(path: PathLike, overrides: Overrides | None = None) -> Checked:
     Raises ``ConfigError`` with every mistake of the file, each with line and column.
     """
     loaded = _load(path, overrides)
-    warnings = (*loaded.warnings, *plan_warnings(loaded))
-    return Checked(tuple(plan(loaded.config)), warnings)
+    rows = tuple(plan(loaded.config))
+    said = (*loaded.warnings, *plan_warnings(loaded), *network_warnings(loaded.config))
+    return Checked(rows, said)
 
 
 def run(

@@ -98,11 +98,13 @@ def _check(arguments: argparse.Namespace, console: Console) -> None:
 
         show_compat(arguments.configs, arguments.set, console)
         return
-    from tinyml_nas.plan import plan
+    from tinyml_nas.plan import network_warnings, plan
 
     for config in arguments.configs:
         loaded = _load(config, arguments.set, console)
         rows = plan(loaded.config)
+        for warning in network_warnings(loaded.config):
+            console.warning(warning)
         console.info(f"ok  {config}")
         for name, text in rows:
             console.info(f"    {name:<10}{text}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyml_nas.config import names
+from tinyml_nas.config.sections.common import Task
 from tinyml_nas.console import Console
 from tinyml_nas.errors import BudgetError, ConfigError
 from tinyml_nas.located.suggest import did_you_mean
@@ -16,7 +17,7 @@ from tinyml_nas.located.suggest import did_you_mean
 if TYPE_CHECKING:
     from tinyml_nas.zoo.catalog import Entry
 
-FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms")
+FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms", "sees")
 
 
 def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
@@ -62,7 +63,7 @@ class ModelQuery:
     device: str = "cortex-m4"
     input_shape: tuple[int, int] = (1, 256)
     outputs: int | None = None
-    task: str | None = None
+    task: Task | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -77,12 +78,12 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
     from tinyml_nas.zoo.catalog import catalog
-    from tinyml_nas.zoo.entries import own_model, zoo_entries
+    from tinyml_nas.zoo.entries import own_model, renamed, zoo_entries
 
-    own = own_model(name) if name else None
+    own = own_model(name, query.task) if name else None
     known = _chosen(tuple(ZOO), own.name if own else name, "model")
     asked = [ZOO[key] for key in known if query.task in (None, ZOO[key].task)]
-    device = load_device(query.device)
+    device, (channels, length) = load_device(query.device), query.input_shape
     if "latency_seconds" in query.limits:
         require_cycle_model(device, "--latency", "leave it out")
     every, refused = catalog(asked, device, Shape(*query.input_shape), query.outputs)
@@ -93,9 +94,9 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
         figures = (need.parameters, need.macs, need.flash_bytes, need.ram_bytes)
         seconds = need.latency_seconds
         latency = "unknown" if seconds is None else f"{1000 * seconds:.3g}"
-        return (entry.model.name, *map(str, figures), latency)
+        sees = f"{entry.reach} of {length}"
+        return (entry.model.name, *map(str, figures), latency, sees)
 
-    channels, length = query.input_shape
     if every and not found:
         raise BudgetError(
             f"None of {len(every)} models keeps these limits for a {channels}x{length} input.",
@@ -110,6 +111,7 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
             console.info(f"{', '.join(entry.model.name for entry in of)}: {note}")
     if own is not None:
         aliases = [alias for alias, e in zoo_entries().items() if e.alias_of == own.name]
+        aliases += [former for former, now in renamed(own.task).items() if now == own.name]
         console.info(f"architecture: {own.net}")
         console.info(f"other names:  {', '.join(aliases) or 'none'}")
     for model, why in refused.items():
@@ -132,7 +134,7 @@ def _npu(console: Console, name: str | None) -> None:
     from tinyml_nas.cost.npu import lint
     from tinyml_nas.devices import device_names, load_device
     from tinyml_nas.graph import Shape
-    from tinyml_nas.zoo import ZOO
+    from tinyml_nas.zoo import ZOO, fewest_outputs
     from tinyml_nas.zoo.entries import models_for
 
     devices = [load_device(each, folder=Path()) for each in device_names(Path())]
@@ -142,7 +144,9 @@ def _npu(console: Console, name: str | None) -> None:
     query = ModelQuery()
     for model in (ZOO[known] for known in models_for("classification")):
         try:
-            report = lint(model.build(Shape(*query.input_shape), model.fewest_outputs), device)
+            report = lint(
+                model.build(Shape(*query.input_shape), fewest_outputs(model.task)), device
+            )
         except ValueError:
             continue  # it reads inputs of another shape
         assert report is not None

@@ -9,6 +9,7 @@ from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings, check_budget
 from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device, target_of
+from tinyml_nas.features.reach import reach_warnings, window_reach
 from tinyml_nas.importers.check import Given, given_network
 from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.search.strategies import STRATEGIES
@@ -71,6 +72,14 @@ def plan_warnings(loaded: LoadedConfig) -> list[str]:
     ]
 
 
+def network_warnings(config: Config) -> list[str]:
+    """What there is to say of the network that the run is about; nothing of a mere baseline."""
+    given = given_network(config)
+    if given is None or given.network is None or given.role != "chosen":
+        return []
+    return reach_warnings(given.network, config)
+
+
 def _npu_warnings(config: Config, device: Device, provenance: Mapping[str, str]) -> list[str]:
     """That cells keep no rules of an accelerator, where the device has one."""
     if device.npu is None or not config.compilation.may_use_npu:
@@ -107,7 +116,7 @@ def _model_rows(config: Config, device: Device, given: Given | None) -> Rows:
     return [
         ("search", _search_words(config)),
         ("budget", _budget_words(*budget_from_config(config, device))),
-        ("compare", _compare_words(config)),
+        ("compare", _compare_words(config, given)),
         *_cost_rows(config, device, given),
         ("train", f"the searched model ({training.nas_select} of the front), {seeds}, {epochs}"),
     ]
@@ -124,7 +133,10 @@ def _cost_rows(config: Config, device: Device, given: Given | None) -> Rows:
     check_budget(network.name, promise.need, device)
     channels, length = network.input_shape
     reads = f"{len(network.nodes)} layers for {channels} x {length}{given.outputs}"
-    return [("costs", f"{network.name}, {reads}: {promise.words(device)}")]
+    return [
+        ("costs", f"{network.name}, {reads}: {promise.words(device)}"),
+        ("reach", f"{window_reach(network, config).words} at once"),
+    ]
 
 
 def _npu_rows(config: Config, device: Device, given: Given | None) -> Rows:
@@ -177,10 +189,10 @@ def _budget_words(budget: Budget, origins: dict[str, str]) -> str:
     return ", ".join(f"{written[name]} ({origin})" for name, origin in origins.items())
 
 
-def _compare_words(config: Config) -> str:
+def _compare_words(config: Config, given: Given | None) -> str:
     training = config.training
     words = {"random": "a random search", "zoo": "the zoo"}
     controls = " and ".join(words[name] for name in training.nas_compare)
     parts = [f"{controls} at the same cost"] if controls else []
-    parts += [training.nas_compare_model] if training.nas_compare_model else []
+    parts += [given.name] if given else []
     return ", ".join(parts) or "nothing"

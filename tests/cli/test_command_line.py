@@ -80,7 +80,7 @@ def test_plan_of_a_search(good: Path, capsys: pytest.CaptureFixture[str]) -> Non
     for words in (
         "auto over the space chain, 120 s on 2 workers, 3 folds, Memory breaks ties",
         "flash 8,000 B (nas_budget), RAM 136,192 B (device), 30,000 MACs (nas_budget)",
-        "a random search and the zoo at the same cost, CLS_1k",
+        "a random search and the zoo at the same cost, CLS_500",
         "the searched model (knee of the front), 3 seeds, 7 epochs of sgd",
     ):
         assert words in captured.out

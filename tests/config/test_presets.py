@@ -10,6 +10,7 @@ import pytest
 from tinyml_nas.config import names
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.config.sections.processing import DataProcessing
+from tinyml_nas.importers.check import given_network
 
 pytestmark = pytest.mark.fast
 
@@ -100,6 +101,18 @@ def test_what_stands_in_for_another_structure_is_said_once(load: Callable[..., A
     assert "(line 8)" in said[0]
 
 
+def test_former_names_of_forecasts_mean_what_they_did(load: Callable[..., Any]) -> None:
+    text = SEARCH.replace("arc_fault", "room_climate").replace("_classification", "_forecasting")
+    for name, now in (("TCN_1k", "FCST_Conv_1k"), ("TCN_4k_NPU", "FCST_Res_4k")):
+        loaded = load(text.replace("nas_enabled: true", f"model_name: {name}"))
+        assert loaded.config.training.model_name == now
+        (said,) = [warning for warning in loaded.warnings if name in warning]
+        assert f"is {now} now" in said
+    loaded = load(SEARCH.replace("nas_enabled: true", "model_name: TCN_4k"))
+    assert loaded.config.training.model_name == "TCN_4k"
+    assert loaded.warnings == []
+
+
 def test_a_model_of_another_task_is_refused(errors: Callable[..., Any]) -> None:
     for name, task in (("REGR_2k_NPU", "regression"), ("AD_17k", "anomaly")):
         (found,) = errors(SEARCH.replace("nas_enabled: true", f"model_name: {name}"))
@@ -110,9 +123,9 @@ def test_a_model_of_another_task_is_refused(errors: Callable[..., Any]) -> None:
 
 def test_beside_a_search_stands_a_model_of_its_task(load: Callable[..., Any]) -> None:
     text = SEARCH.replace("arc_fault", "motor_load")
-    loaded = load(text.replace("_classification", "_regression"))
-    assert loaded.config.training.nas_compare_model == "REGR_1k"
-    assert loaded.provenance["training.nas_compare_model"] == "default for regression"
+    given = given_network(load(text.replace("_classification", "_regression")).config)
+    assert given is not None
+    assert (given.role, given.name) == ("baseline", "REGR_TCN_4k")
 
 
 def test_models_of_images_are_refused(errors: Callable[..., Any]) -> None:

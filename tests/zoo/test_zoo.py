@@ -167,7 +167,7 @@ def test_every_model_reads_its_input_and_survives_json(name: str) -> None:
 
 
 def test_our_autoencoders_compress_and_follow_every_step() -> None:
-    for name in ("AE_1k", "AE_4k"):
+    for name in ("AE_1k", "AE_4k", "AE_TCN_500", "AE_TCN_4k", "AE_TCN_8k"):
         network = ZOO[name].build(Shape(1, 128), 0)
         assert min(shape.size for shape in network.shapes.values()) <= 128 / 4
         assert network.nodes[-1].op.kind == "conv"
@@ -233,6 +233,22 @@ def test_a_tcn_follows_its_window(samples: int, stem: tuple[int, int], apart: li
 @pytest.mark.parametrize("samples", range(1, 40))
 def test_a_tcn_reads_the_shortest_windows(samples: int) -> None:
     assert reach_of(ZOO["TCN_4k"].build(Shape(1, samples), 3)) == samples
+
+
+@pytest.mark.parametrize("samples", [13, 14, 24, 31, 32, 96, 225, 300, 450, 451, 1000, 4096])
+def test_the_last_step_of_a_forecast_sees_the_whole_window(samples: int) -> None:
+    network = ZOO["FCST_TCN_4k"].build(Shape(1, samples), 24)
+    first, *_, last = (node for node in network.nodes if isinstance(node.op, Conv))
+    assert network.shapes[last.name].length in (1, 2)
+    assert isinstance(first.op, Conv)
+    # the last window of the strided layer ends with the latest sample
+    steps, padded = network.shapes[first.name].length, samples + first.op.pad[0]
+    assert (steps - 1) * first.op.stride + first.op.kernel == padded
+    assert first.op.pad[1] == 0
+    undone = parse(
+        "body", ZOO["FCST_TCN_4k"].architecture.removesuffix(", fc"), Shape(1, samples), 1
+    )
+    assert reach_of(undone) >= samples - network.shapes[last.name].length * first.op.stride
 
 
 def test_the_names_of_a_yaml_are_those_of_the_zoo() -> None:

@@ -10,10 +10,10 @@ from tinyml_nas.config.sections.common import Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 SUGGESTED: Mapping[Task, tuple[str, ...]] = {
-    "classification": ("CLS_1k", "CLS_500", "CLS_4k", "CLS_13k"),
-    "regression": ("REGR_1k", "REGR_4k", "REGR_13k", "REGR_Res_4k"),
-    "forecasting": ("FCST_1k", "FCST_4k", "FCST_Conv_1k", "FCST_Res_4k"),
-    "anomaly": ("AD_1k", "AD_17k", "AE_1k", "AE_4k"),
+    "classification": ("CLS_1k", "CLS_4k", "CLS_13k", "TCN_4k"),
+    "regression": ("REGR_1k", "REGR_4k", "REGR_Res_4k", "REGR_TCN_4k"),
+    "forecasting": ("FCST_1k", "FCST_4k", "FCST_Conv_1k", "FCST_TCN_4k"),
+    "anomaly": ("AD_1k", "AE_1k", "AE_4k", "AE_TCN_4k"),
 }
 """Models of the zoo to start with, and to compare a search with: the first one always."""
 

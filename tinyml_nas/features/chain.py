@@ -214,6 +214,12 @@ def check_domains(names: Sequence[str]) -> None:
     _check_end(domain)
 
 
+def domain_after(names: Sequence[str]) -> Domain:
+    """What the steps called ``names`` leave of samples."""
+    left = (STEPS[name].leaves for name in reversed(names))
+    return next((domain for domain in left if domain is not None), "samples")
+
+
 def _check_end(domain: Domain) -> None:
     if domain.endswith("spectrum"):
         raise Misfit(

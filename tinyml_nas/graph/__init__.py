@@ -22,7 +22,7 @@ from tinyml_nas.graph.ops import (
     Shape,
     Upsample,
 )
-from tinyml_nas.graph.reach import reach_of
+from tinyml_nas.graph.reach import idle_taps, reach_of
 
 __all__ = [
     "INPUT",
@@ -41,6 +41,7 @@ __all__ = [
     "Reshape",
     "Shape",
     "Upsample",
+    "idle_taps",
     "reach_of",
     "residual_of",
 ]

@@ -7,6 +7,7 @@ not count; a layer that is fully connected over time does, for it knows each pla
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from tinyml_nas.graph.network import INPUT, Network
@@ -45,3 +46,19 @@ def reach_of(network: Network) -> int:
                 step = step * before / after
         fields[node.name] = reach, step
     return min(whole, int(max(reach for reach, _ in fields.values())))
+
+
+def idle_taps(network: Network) -> Mapping[str, int]:
+    """Taps of each dilated layer that meet padding at every output, where there are any."""
+    found = {}
+    for node in network.nodes:
+        op = node.op
+        if not isinstance(op, Conv | DepthwiseConv) or op.dilation == 1:
+            continue
+        before, after = network.shapes[node.inputs[0]].length, network.shapes[node.name].length
+        starts = range(-op.pad[0], after * op.stride - op.pad[0], op.stride)
+        taps = range(0, op.span, op.dilation)
+        idle = sum(not any(0 <= start + tap < before for start in starts) for tap in taps)
+        if idle:
+            found[node.name] = idle
+    return found

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyml_nas.config import Config
-from tinyml_nas.config.sections.training import Training
+from tinyml_nas.config.sections.training import AUTO, Training
 from tinyml_nas.config.sources import is_file_beside, nearest_file
 from tinyml_nas.cost.packing import UnknownLayer, fixed_bits
 from tinyml_nas.data.check import told_channels
 from tinyml_nas.data.expected import told_outputs
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features.check import told_input
+from tinyml_nas.features.reach import is_series
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.located.draft import Draft
-from tinyml_nas.zoo import ZOO
-from tinyml_nas.zoo.named import fixed_model, zoo_network
+from tinyml_nas.zoo import fewest_outputs
+from tinyml_nas.zoo.named import fixed_model, resolved, zoo_network
 
 if TYPE_CHECKING:
     from tinyml_nas.importers.ending import Wanted
@@ -184,9 +185,10 @@ def given_network(config: Config) -> Given | None:
         return None
     role, name = fixed
     if shape is None:
-        return Given(role, name, None)
+        return Given(role, "the baseline" if name == AUTO else name, None)
     known = shape.size if config.common.task == "anomaly" else told_outputs(config)
-    outputs = known or ZOO[name].fewest_outputs
+    outputs = known or fewest_outputs(config.common.task)
+    name = resolved(name, shape, outputs, is_series(config), config)
     what = "classes" if config.common.task == "classification" else "outputs"
     words = f" and {outputs} {what if outputs > 1 else 'output'}"
     words += "" if known else " (assumed: the data tell)"

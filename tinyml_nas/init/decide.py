@@ -11,11 +11,14 @@ from math import log2
 
 from tinyml_nas.config.presets.features import FEATURE_PRESETS
 from tinyml_nas.config.sections.common import Task
+from tinyml_nas.cost.budget import Budget
 from tinyml_nas.data.doctor.rhythm import clock_words
+from tinyml_nas.devices import load_device
 from tinyml_nas.errors import DataError
+from tinyml_nas.graph import Shape
 from tinyml_nas.init.survey import Column, Survey
 from tinyml_nas.init.target import Labels
-from tinyml_nas.zoo.entries import model_names
+from tinyml_nas.zoo.default import Default, default_model
 
 PERIODS = 4
 """Periods of the signal in a window: enough to see it repeat whatever its phase."""
@@ -35,13 +38,8 @@ EXAMPLES_PER_MINUTE = 150_000_000
 MINUTES = 2.0
 ENOUGH_STEPS = 2000
 """Steps of the optimizer that little data is gone through for, in up to 200 epochs."""
-MODELS: dict[Task, tuple[str, ...]] = {
-    "classification": ("CLS_4k",),
-    "regression": ("REGR_4k", "CLS_4k"),
-    "forecasting": ("FCST_4k", "CLS_4k"),
-    "anomaly": ("AE_4k", "CLS_4k"),
-}
-"""The model to begin with; of several the first that this release has."""
+DEVICE = "cortex-m4"
+"""The target until the user names one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Plan:
     preset: str | None
     chain: tuple[str, ...]
     features_why: str
-    model: str
+    model: Default
     epochs: int
     batch: int
     epochs_why: str
@@ -90,7 +88,6 @@ def decide(survey: Survey, labels: Labels) -> Plan:
     stride, stride_why, windows = _stride(labels, frame)
     preset, chain = _features(frame, len(variables)) if fast else (None, ())
     epochs, batch, epochs_why = _epochs(windows, frame, len(variables))
-    known = model_names()
     return Plan(
         task=labels.task,
         task_why=labels.why,
@@ -105,7 +102,7 @@ def decide(survey: Survey, labels: Labels) -> Plan:
         preset=preset,
         chain=chain,
         features_why=_features_why(survey, labels, fast, frame),
-        model=next(name for name in MODELS[labels.task] if name in known),
+        model=_model(labels, Shape(len(variables), frame), series=not fast),
         epochs=epochs,
         batch=batch,
         epochs_why=epochs_why,
@@ -230,6 +227,14 @@ def _features_why(survey: Survey, labels: Labels, fast: bool, frame: int) -> str
     if survey.frequency > FAST:
         return f"{window} is too short for a spectrum (energy around {pace}): its shape counts"
     return f"the signal is slow (energy around {pace}): its shape counts; `explore` compares both"
+
+
+def _model(labels: Labels, shape: Shape, series: bool) -> Default:
+    """The zoo's default for windows of ``shape`` or, where not ``series``, for their spectra."""
+    device = load_device(DEVICE)
+    budget = Budget(device.flash_bytes, device.ram_bytes)
+    outputs = len(labels.recordings) if labels.task == "classification" else 1
+    return default_model(labels.task, shape, outputs, series, device, budget)
 
 
 def _epochs(windows: int, frame: int, channels: int) -> tuple[int, int, str]:

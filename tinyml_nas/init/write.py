@@ -15,10 +15,11 @@ from tinyml_nas.config.sections.common import Task
 from tinyml_nas.config.sections.delivery import HEADERS, TAKEN
 from tinyml_nas.console import Console, own_command, shell_quoted
 from tinyml_nas.errors import ConfigError, DataError, ToolError
-from tinyml_nas.init.decide import MODELS, Plan, decide
+from tinyml_nas.init.decide import DEVICE, Plan, decide
 from tinyml_nas.init.survey import Column, Survey, survey
 from tinyml_nas.init.target import find_labels
 from tinyml_nas.load import load_config
+from tinyml_nas.zoo.default import SERIES
 
 TASK_TYPES: dict[Task, str] = {
     "classification": "generic_timeseries_classification",
@@ -78,7 +79,8 @@ def render(found: Survey, plan: Plan, out: Path) -> str:
             path=quoted(_path(found, out)),
             columns=_column_lines(plan),
             variables=[column.name if found.header else column.number for column in used],
-            model=MODELS["regression"][0],
+            device=DEVICE,
+            model=SERIES["regression"][0],
             unlabeled=set(plan.labels.recordings) == {"Normal"},
             prefix=_prefix(name),
             counts=all(c.whole and c.low >= -INT16 and c.high < INT16 for c in used),
@@ -187,7 +189,7 @@ def _tell(found: Survey, plan: Plan, out: Path, console: Console) -> None:
         ("window", f"{plan.frame} samples", plan.frame_why),
         ("step", f"{plan.stride:g} of a window", plan.stride_why),
         ("features", plan.preset or ", ".join(plan.chain) or "samples", plan.features_why),
-        ("model", plan.model, "a small one to begin with"),
+        ("model", plan.model.name, plan.model.why),
         ("epochs", str(plan.epochs), plan.epochs_why),
     ]
     console.table("", ("what", "value", "why"), rows_of_table)

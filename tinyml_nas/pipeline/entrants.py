@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tinyml_nas.config import Config
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.features.reach import is_series
 from tinyml_nas.graph import Shape
 from tinyml_nas.importers.model import Imported
 from tinyml_nas.pipeline.context import Context
@@ -17,7 +18,7 @@ from tinyml_nas.results.search import Search
 from tinyml_nas.search.spaces.recipe_genes import recipe_of
 from tinyml_nas.search.stage import search
 from tinyml_nas.train.recipe import recipe_from_config
-from tinyml_nas.zoo.named import fixed_model, zoo_network
+from tinyml_nas.zoo.named import fixed_model, resolved, zoo_network
 
 
 def fixed_entrants(
@@ -33,8 +34,9 @@ def fixed_entrants(
     if fixed is None:
         return []
     role, name = fixed
-    shape = Shape(*features.train.x.shape[1:])
-    network = zoo_network(name, shape, features.outputs, config)
+    shape, outputs = Shape(*features.train.x.shape[1:]), features.outputs
+    name = resolved(name, shape, outputs, is_series(config), config)
+    network = zoo_network(name, shape, outputs, config)
     return [Entrant(role, network, recipe_from_config(training))]
 
 

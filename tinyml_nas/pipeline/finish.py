@@ -12,6 +12,7 @@ from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device
 from tinyml_nas.export.stage import Artifacts, export_model, golden_windows
 from tinyml_nas.features.integer.fixed import NoTwin
+from tinyml_nas.features.reach import window_reach
 from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted
@@ -68,6 +69,7 @@ def finish_model(
         network=network.to_json(),
         source=entrant.imported.source if entrant.imported else None,
         cost=_cost(network, device),
+        reach=window_reach(network, context.config),
         npu=promise_of(network, device, context.config).npu,
         training=_training_record(fitted.training),
         quantization=fitted.quantized.record if fitted.quantized else None,

@@ -27,6 +27,7 @@ from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.features import FeatureSet, extract_features
+from tinyml_nas.features.reach import reach_warnings, window_reach
 from tinyml_nas.graph import Network
 from tinyml_nas.importers.stage import bring_model
 from tinyml_nas.pipeline.compare import comparison, verdicts
@@ -311,8 +312,11 @@ def _plan(entrants: list[Entrant], config: Config, device: Device, console: Cons
     for role, network in ((entrant.role, entrant.network) for entrant in entrants):
         promise = promise_of(network, device, config)
         console.info(f"{network.name} ({role}): {promise.words(device)}")
+        console.info(f"{network.name} sees {window_reach(network, config).words} at once")
         for sentence in promise.npu.sentences() if promise.npu else ():
             console.info(f"{network.name}: {sentence}")
+        for sentence in reach_warnings(network, config) if role != BASELINE else ():
+            console.warning(sentence)
         check_budget(network.name, promise.need, device, _granted(role, config))
 
 

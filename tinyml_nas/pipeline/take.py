@@ -20,6 +20,7 @@ from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.located.suggest import did_you_mean
+from tinyml_nas.pipeline.entrants import fixed_entrants
 from tinyml_nas.pipeline.final import Entrant
 from tinyml_nas.results.folder import RESULTS, RunFolder
 from tinyml_nas.results.run import Results, load_provable
@@ -84,7 +85,7 @@ def take(
     record = _read_search(run / "search" / "search.json")
     ships = SEARCHED
     if identifier == BASELINE:
-        _check_baseline(run, config)
+        _check_baseline(run, config, features)
         identifier, ships = str(record.chosen), BASELINE
     header, trials = read_archive(archive)
     start = starting_point(features, config, device, console)
@@ -101,11 +102,11 @@ def take(
     return Taken(Entrant(SEARCHED, network, recipe), record, files, ships)
 
 
-def _check_baseline(run: Path, config: Config) -> None:
+def _check_baseline(run: Path, config: Config, features: FeatureSet) -> None:
     """Raise where ``run`` has no baseline, or one that ``config`` does not train."""
     models = load_provable(run / RESULTS).models
     names = [model.name for model in models if model.role == BASELINE]
-    wanted = config.training.nas_compare_model
+    wanted = next((fixed.network.name for fixed in fixed_entrants(config, features)), None)
     if not names or wanted is None:
         raise ConfigError(
             f"--take baseline: {run if wanted else 'this configuration'} has no baseline.",
@@ -114,7 +115,7 @@ def _check_baseline(run: Path, config: Config) -> None:
     if names != [wanted]:
         raise ConfigError(
             f"--take baseline: the baseline in {run} is {names[0]}, but "
-            f"training.nas_compare_model is {wanted}.",
+            f"training.nas_compare_model means {wanted}.",
             hint=f"Write nas_compare_model: {names[0]}, or run once without --take.",
         )
 

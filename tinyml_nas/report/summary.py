@@ -9,6 +9,7 @@ from tinyml_nas.report.verdict_words import COSTS_TOLD, shipped_sentences, verdi
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.export import Parity
 from tinyml_nas.results.metric import Metric
+from tinyml_nas.results.reach import too_little
 from tinyml_nas.results.run import Results
 from tinyml_nas.results.task import AnomalyTest, RegressionTest
 from tinyml_nas.results.trained import Model
@@ -31,6 +32,11 @@ def summary_table(results: Results) -> list[list[str]]:
             else []
         ),
         *_task_rows(results),
+        *(
+            [("Sees of a window at once", lambda m: m.reach.words if m.reach else fmt.MISSING)]
+            if any(model.reach for model in results.models)
+            else []
+        ),
         ("Parameters", lambda m: fmt.count(m.cost.parameters)),
         ("MACs", lambda m: fmt.count(m.cost.macs)),
         (f"Flash (promised for {results.device.name})", lambda m: fmt.size(m.flash_bytes)),
@@ -167,6 +173,8 @@ def verdict_of(results: Results) -> list[str]:
         sentences.append(
             f"No baseline was trained beside {main.name}, so there is nothing to compare it with."
         )
+    if main.reach and main.reach.is_little(results.task):
+        sentences.append(too_little(main.name, main.reach))
     return [*sentences, *_lost(main, metric), *shipped_sentences(results)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from tinyml_nas.results.export import Buffer, Exported, Npu, Proof
+from tinyml_nas.results.reach import Reach
 from tinyml_nas.results.record import Count, Record, Score, Spread
 from tinyml_nas.results.task import Tests
 
@@ -182,12 +183,16 @@ class ModelTest(Record):
 
 
 class Model(Proof, ModelTest, Exported):
-    """One trained, quantized and exported network; all but ``seeds`` is of the shipped seed."""
+    """One trained, quantized and exported network; all but ``seeds`` is of the shipped seed.
+
+    ``reach`` is what it sees of a window; older runs lack it.
+    """
 
     role: Role
     network: dict[str, Any] = {}
     source: Source | None = None
     cost: Cost
+    reach: Reach | None = None
     npu: Npu | None = None
     training: Training
     quantization: Quantization | None = None

@@ -6,7 +6,7 @@ from tinyml_nas.config import names
 from tinyml_nas.config.resolve import task_of
 from tinyml_nas.config.sections.common import Common
 from tinyml_nas.config.sections.processing import FEATURES, DataProcessing
-from tinyml_nas.config.sections.training import Training
+from tinyml_nas.config.sections.training import AUTO, Training
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.located.suggest import did_you_mean
 from tinyml_nas.zoo.entries import model_names, own_model
@@ -92,6 +92,8 @@ def _resolve_model(draft: Draft, key: str) -> None:
     path, name = f"training.{key}", getattr(training, key)
     if name is None or path in draft.wrong or (key == "model_name" and training.own_model):
         return
+    if key == "nas_compare_model" and name == AUTO:
+        return
     if key == "model_name" and names.NAS_NAME.fullmatch(name):
         _check_search_name(draft, name)
         return
@@ -99,8 +101,6 @@ def _resolve_model(draft: Draft, key: str) -> None:
     model = own_model(name, task)
     if model is None:
         _report_unknown_model(draft, path, name)
-    elif task not in (None, model.task) and not draft.given(path):
-        draft.fill("training", {key: names.SUGGESTED[task][0]}, f"default for {task}")
     elif task not in (None, model.task):
         draft.error(
             path,

@@ -13,7 +13,7 @@ from tinyml_nas.graph import Network, Shape
 from tinyml_nas.zoo.architecture import parse
 from tinyml_nas.zoo.entries import ModelEntry, zoo_entries
 
-__all__ = ["ZOO", "ZooModel"]
+__all__ = ["ZOO", "ZooModel", "fewest_outputs"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,6 @@ class ZooModel:
     task: Task
     description: str
     architecture: str
-
-    @property
-    def fewest_outputs(self) -> int:
-        """The fewest outputs that the task can have, for use before the data are read."""
-        return 2 if self.task == "classification" else 1
 
     @property
     def has_note(self) -> bool:
@@ -54,6 +49,11 @@ class ZooModel:
             if probe.shapes[probe.output].length == 1 << power:
                 return 1 << power
         raise ValueError(f"{self.architecture} does not lead back to the length of its input")
+
+
+def fewest_outputs(task: Task) -> int:
+    """The fewest outputs that a task can have, for use before the data are read."""
+    return 2 if task == "classification" else 1
 
 
 def _model(entry: ModelEntry) -> ZooModel:

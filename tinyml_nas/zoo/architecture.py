@@ -8,9 +8,10 @@
 | ``cb``, ``cr``, ``conv`` | the same without ReLU, without batch norm, without either |
 | ``dw kK``, ``pw W`` | depthwise convolution; pointwise one: both with batch norm and ReLU |
 | ``sS``, ``dD`` | behind a convolution: its stride and its dilation, else 1 |
-| ``pP`` | behind a convolution: its padding, else K // 2 times its dilation |
+| ``pP``, ``pL/R`` | its padding, on the left and the right, else K // 2 times its dilation |
 | ``tcn W xN`` | a first layer that follows the window, then N dilated ones: ``tcn.py`` says which |
 | ``tcnr W xN`` | the same with N residual blocks of two dilated layers each |
+| ``tcnl W xN`` | the last steps of a causal one, for forecasts |
 | ``max K/S``, ``avg K/S`` | pooling of kernel K and stride S, padded by K // 2 or ``pP`` |
 | ``gap`` | global average pooling |
 | ``fc W``, ``fcr``, ``fcbr`` | fully connected over all values; with ReLU; with both |
@@ -69,8 +70,8 @@ JOINS: Mapping[str, Op] = {
     "append": Concat("length"),
 }
 WIDTH = re.compile(r"(\d*)([cfnv]?)(?:/(\d+))?")
-MARK = re.compile(r"[dkps]\d+")
-TCN = re.compile(r"(tcnr?) (\d+) x(\d+)")
+MARK = re.compile(r"[dks]\d+|p\d+(/\d+)?")
+TCN = re.compile(r"(tcn[rl]?) (\d+) x(\d+)")
 
 
 def parse(name: str, text: str, shape: Shape, outputs: int) -> Network:
@@ -106,8 +107,7 @@ def _chain(text: str, sizes: Sizes, source: int, steps: Steps) -> int:
             steps.append((JOINS[join.strip()], sources))
         elif layers := TCN.fullmatch(item):
             word, width, count = layers.groups()
-            text = tcn(sizes["f"], int(width), int(count), residual=word == "tcnr")
-            _chain(text, sizes, source, steps)
+            _chain(tcn(word, sizes["f"], int(width), int(count)), sizes, source, steps)
         elif item:
             steps.append((_operation(item, sizes), sources))
         else:
@@ -130,13 +130,15 @@ def _split(text: str, separator: str) -> list[str]:
 
 def _operation(item: str, sizes: Sizes) -> Op:
     word, *rest = item.split()
-    marks = {part[0]: int(part[1:]) for part in rest if MARK.fullmatch(part)}
+    marks = {part[0]: part[1:] for part in rest if MARK.fullmatch(part)}
     widths = [part for part in rest if not MARK.fullmatch(part)]
-    kernel, stride, dilation = (marks.get(letter, 1) for letter in "ksd")
-    pad = (marks.get("p", kernel // 2 * dilation),) * 2
+    kernel, stride, dilation = (int(marks.get(letter, 1)) for letter in "ksd")
     if word in POOLS:
         kernel, stride = map(int, widths[0].split("/"))
-        return POOLS[word](kernel, stride, (marks.get("p", kernel // 2),) * 2)
+    left, _, right = marks.get("p", str(kernel // 2 * dilation)).partition("/")
+    pad = (int(left), int(right or left))
+    if word in POOLS:
+        return POOLS[word](kernel, stride, pad)
     if word in CONVOLUTIONS:
         norm, relu = CONVOLUTIONS[word]
         width = _width(widths[0], sizes)

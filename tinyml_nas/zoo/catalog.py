@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from tinyml_nas.cost.budget import Resources, resources_of
 from tinyml_nas.devices import Device
-from tinyml_nas.graph import Shape
-from tinyml_nas.zoo import ZooModel
+from tinyml_nas.graph import Shape, reach_of
+from tinyml_nas.zoo import ZooModel, fewest_outputs
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model and what it needs for one input on one device."""
+    """One model, what it needs for one input on one device, and the steps that it sees at once."""
 
     model: ZooModel
     need: Resources
+    reach: int
 
     def keeps(self, limits: Mapping[str, float]) -> bool:
         """Whether no figure is above its limit; ``limits`` by the name of the resource."""
@@ -33,9 +34,9 @@ def catalog(
     entries, refused = [], {}
     for model in models:
         try:
-            network = model.build(shape, outputs or model.fewest_outputs)
+            network = model.build(shape, outputs or fewest_outputs(model.task))
         except ValueError as error:
             refused[model.name] = str(error)
             continue
-        entries.append(Entry(model, resources_of(network, device)))
+        entries.append(Entry(model, resources_of(network, device), reach_of(network)))
     return entries, refused

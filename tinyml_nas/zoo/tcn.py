@@ -1,8 +1,9 @@
-"""Temporal convolutional networks whose geometry follows the window: what the word ``tcn`` means.
+"""Temporal convolutional networks whose geometry follows the window: what ``tcn`` means.
 
 A first layer with a stride shortens the window to some hundred steps, then dilated convolutions
-see it whole: Bai et al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks
-for Sequence Modeling", 2018, but not causal, because a window is complete when it is classified.
+see much of it: Bai et al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks
+for Sequence Modeling", 2018.  Theirs are causal, which a forecast alone asks for: a window is
+complete when it is classified.
 """
 
 from __future__ import annotations
@@ -16,17 +17,29 @@ MOST_STEPS, LARGEST_STRIDE = 225, 8
 """The stride of the first layer doubles until so many steps are left, or it is as large as this."""
 
 
-def tcn(length: int, width: int, count: int, residual: bool) -> str:
+BLOCKS = {
+    "tcn": "cbr {width} k3 d{apart}",
+    "tcnr": "{{cbr {width} k3 d{apart}, cb {width} k3 d{apart} | }} addr",
+    "tcnl": "cbr {width} k3 d{apart} p0",
+}
+"""What follows the first layer, by the word for the network."""
+
+
+def tcn(word: str, length: int, width: int, count: int) -> str:
     """The layers for a window of ``length`` samples, in the words of ``architecture.py``.
 
-    They are a first layer and ``count`` layers of ``width`` channels whose taps lie ``dilations``
-    apart; a residual network has blocks of two layers each instead.
+    They are a first layer and ``count`` blocks of ``width`` channels.  ``tcnl`` is what the last
+    steps of a causal network ask for: these never meet its padding, so that there is none, and the
+    layers shrink until one step is left that sees the whole window, or two.
     """
     kernel, stride = stem(length)
-    steps = (length - 1) // stride + 1
-    block = "{{cbr {0} k{1} d{2}, cb {0} k{1} d{2} | }} addr" if residual else "cbr {0} k{1} d{2}"
-    body = (block.format(width, KERNEL, dilation) for dilation in dilations(steps, count))
-    return ", ".join((f"cbr {width} k{kernel} s{stride}", *body))
+    first = f"cbr {width} k{kernel} s{stride}"
+    if word == "tcnl":
+        pad = (kernel - length) % stride  # the last window of the first layer ends with the samples
+        first, apart = f"{first} p{pad}/0", filling((length + pad - kernel) // stride + 1, count)
+    else:
+        apart = dilations((length - 1) // stride + 1, count)
+    return ", ".join((first, *(BLOCKS[word].format(width=width, apart=step) for step in apart)))
 
 
 def stem(length: int) -> tuple[int, int]:
@@ -48,3 +61,15 @@ def dilations(length: int, count: int) -> tuple[int, ...]:
     while 4 * span_of(KERNEL, first * ((1 << count) - 1)) < length:
         first *= 2
     return tuple(min(first << layer, most) for layer in range(count))
+
+
+def filling(length: int, count: int) -> tuple[int, ...]:
+    """Dilations of ``count`` layers without padding that leave one of ``length`` steps, or two.
+
+    Each is about twice the one before.
+    """
+    room, found = (length - 1) // 2, []
+    for layer in reversed(range(count)):
+        found.append(max(1, min((room << layer) // ((2 << layer) - 1), room - layer)))
+        room -= found[-1]
+    return tuple(reversed(found))

@@ -42,6 +42,9 @@ QUANTIZED = read_by("training.quantization", 1, 2)
 CLASSES = read_by("common.task", "classification", words="a classification")
 BY_STRATEGY = read_by_choice(STRATEGY)
 
+AUTO = "auto"
+"""In place of a model's name: the one that covers the window and fits the budget."""
+
 WeightBits = Literal[8, 4, 2]
 
 
@@ -317,7 +320,9 @@ class Training(Section):
         default=None, description="Default: batch_size."
     )
     nas_compare_model: Annotated[str | None, SEARCHED] = Field(
-        default="CLS_1k", description="Model of the zoo trained beside the search; null for none."
+        default=AUTO,
+        description="Model of the zoo trained beside the search: auto takes one that covers the "
+        "window and fits the budget; null for none.",
     )
     nas_ship: Annotated[Literal["cheaper_if_equal", "searched"], SEARCHED] = Field(
         default="cheaper_if_equal",
