@@ -30,9 +30,9 @@ from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.graph import Conv, DepthwiseConv
 from tinyml_nas.importers import equality
 from tinyml_nas.importers.ending import Wanted
+from tinyml_nas.importers.fuse import TAKEN
 from tinyml_nas.importers.model import Imported, import_model, our_scores
 from tinyml_nas.importers.model_file import read_model
-from tinyml_nas.importers.names import TAKEN
 from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.quantize.calibrate import calibrate

@@ -11,12 +11,15 @@ A step's operation is one of ``graph``, without batch norm and ReLU, or ``Affine
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import (
@@ -33,10 +36,25 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
+from tinyml_nas.graph.autoencoder import RESIDUAL
 
 Array = npt.NDArray[np.float64]
 EPSILON = 1e-5
 """Of the batch norm that is trained here."""
+OF_MODULES = """
+T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
+half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
+network parameters register_backward_hook register_buffer register_forward_hook
+register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+set_extra_state set_submodule share_memory state_dict tensors to to_empty train training type xpu
+zero_grad
+"""
+OF_MODELS = "samples mean std centered scale ratio rounded shifted clipped logits scores"
+TAKEN = frozenset({INPUT, RESIDUAL, *OF_MODULES.split(), *OF_MODELS.split()})
+"""Names that mean something else in a network, a torch module or an exported ONNX model."""
 
 Weights = dict[str, npt.NDArray[Any]]
 """Arrays by the parameter names of ``train.builder``."""
@@ -220,6 +238,18 @@ class _Fusion:
             return True
         moves = isinstance(layer.op, MaxPool | Upsample | Reshape)
         return moves and self._rectifies(layer.inputs[0])
+
+
+def layer_name(node: onnx.NodeProto, constants: Container[str]) -> str:
+    """A readable name, that of the weights or of ``node``, which other layers may have too."""
+    weights = [name for name in node.input[1:] if name in constants]
+    start = weights[0].removesuffix(".weight") if weights else ""
+    if not start or not weights[0].endswith("weight"):
+        start = node.name.strip("/").removesuffix(f"/{node.op_type}") or node.op_type.lower()
+    name = re.sub(r"\W+", "_", start).strip("_") or node.op_type.lower()
+    if name[0].isdigit() or name in TAKEN:
+        name = f"{node.op_type.lower()}_{name}"
+    return name
 
 
 def fuse(

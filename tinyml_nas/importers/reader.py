@@ -23,9 +23,8 @@ from onnx.reference import ReferenceEvaluator
 
 from tinyml_nas.errors import ConfigError, TinymlError
 from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Op, Shape
-from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu, Step
+from tinyml_nas.importers.fuse import Affine, Array, Norm, Relu, Step, layer_name
 from tinyml_nas.importers.model_file import array_of, opset_of
-from tinyml_nas.importers.names import layer_name
 from tinyml_nas.importers.refusal import (
     check_node,
     no_size,
@@ -214,15 +213,10 @@ class Reader:
         return tensor
 
     def _rename(self, old: str, new: str) -> None:
-        names = {old: new}
-        self.steps = [
-            replace(
-                step,
-                name=names.get(step.name, step.name),
-                inputs=tuple(names.get(name, name) for name in step.inputs),
-            )
-            for step in self.steps
-        ]
+        for index, step in enumerate(self.steps):
+            if old in (step.name, *step.inputs):
+                name, *inputs = (new if n == old else n for n in (step.name, *step.inputs))
+                self.steps[index] = replace(step, name=name, inputs=tuple(inputs))
         self.shapes[new] = self.shapes.pop(old)
         for name, value in self.values.items():
             if value.tensor == old:
