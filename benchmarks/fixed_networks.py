@@ -31,7 +31,7 @@ from tinyml_nas.cost.budget import resources_of
 from tinyml_nas.devices import load_device
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape, reach_of
-from tinyml_nas.init.decide import _epochs
+from tinyml_nas.init.decide import epochs_for
 from tinyml_nas.load import load_config
 from tinyml_nas.pipeline.final import Entrant, FinalFit, Job, answers, refit_features
 from tinyml_nas.train.recipe import recipe_from_config
@@ -44,8 +44,15 @@ common: {{task_type: generic_timeseries_classification, target_device: cortex-m4
 dataset: {{input_data_path: here.npz}}
 data_processing_feature_extraction: {{variables: {channels}, frame_size: {length}}}
 training:
-  {{model_name: CLS_4k, optimizer: adam, learning_rate: 0.003, training_epochs: {epochs},
-    batch_size: {batch}}}
+  model_name: CLS_4k
+  optimizer: adamw
+  learning_rate: 0.01
+  weight_decay: 0.05
+  warmup_epochs: {warmup}
+  label_smoothing: 0.1
+  class_weights: none
+  training_epochs: {epochs}
+  batch_size: {batch}
 """
 
 Build = Callable[[Shape, int], Network]
@@ -57,12 +64,20 @@ def train(
     """Test accuracy by precision of one training, and the network."""
     _, channels, length = features.train.x.shape
     refitted = refit_features(features.for_choices())
-    epochs, batch, _ = _epochs(len(refitted.train), length, channels)
-    network = build(Shape(channels, length), features.outputs)
+    shape = Shape(channels, length)
+    epochs, batch, _ = epochs_for("classification", len(refitted.train), shape, features.outputs)
+    network = build(shape, features.outputs)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "c.yaml").write_text(
-            YAML.format(seed=seed, channels=channels, length=length, epochs=epochs, batch=batch)
+            YAML.format(
+                seed=seed,
+                channels=channels,
+                length=length,
+                epochs=epochs,
+                batch=batch,
+                warmup=max(1, epochs // 10),
+            )
         )
         training = load_config(folder / "c.yaml", settings).config.training
         entrant = Entrant("fixed", network, recipe_from_config(training))
@@ -113,7 +128,9 @@ def main() -> None:
             print(f"{set_name} {name}: int8 test {mean_sd(scores)} %", flush=True)
     for name, by_set in means.items():
         mean, loss = statistics.fmean(by_set.values()), statistics.fmean(lost[name])
-        print(f"{name}: mean of {len(by_set)} sets {100 * mean:.2f} %, float - int8 {100 * loss:+.2f}")
+        print(
+            f"{name}: mean of {len(by_set)} sets {100 * mean:.2f} %, float - int8 {100 * loss:+.2f}"
+        )
     if len(means) > 1 and len(arguments.data) > 1:
         first, second = list(means.values())[:2]
         pairs = [first[name] - second[name] for name in first]

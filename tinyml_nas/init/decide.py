@@ -6,6 +6,7 @@ side.  Rates, periods and lengths know nothing of labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 
@@ -36,8 +37,11 @@ FEW_WINDOWS, MANY_WINDOWS = 300, 20_000
 EXAMPLES_PER_MINUTE = 150_000_000
 """Samples (windows × length × channels) that a CLS_4k trains on in a minute of two cores."""
 MINUTES = 2.0
-ENOUGH_STEPS = 2000
-"""Steps of the optimizer that little data is gone through for, in up to 200 epochs."""
+ENOUGH_WINDOWS, MANY_CLASSES, FOR_MANY_CLASSES = 32_000, 10, 48_000
+"""Windows to be seen in a training, each as often as it comes; ten classes want more of them."""
+FEWEST_EPOCHS: Mapping[Task, int] = {"classification": 15}
+USUAL_EPOCHS = 60
+"""Epochs at least, however many windows there are; the tasks without a figure take the usual."""
 DEVICE = "cortex-m4"
 """The target until the user names one."""
 
@@ -87,7 +91,8 @@ def decide(survey: Survey, labels: Labels) -> Plan:
     fast = _is_fast(survey, labels, frame)
     stride, stride_why, windows = _stride(labels, frame)
     preset, chain = _features(frame, len(variables)) if fast else (None, ())
-    epochs, batch, epochs_why = _epochs(windows, frame, len(variables))
+    shape = Shape(len(variables), frame)
+    epochs, batch, epochs_why = epochs_for(labels.task, windows, shape, len(labels.recordings))
     return Plan(
         task=labels.task,
         task_why=labels.why,
@@ -102,7 +107,7 @@ def decide(survey: Survey, labels: Labels) -> Plan:
         preset=preset,
         chain=chain,
         features_why=_features_why(survey, labels, fast, frame),
-        model=_model(labels, Shape(len(variables), frame), series=not fast),
+        model=_model(labels, shape, series=not fast),
         epochs=epochs,
         batch=batch,
         epochs_why=epochs_why,
@@ -237,10 +242,15 @@ def _model(labels: Labels, shape: Shape, series: bool) -> Default:
     return default_model(labels.task, shape, outputs, series, device, budget)
 
 
-def _epochs(windows: int, frame: int, channels: int) -> tuple[int, int, str]:
-    """Epochs, batch size, and why: about ``MINUTES`` of two cores for the whole training."""
+def epochs_for(task: Task, windows: int, shape: Shape, classes: int) -> tuple[int, int, str]:
+    """Epochs, batch size, and why: about ``MINUTES`` of two cores for the whole training.
+
+    What counts is how many windows of ``shape`` are seen, hardly in how many steps.
+    """
     batch = 64 if windows >= 1000 else 32 if windows >= 300 else 16
-    affordable = EXAMPLES_PER_MINUTE * MINUTES / max(1, windows * frame * channels)
-    steps_wanted = max(60, min(200, ENOUGH_STEPS * batch // max(1, windows)))
-    epochs = int(max(10, min(steps_wanted, affordable)))
+    windows = max(1, windows)
+    seen = FOR_MANY_CLASSES if classes >= MANY_CLASSES else ENOUGH_WINDOWS
+    wanted = max(FEWEST_EPOCHS.get(task, USUAL_EPOCHS), -(-seen // windows))
+    affordable = EXAMPLES_PER_MINUTE * MINUTES / (windows * shape.size)
+    epochs = int(max(10, min(wanted, affordable)))
     return epochs, batch, f"about {windows:,} windows: minutes on two cores"
