@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +62,15 @@ training:
 """
 
 
+def _whole(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Windows (N, C, L) whose missing values lie on a line between their neighbors."""
+    steps = np.arange(x.shape[2])
+    for series in x.reshape(-1, x.shape[2]):
+        if (missing := np.isnan(series)).any():
+            series[missing] = np.interp(steps[missing], steps[~missing], series[~missing])
+    return x
+
+
 def load_features(path: Path) -> FeatureSet:
     """Official training and test side; a fifth of the training groups serves as validation."""
     with np.load(path) as file:
@@ -68,7 +78,7 @@ def load_features(path: Path) -> FeatureSet:
     y_all = np.concatenate([arrays["y_train"], arrays["y_test"]])
     names, labels = np.unique(y_all, return_inverse=True)
     train_y, test_y = np.split(labels.astype(np.int64), [len(arrays["y_train"])])
-    x, test_x = (arrays[name].astype(np.float32) for name in ("X_train", "X_test"))
+    x, test_x = (_whole(arrays[name].astype(np.float32)) for name in ("X_train", "X_test"))
     group = arrays.get("s_train", np.arange(len(x))).astype(np.int64)
     aside = np.isin(group, np.unique(group)[::5])
     mean, std = x[~aside].mean((0, 2)), x[~aside].std((0, 2))
