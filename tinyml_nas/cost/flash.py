@@ -17,9 +17,10 @@ from collections.abc import Mapping
 
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.cost.arena import plan_memory
-from tinyml_nas.cost.dilation import dilates, gathers
+from tinyml_nas.cost.dilation import dilates, gathers, tap_bytes
 from tinyml_nas.cost.kernels import (
     DSP_QUAD,
+    MVE_BYTES,
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,
@@ -56,8 +57,8 @@ RECORD_BYTES = {
 }
 ROW_FIELD_BYTES = 4
 """More in every record of 44, where the weights of any layer are packed."""
-TAP_FIELDS_BYTES = 4 + 4
-"""More in every record of 44, where any layer runs in taps."""
+TAP_FIELDS_BYTES, DSP_TAP_FIELDS_BYTES = 2 * 4, 3 * 4
+"""More in every record of 44, where any layer runs in taps, and in those of DSP pairs."""
 WINDOWS_BYTES = 4 * 4
 """More in the record of a layer whose windows are gathered."""
 
@@ -106,7 +107,9 @@ def record_bytes(network: Network, node: Node, backend: Backend) -> int:
     """Constant record of ``node``."""
     kernel = kernel_of(network, node, backend)
     size = RECORD_BYTES.get(kernel, 0)
-    if size and not kernel.endswith("_dsp"):
+    if kernel.endswith("conv_dsp"):
+        size += DSP_TAP_FIELDS_BYTES * bool(tap_bytes(network))
+    elif size and kernel != "depthwise_dsp":
         size += ROW_FIELD_BYTES * any(map(is_packed, network.nodes))
         size += TAP_FIELDS_BYTES * dilates(network)
     return size + WINDOWS_BYTES * gathers(network, node)
@@ -140,7 +143,11 @@ def shared_code(network: Network, backend: Backend) -> dict[str, int]:
         "gather_kernel": int(any(gathers(network, node) for node in network.nodes)),
         "packed_beside": int(any(f"packed_{kernel}" in kernels for kernel in kernels)),
     }
+    if backend == "mve":
+        causes["tap_loop"] = len(tap_bytes(network))
+        causes["tap_step"] = sum(-(-run // MVE_BYTES) for run in tap_bytes(network))
     if backend == "dsp":
+        causes["dsp_taps"] = int(bool(tap_bytes(network)))
         causes["quad_kernel"] = int("depthwise_dsp" in kernels)
         causes["conv_kernel"] = int(plain_convolutions(network) > 1)
     return causes

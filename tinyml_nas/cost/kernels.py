@@ -31,6 +31,8 @@ from tinyml_nas.graph.ops import (
 
 DSP_QUAD = 4
 """Channels that a depthwise convolution takes at a time with DSP."""
+MVE_CHANNELS, MVE_BYTES = 4, 16
+"""What the Helium convolution takes at a time."""
 NARROW_CHANNELS = 2
 """Up to so many, the compiler copies the channels of a concat's input one by one."""
 

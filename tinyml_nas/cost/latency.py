@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyml_nas.config.sections.delivery import Optimize
-from tinyml_nas.cost.dilation import GATHERED_ROWS, dilates, gathers, runs
+from tinyml_nas.cost.dilation import GATHERED_ROWS, dilates, gathers, runs, tap_bytes
 from tinyml_nas.cost.kernels import (
+    MVE_BYTES,
+    MVE_CHANNELS,
     NARROW_CHANNELS,
     channel_pairs,
     channel_quads,
@@ -30,23 +32,22 @@ from tinyml_nas.devices.cores import Backend
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph.network import Network, Node
 
-MVE_CHANNELS, MVE_BYTES = 4, 16
-"""What the Helium convolution takes at a time."""
-
 
 def layer_trips(
     network: Network, node: Node, backend: Backend, optimize: Optimize = "balanced"
 ) -> Mapping[str, int]:
     """How often each loop of the layer's kernel runs; ``layer`` is the call itself.
 
-    ``padding`` counts the bytes that are filled around its input.  A ``row`` of a convolution is
+    ``padding`` counts the bytes that are filled around its input, ``wide_padding`` where dilated
+    layers have them filled by eights.  A ``row`` of a convolution is
     two of them, where its loops take two at a time, a ``pair`` is of output channels, and a
     ``block`` is four of them.  A ``pass`` is one of its unrolled inner loop.  Packed weights are
     unpacked in loops around that (see ``_unpacking``).
     """
     inputs, output = network.input_shapes(node), network.shapes[node.name]
     op, rows, first = node.op, output.length, inputs[0]
-    trips = {"layer": 1, "padding": sum(padding_of(op)) * first.channels}
+    padding = "wide_padding" if dilates(network) else "padding"
+    trips = {"layer": 1, padding: sum(padding_of(op)) * first.channels}
     match kernel_of(network, node, backend):
         case "conv" | "lone_conv" | "conv_dsp" | "packed_conv" | "packed_conv_dsp":
             return trips | _conv_trips(network, node, backend, UNROLL[optimize][backend])
@@ -54,7 +55,8 @@ def layer_trips(
             strips = _row_strips(rows, backend)
             values = strips * output.channels
             taps = values * (node.op.weight_count(inputs) // output.channels)
-            return trips | {"row": strips, "value": values, "tap": taps}
+            trips |= {"row": strips, "value": values, "tap": taps}
+            return trips | ({"run": taps} if dilates(network) else {})
         case "depthwise_dsp":
             kernel = node.op.weight_count(inputs) // output.channels
             quads = rows * channel_quads(output.channels)
@@ -89,7 +91,8 @@ def layer_trips(
 def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> dict[str, int]:
     """The loops of a convolution over all channels, whose inner one takes ``unroll`` steps.
 
-    A ``run`` is one piece of a window, in networks whose kernel loops over them.
+    A ``run`` is one piece of a window, in networks whose kernel loops over them; with DSP it is a
+    pass, and a ``long_run`` one of several over the same piece.
     """
     output, (pieces, run) = network.shapes[node.name], runs(network, node)
     strips = _row_strips(output.length, backend)
@@ -103,10 +106,15 @@ def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> 
             "word": pairs * pieces * words,
             "clamped": output.size * (node.name in network.lifted),
         }
+        if tap_bytes(network):
+            trips["run"] = trips["pass"]
+            trips["long_run"] = trips["pass"] * (pieces > 1 and words > unroll)
     elif backend == "mve":
         blocks = strips * -(-output.channels // MVE_CHANNELS)
         passes = blocks * pieces * -(-run // MVE_BYTES)
         trips = {"row": strips, "block": blocks, "pass": passes}
+        if tap_bytes(network):
+            trips["run"] = blocks * pieces
     else:
         trips = {
             "row": strips,
@@ -114,8 +122,8 @@ def _conv_trips(network: Network, node: Node, backend: Backend, unroll: int) -> 
             "pass": pairs * pieces * -(-run // unroll),
             "tap": pairs * pieces * run,
         }
-    if dilates(network):
-        trips["run"] = pieces * trips["block" if backend == "mve" else "pair"]
+        if dilates(network):
+            trips["run"] = pairs * pieces
     return trips | _gathering(network, node) | _unpacking(network, node, backend)
 
 
