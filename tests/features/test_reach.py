@@ -9,10 +9,10 @@ import pytest
 
 from tinyml_nas.cli import main
 from tinyml_nas.config import Config
-from tinyml_nas.features.reach import is_series, reach_warnings, window_reach
+from tinyml_nas.features.window_reach import is_series, reach_warnings, window_reach
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.load import load_config
-from tinyml_nas.results.reach import Reach, too_little
+from tinyml_nas.results.reach_words import Reach, too_little
 from tinyml_nas.zoo import ZOO
 from tinyml_nas.zoo.architecture import parse
 
