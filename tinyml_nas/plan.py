@@ -9,7 +9,7 @@ from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings, check_budget
 from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device, target_of
-from tinyml_nas.features.reach import reach_warnings, window_reach
+from tinyml_nas.features.window_reach import reach_warnings, window_reach
 from tinyml_nas.importers.check import Given, given_network
 from tinyml_nas.search.spaces import SPACES
 from tinyml_nas.search.strategies import STRATEGIES

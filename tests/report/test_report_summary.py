@@ -51,6 +51,20 @@ def test_rows_are_metrics_and_columns_models() -> None:
     assert labels == ["Instructions Cortex-M0", "Instructions Cortex-M4", "Instructions Cortex-M33"]
 
 
+def test_a_classifier_that_sees_little_of_its_window_is_said_to() -> None:
+    record = without_controls()
+    assert "Sees of a window at once" not in {row[0] for row in summary_rows(record)}
+    reach = {"seen": 31, "whole": 125, "unit": "samples", "seconds_per_step": 0.02}
+    record["models"][0]["reach"] = reach
+    cells = {row[0]: row[1:] for row in summary_rows(record)}
+    assert cells["Sees of a window at once"] == ["31 of 125 samples (0.62 of 2.5 s)", "–"]
+    assert "watch_exercise_s sees 31 of 125 samples" in verdict(record)
+    assert "TCN_4k" in verdict(record)
+    assert "sees 31 of 125" not in verdict({**record, "task": "regression"})
+    record["models"][0]["reach"] = reach | {"seen": 32}
+    assert "TCN_4k" not in verdict(record)
+
+
 def test_compilers_that_differ_are_both_shown() -> None:
     rows = {row[0]: row[1:] for row in summary_rows(sample_results())}
     counts = [row.split(" / ") for row in rows["Instructions Cortex-M4"]]

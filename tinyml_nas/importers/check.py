@@ -20,7 +20,7 @@ from tinyml_nas.data.check import told_channels
 from tinyml_nas.data.expected import told_outputs
 from tinyml_nas.errors import ConfigError, ToolError
 from tinyml_nas.features.check import told_input
-from tinyml_nas.features.reach import is_series
+from tinyml_nas.features.window_reach import is_series
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.located.draft import Draft
 from tinyml_nas.zoo import fewest_outputs

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tinyml_nas.config import Config
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.features.reach import is_series
+from tinyml_nas.features.window_reach import is_series
 from tinyml_nas.graph import Shape
 from tinyml_nas.importers.model import Imported
 from tinyml_nas.pipeline.context import Context

@@ -12,7 +12,7 @@ from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device
 from tinyml_nas.export.stage import Artifacts, export_model, golden_windows
 from tinyml_nas.features.integer.fixed import NoTwin
-from tinyml_nas.features.reach import window_reach
+from tinyml_nas.features.window_reach import window_reach
 from tinyml_nas.graph import Network
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted

@@ -27,7 +27,7 @@ from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.data import DataSplits, prepare_data
 from tinyml_nas.devices import Device, target_of
 from tinyml_nas.features import FeatureSet, extract_features
-from tinyml_nas.features.reach import reach_warnings, window_reach
+from tinyml_nas.features.window_reach import reach_warnings, window_reach
 from tinyml_nas.graph import Network
 from tinyml_nas.importers.stage import bring_model
 from tinyml_nas.pipeline.compare import comparison, verdicts

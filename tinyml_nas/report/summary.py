@@ -9,7 +9,7 @@ from tinyml_nas.report.verdict_words import COSTS_TOLD, shipped_sentences, verdi
 from tinyml_nas.results import format as fmt
 from tinyml_nas.results.export import Parity
 from tinyml_nas.results.metric import Metric
-from tinyml_nas.results.reach import too_little
+from tinyml_nas.results.reach_words import too_little
 from tinyml_nas.results.run import Results
 from tinyml_nas.results.task import AnomalyTest, RegressionTest
 from tinyml_nas.results.trained import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from tinyml_nas.results.export import Buffer, Exported, Npu, Proof
-from tinyml_nas.results.reach import Reach
+from tinyml_nas.results.reach_words import Reach
 from tinyml_nas.results.record import Count, Record, Score, Spread
 from tinyml_nas.results.task import Tests
 

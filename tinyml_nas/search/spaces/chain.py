@@ -101,8 +101,8 @@ class ChainSpace:
     def skeletons(self) -> tuple[tuple[Genome, ...], ...]:
         """A TCN for each reach: a strided stem, four stages of three taps, and a mean.
 
-        One of them beat all else of its size on 32 sets of the UCR archive.  Those that are
-        narrower or stride more cost less.
+        On 32 sets of the UCR archive one of them was 5 points above an undilated chain of its size.
+        Those that are narrower or stride more cost less.
         """
         choices = {decision.name: decision.choices for decision in self.decisions}
         if "reach" not in choices:

@@ -9,7 +9,7 @@ from tinyml_nas.features.chain import domain_after
 from tinyml_nas.features.signal import Domain, settings_of
 from tinyml_nas.features.steps.decimate import FE_DECIMATE
 from tinyml_nas.graph import Network, idle_taps, reach_of
-from tinyml_nas.results.reach import Reach, Unit, too_little
+from tinyml_nas.results.reach_words import Reach, Unit, too_little
 
 UNITS: Mapping[Domain, Unit] = {
     "magnitude": "bins",
