@@ -6,7 +6,8 @@ The network of 211k MACs (128 x 6 samples, convolutions 5/2 to 16, 5/2 to 32, 3 
 mean pool, dense 6) with random int8 weights.  The peers' code is not here: their figures were
 measured on the same network with gcc 12 -O2: CMSIS-NN in its exact build (one rounding), and where
 it does not run, the plain loops that a textbook has.  A second network, of the other kernels, has
-no peers.
+no peers.  Dilated layers stand beside the same layer without dilation, and with its zeros written
+out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -40,7 +42,7 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
-from tinyml_nas.graph.ops import same_padding
+from tinyml_nas.graph.ops import same_padding, span_of
 from tinyml_nas.proof.cores.targets import EMULATED_CORES, THUMB
 from tinyml_nas.proof.cores.toolchain import (
     BareMetalBuild,
@@ -50,6 +52,7 @@ from tinyml_nas.proof.cores.toolchain import (
 from tinyml_nas.proof.emulate import COUNTED_CORES, emulate
 from tinyml_nas.quantize import quantize_input
 
+DILATED_CHANNELS, DILATIONS = (16, 32), (2, 8, 32)
 THUMB_CORES = [core for core, emulated in EMULATED_CORES.items() if emulated.isa is THUMB]
 PEERS = {
     "cortex-m0": ("CMSIS-NN", 1_694_154),
@@ -120,6 +123,40 @@ def show(
                     print(f"    {dict(run.layer_instructions)}")
 
 
+def one_layer(channels: int, kernel: int, dilation: int) -> Network:
+    """A convolution of ``kernel`` taps over 64 steps of ``channels``, and a classifier."""
+    pad = same_padding(kernel, dilation)
+    nodes = (
+        Node("layer", Conv(channels, kernel, 1, pad, dilation=dilation), (INPUT,)),
+        Node("mean", GlobalAvgPool(), ("layer",)),
+        Node("classifier", Linear(6), ("mean",)),
+    )
+    return Network("one layer", Shape(channels, 64), nodes)
+
+
+def layer_costs(network: Network, build: BareMetalBuild, core: str) -> tuple[int, int]:
+    """Instructions of its first layer at -Os, and flash of the whole."""
+    net, x = integer_model(network, 1)
+    with tempfile.TemporaryDirectory(prefix="tinyml_") as folder:
+        export = emit_c(net, "model", Path(folder), x[:1])
+        run = emulate(net, export, core, quantize_input(net, x[:1]), "-Os", build)
+    return run.layer_instructions["layer"], run.linked.flash_bytes
+
+
+def show_dilated(build: BareMetalBuild, cores: Sequence[str]) -> None:
+    """Print a line for each core, number of channels and dilation."""
+    for core, channels in product(cores, DILATED_CHANNELS):
+        plain, flash = layer_costs(one_layer(channels, 3, 1), build, core)
+        for dilation in DILATIONS:
+            count, more = layer_costs(one_layer(channels, 3, dilation), build, core)
+            zeros, _ = layer_costs(one_layer(channels, span_of(3, dilation), 1), build, core)
+            print(
+                f"{core} {channels} channels, dilation {dilation}: {count:,} instructions, "
+                f"{count / plain:.3f} of the undilated layer, {count / zeros:.3f} of zeros; "
+                f"{more - flash:+d} B of flash"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -134,6 +171,7 @@ def main() -> None:
     cores = THUMB_CORES if args.compiler else COUNTED_CORES
     show(workload(), build, cores, args.optimize, PEERS, args.layers)
     show(other_kernels(), build, cores, args.optimize, {}, args.layers)
+    show_dilated(build, cores)
 
 
 if __name__ == "__main__":

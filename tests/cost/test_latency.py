@@ -55,6 +55,30 @@ def test_a_convolution_runs_over_pairs_of_channels(backend: Backend, rows: int) 
     }
 
 
+@pytest.mark.parametrize("backend", ["one_row", "two_rows", "two_steps", "dsp", "mve"])
+def test_long_taps_that_lie_apart_cost_a_run_each(backend: Backend) -> None:
+    plain, apart = (
+        _trips(Conv(6, 3, 1, (dilation, dilation), dilation=dilation), Shape(16, 20), 1, backend)
+        for dilation in (1, 4)
+    )
+    assert apart.pop("wide_padding") == 4 * plain.pop("padding")
+    assert apart.pop("run") > 0 == apart.pop("long_run", 0)
+    assert {name: trips for name, trips in apart.items() if name in ("tap", "word")} == {
+        name: trips for name, trips in plain.items() if name in ("tap", "word")
+    }
+
+
+@pytest.mark.parametrize("backend", ["one_row", "two_rows", "two_steps", "dsp", "mve"])
+def test_windows_of_short_taps_are_gathered_two_at_a_time(backend: Backend) -> None:
+    plain, gathered = (
+        _trips(Conv(6, 3, 1, (dilation, dilation), dilation=dilation), Shape(5, 19), 1, backend)
+        for dilation in (1, 4)
+    )
+    assert gathered.pop("padding") == 4 * plain.pop("padding")
+    more = {"gathered": 10, "gathered_tap": 19 * 3, "gathered_byte": 19 * 3 * 5}
+    assert gathered == plain | more
+
+
 @pytest.mark.parametrize("backend", ["one_row", "two_rows", "dsp"])
 def test_speed_takes_fewer_passes_and_more_code(backend: Backend) -> None:
     network = Network("net", Shape(4, 18), (Node("conv", Conv(6, 12), (INPUT,)),))

@@ -1,6 +1,6 @@
 """Random networks, weights and windows through every carrier: the same bits, on all of them.
 
-Twenty-one networks with every run of the tests, five hundred with ``-m nightly``.
+Thirty networks with every run of the tests, five hundred with ``-m nightly``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from c_builds import SANITIZE, Emit, host_compiler, missing_for, unproven
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.config.sections.delivery import Optimize
+from tinyml_nas.cost.dilation import gathers, is_depthwise, runs_in_taps
+from tinyml_nas.cost.packing import is_packed
 from tinyml_nas.export.onnx import integer_model
-from tinyml_nas.graph import INPUT
+from tinyml_nas.graph import INPUT, Shape
 from tinyml_nas.proof.carriers import (
     BoardC,
     Carrier,
@@ -28,14 +30,16 @@ from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.parity import prove
 from tinyml_nas.quantize.integer import IntConv, IntMaxPool, IntNetwork
 
-SEEDS, NIGHTLY_SEEDS = 21, 500
+SEEDS, NIGHTLY_SEEDS = 30, 500
 NODES = 9
 STYLES: tuple[Optimize, ...] = get_args(Optimize)
 
 
 def network(seed: int) -> IntNetwork:
-    """Every third has packed weights as well."""
-    return random_int_network(seed, nodes=NODES, bits=(8, 4, 2) if seed % 3 == 0 else (8,))
+    """Every third has packed weights as well, every fifth an input of whole words."""
+    shape = Shape(12 + seed // 5 % 2 * 4, 24) if seed % 5 == 4 else None
+    bits = (8, 4, 2) if seed % 3 == 0 else (8,)
+    return random_int_network(seed, nodes=NODES, shape=shape, bits=bits)
 
 
 @pytest.mark.c
@@ -85,5 +89,11 @@ def test_the_networks_reach_the_extremes() -> None:
     packed = [op for op in convolutions if op.weight_bits < 8]
     assert {len(op.weight) % 4 for op in packed} == {0, 1, 2, 3}
     assert any(len(op.weight) == 1 for op in packed)
+    layers = [(net.network, node) for net in nets for node in net.network.nodes]
+    assert sum(gathers(network, node) for network, node in layers) >= 10
+    in_taps = [(net, node) for net, node in layers if runs_in_taps(net, node)]
+    assert sum(is_depthwise(net, node) for net, node in in_taps) >= 5
+    assert sum(is_packed(node) for _, node in in_taps) >= 2
+    assert any(not is_packed(n) and not is_depthwise(net, n) for net, n in in_taps)
     shifts = np.concatenate([op.requantize.shift for op in convolutions])
     assert {1, 2, 32, 33, 62} <= set(shifts.tolist())

@@ -53,6 +53,8 @@ def test_no_kernel_reads_a_byte_that_was_overwritten(seed: int, nodes: int) -> N
         Conv(12, 4, 3),
         Conv(8, 5, 2, (2, 2), weight_bits=4),
         Conv(6, 3, 1, (1, 1), weight_bits=2),
+        Conv(8, 3, 1, (8, 0), dilation=4),  # its windows are gathered
+        Conv(6, 3, 1, (1, 1), weight_bits=4, dilation=3),  # in taps
         Linear(8),
         MaxPool(3, 1, (1, 1)),
         MaxPool(5, 2, (3, 1)),
@@ -79,7 +81,7 @@ def test_an_output_can_begin_so_high_and_no_word_higher(
     def read_too_late(word: int) -> list[str]:
         def place(spans: Mapping[str, Span], gaps: Mapping[tuple[str, str], int]) -> dict[str, int]:
             offsets = {INPUT: 2000, "other": 4000, "layer": 2000 - gaps["layer", INPUT] + word}
-            offsets["weights of layer"] = 5000
+            offsets["weights of layer"] = offsets["windows of layer"] = 5000
             return {name: offsets[name] for name in spans}
 
         monkeypatch.setattr("tinyml_nas.cost.arena.place", place)
