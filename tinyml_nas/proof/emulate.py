@@ -72,10 +72,7 @@ def emulate(
             qemu.link_model(export, program, keep, optimize)
         else:
             build(core, export.sources, program, keep, optimize=optimize)
-            machine = Machine(program, core, export, count=True)
-            stack = StackWatch(machine)
-            counts = [_infer(machine, window) for window in time_major(inputs)]
-            stack_bytes, stack_frames = machine.stack_bytes(), stack.frames()
+            counts, stack_bytes, stack_frames = _counted(program, core, export, inputs)
         layers = functools.reduce(operator.or_, counts)  # the maximum of each
         return Emulation(
             core=core,
@@ -89,6 +86,24 @@ def emulate(
             linked=linked_size(program),
             flash=flash_symbols(program, export.prefix),
         )
+
+
+def _counted(
+    program: Path, core: str, export: CExport, inputs: Int8
+) -> tuple[list[Counter[str]], int, Mapping[str, int]]:
+    """Instructions by function for each window, bytes of stack, and the functions that hold them.
+
+    Unicorn forgets to leave an IT block whose store it watches where its page of code ends there,
+    and faults.  So what faults is run again unwatched, and nobody knows who holds the stack.
+    """
+    machine = Machine(program, core, export, count=True)
+    stack = StackWatch(machine)
+    try:
+        counts = [_infer(machine, window) for window in time_major(inputs)]
+        return counts, machine.stack_bytes(), stack.frames()
+    except ParityError:
+        machine = Machine(program, core, export, count=True)
+        return [_infer(machine, window) for window in time_major(inputs)], machine.stack_bytes(), {}
 
 
 def _infer(machine: Machine, window: Int8) -> Counter[str]:
