@@ -40,6 +40,7 @@ from measured_networks import (
     measure,
     random_cells,
     random_chain,
+    random_dilated,
     random_packed,
 )
 
@@ -80,7 +81,7 @@ PACKED_SEED = 1000
 SHORT, RARE_SHORT, RARE = 4.0, 50.0, 24
 """By so much a promise for packed layers rather errs upwards, since their loops vary more, and
 for a kernel of which fewer layers than this were measured."""
-SCALAR_NETWORKS = 5
+SCALAR_NETWORKS, DILATED_NETWORKS = 5, 30
 ZOO_SHAPES = (Shape(6, 64), Shape(1, 128), Shape(3, 100))
 DECODERS = ("AD_500", "AD_2k", "AD_4k", "AD_17k", "AE_1k", "AE_4k")
 """Those that upsample in steps and in lines, once and several times."""
@@ -140,11 +141,12 @@ def packed_scalar(seed: int) -> Network:
 
 
 def networks(chains: int, cells: int, packed: int) -> Iterator[Network]:
-    """Random chains and cells, some packed, what is rare in them, the zoo and its decoders."""
+    """Random chains and cells, some packed or dilated, what is rare, the zoo and its decoders."""
     yield from map(random_chain, range(chains))
     yield from map(random_cells, range(cells))
     yield from map(random_packed, range(PACKED_SEED, PACKED_SEED + packed))
     yield from map(packed_scalar, range(min(packed, SCALAR_NETWORKS)))
+    yield from map(random_dilated, range(DILATED_NETWORKS))
     yield from map(narrow_depthwise, range(NARROW_NETWORKS))
     yield from map(rare_kernels, range(RARE_NETWORKS))
     for shape in ZOO_SHAPES:
