@@ -63,10 +63,16 @@ def test_a_limit_is_kept_by_a_smaller_member() -> None:
 
 
 def test_where_nothing_fits_the_smallest_model_is_named() -> None:
-    assert default(budget=Budget(100, 100)) == Default(
-        "CLS_100", "it is the smallest, although it does not fit"
-    )
+    assert default(budget=Budget(100, 100)) == Default("CLS_100", "none of the zoo fits")
 
 
 def test_beside_an_accelerator_without_dilation_its_layers_stay_there() -> None:
     assert default(device="F28P55").name == "CLS_4k"
+
+
+def test_another_model_of_the_task_stands_in_where_only_it_fits() -> None:
+    budget = Budget(3000, 600)
+    found = default(shape=Shape(3, 128), budget=budget)
+    network = ZOO[found.name].build(Shape(3, 128), 3)
+    assert found.name not in SERIES["classification"] + FEATURES["classification"]
+    assert not budget.broken(resources_of(network, DEVICE))

@@ -228,7 +228,10 @@ def _features_why(survey: Survey, labels: Labels, fast: bool, frame: int) -> str
     else:
         window = f"a window of {frame} samples"
     if fast:
-        return f"the energy lies around {pace}: a spectrum ignores its phase"
+        return (
+            f"the energy lies around {pace}: a spectrum ignores its phase, and what comes before "
+            "what; `explore` compares both"
+        )
     if survey.frequency > FAST:
         return f"{window} is too short for a spectrum (energy around {pace}): its shape counts"
     return f"the signal is slow (energy around {pace}): its shape counts; `explore` compares both"

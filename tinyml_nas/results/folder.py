@@ -94,7 +94,10 @@ class RunFolder:
                 f"a stopped run of this file exists, --resume goes on with it: {stopped[-1]}"
             )
         elif resume and partial:
-            console.info(f"file or data changed since {partial[-1]} was stopped: starting anew")
+            console.info(
+                f"the file, the data or this program changed since {partial[-1]} was stopped: "
+                "starting anew"
+            )
         elif resume:
             console.info("nothing to resume for this file and data: starting anew")
         return cls(*_make_fresh(parent, fingerprint))

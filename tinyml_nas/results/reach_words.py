@@ -32,7 +32,7 @@ class Reach(Record):
             return words
         seen, whole = (steps * self.seconds_per_step for steps in (self.seen, self.whole))
         factor, unit = (1, "s") if whole >= 1 else (1000, "ms")
-        return f"{words} ({factor * seen:.3g} of {factor * whole:.3g} {unit})"
+        return f"{words} ({_figure(factor * seen)} of {_figure(factor * whole)} {unit})"
 
     def is_little(self, task: str) -> bool:
         """Whether more would help, as of classifiers of samples is known."""
@@ -40,9 +40,13 @@ class Reach(Record):
         return task == "classification" and self.unit == "samples" and little
 
 
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def too_little(name: str, reach: Reach) -> str:
     """The warning of a classifier called ``name`` whose reach is little, with the way out."""
     return (
         f"{name} sees {reach.words} of a window at once, and what lies further apart it cannot put "
-        "together. The zoo's TCN_4k, or a smaller TCN of it, sees a quarter or more."
+        "together. `info models` tells what others see: TCN_4k, for one, a quarter or more."
     )

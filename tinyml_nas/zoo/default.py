@@ -1,4 +1,4 @@
-"""The model to begin with: the one of its family that covers the window and fits the device."""
+"""The model to begin with: the one of its family that sees much of the window and fits."""
 
 from __future__ import annotations
 
@@ -41,11 +41,12 @@ def default_model(
 ) -> Default:
     """The first model that reads ``shape``, keeps ``budget`` and loses nothing on ``device``.
 
-    ``series`` says that the steps of the input are samples over time.  Where there is none, it is
-    the smallest model of all.
+    ``series`` says that the steps of the input are samples over time.  Where none of the task does
+    so, it is the last of ``FEATURES``.
     """
     names = (*(SERIES[task] if series else ()), *FEATURES[task])
-    for name in names:
+    others = (name for name, model in ZOO.items() if model.task == task and name not in names)
+    for name in (*names, *others):
         network = _built(name, shape, outputs)
         if network is None or budget.broken(resources_of(network, device)):
             continue
@@ -53,7 +54,7 @@ def default_model(
             continue
         seen = f"it sees {reach_of(network)} of the {shape.length} samples of a window"
         return Default(name, f"{seen if series else 'it is small'} and fits {device.name}")
-    return Default(names[-1], "it is the smallest, although it does not fit")
+    return Default(names[-1], "none of the zoo fits")
 
 
 def _built(name: str, shape: Shape, outputs: int) -> Network | None:

@@ -43,7 +43,7 @@ CLASSES = read_by("common.task", "classification", words="a classification")
 BY_STRATEGY = read_by_choice(STRATEGY)
 
 AUTO = "auto"
-"""In place of a model's name: the one that covers the window and fits the budget."""
+"""In place of a model's name: the one that sees much of the window and fits the budget."""
 
 WeightBits = Literal[8, 4, 2]
 
@@ -321,8 +321,8 @@ class Training(Section):
     )
     nas_compare_model: Annotated[str | None, SEARCHED] = Field(
         default=AUTO,
-        description="Model of the zoo trained beside the search: auto takes one that covers the "
-        "window and fits the budget; null for none.",
+        description="Model of the zoo trained beside the search: auto takes one that sees much of "
+        "the window and fits the budget; null for none.",
     )
     nas_ship: Annotated[Literal["cheaper_if_equal", "searched"], SEARCHED] = Field(
         default="cheaper_if_equal",
