@@ -9,6 +9,7 @@ import pytest
 from c_builds import Emit, compiler_or_skip, core_or_skip
 from random_networks import random_int_network, random_windows
 
+from tinyml_nas.cost.dilation import gathers
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.devices import CORES
@@ -178,7 +179,8 @@ def test_gcc_takes_hardly_more_instructions(
     ours = emulate(everything, export, core, windows)
     theirs = emulate(everything, export, core, windows, optimize, gcc)
     for layer in everything.layers:
-        if isinstance(layer.op, IntConv):
+        node = next(n for n in everything.network.nodes if n.name == layer.name)
+        if isinstance(layer.op, IntConv) and not gathers(everything.network, node):  # copies in C
             limit = 1.2 * ours.layer_instructions[layer.name] + 100
             assert theirs.layer_instructions[layer.name] < limit, layer.name
 

@@ -139,7 +139,10 @@ def test_batch_norms_stay_for_training_and_join_elsewhere() -> None:
 
 def test_what_costs_more_here_is_said() -> None:
     notes = imported(exported(made(TimeFirst), SHAPES[TimeFirst])).notes
-    assert [note.split(": ")[1] for note in notes] == ["its 2 groups are written out in zeros"]
+    assert [note.split(": ")[1] for note in notes] == [
+        "its 2 groups are written out in zeros",
+        "it reads one step of 20 alone",
+    ]
     clipped = imported(exported(made(Image), SHAPES[Image]))
     assert any("upper end 6 costs two layers" in note for note in clipped.notes)
 
