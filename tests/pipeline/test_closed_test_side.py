@@ -26,6 +26,7 @@ SHORT = {
     "training.nas_workers": 1,
     "training.nas_compare": "[random, zoo]",
     "training.nas_compare_model": "CLS_1k",
+    "training.nas_ship": "searched",
     "training.training_epochs": 2,
     "training.qat_epochs": 1,
     "compilation.enable": "false",
