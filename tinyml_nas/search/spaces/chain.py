@@ -39,6 +39,7 @@ from tinyml_nas.graph import (
 )
 from tinyml_nas.graph.ops import same_padding
 from tinyml_nas.search.spaces.space import Decision, Genome, Space, Value
+from tinyml_nas.zoo.tcn import MOST_STEPS
 
 MAX_STAGES = 4
 REACHES = (0.0, 0.25, 0.5, 1.0)
@@ -52,8 +53,6 @@ BLOCKS = ("conv", "dwsep", "pool_conv", "pool_dwsep", "residual")
 MIN_LENGTH = 2
 SKELETON_REACHES = (0.5, 1.0, 0.25)
 """Reaches of the TCNs to begin with, the one that most often won first."""
-MOST_STEPS = 225
-"""Steps that their stem leaves at most, as far as its strides allow."""
 
 
 @dataclass(frozen=True)
