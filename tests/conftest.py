@@ -27,9 +27,9 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.train.builder import NetworkModule, build_module

@@ -11,8 +11,8 @@ from random_networks import random_int_network, random_samples
 from tinyml_nas.config.sections.delivery import Optimize
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.c.layers import resolve
+from tinyml_nas.graph.integer import IntConv, IntNetwork
 from tinyml_nas.graph.ops import OPS
-from tinyml_nas.quantize.integer import IntConv, IntNetwork
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tinyml_nas.export.c import calls
 from tinyml_nas.export.c.layers import CLayer, resolve
 from tinyml_nas.export.c.records import Code, KernelCall
 from tinyml_nas.graph import INPUT
-from tinyml_nas.quantize.integer import IntConcat, IntLayer, IntNetwork, IntReshape
+from tinyml_nas.graph.integer import IntConcat, IntLayer, IntNetwork, IntReshape
 
 Reads = list[tuple[int, int, int]]
 """(Source, first byte, bytes) each."""

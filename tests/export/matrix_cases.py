@@ -15,10 +15,10 @@ from tinyml_nas.config.names import NAS_PRESETS
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.graph import Network, Shape
+from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 from tinyml_nas.proof.parity import worst_samples
 from tinyml_nas.proof.streaming import Piece, Pushes, expected
 from tinyml_nas.quantize import quantize_input
-from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 from tinyml_nas.zoo import ZOO
 

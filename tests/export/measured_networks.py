@@ -32,6 +32,7 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
+from tinyml_nas.graph.integer import Float32, IntNetwork
 from tinyml_nas.graph.ops import causal_padding, same_padding
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS, GCC
@@ -39,7 +40,6 @@ from tinyml_nas.proof.emulate import COUNTED, COUNTED_CORES, emulate
 from tinyml_nas.quantize import quantize_input
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import folded_parameters
 from tinyml_nas.search.cells.derive import derive

@@ -26,8 +26,7 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
-from tinyml_nas.graph.ops import MOVING
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     InputQuantization,
     Int8,
     IntAdd,
@@ -44,6 +43,7 @@ from tinyml_nas.quantize.integer import (
     Requantize,
     TensorScale,
 )
+from tinyml_nas.graph.ops import MOVING
 from tinyml_nas.quantize.scheme import WEIGHT_MAX
 
 CHANNELS = (1, 3, 4, 6, 17)

@@ -12,6 +12,7 @@ from tests.export.c_builds import WARNINGS, host_compiler_or_skip
 from tests.export.random_networks import random_samples
 from tests.export.random_streams import CHAINS, random_stream
 from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.graph.integer import Detection, IntNetwork, Values
 from tinyml_nas.proof.cores.toolchain import build_host, run_tool
 from tinyml_nas.proof.streaming import (
     CoreStream,
@@ -21,7 +22,6 @@ from tinyml_nas.proof.streaming import (
     prove_stream,
 )
 from tinyml_nas.quantize import decide, quantize_input, run_reference
-from tinyml_nas.quantize.integer import Detection, IntNetwork, Values
 from tinyml_nas.quantize.stream import IntStream
 
 PROGRAM = """\

@@ -13,7 +13,7 @@ from c_builds import SANITIZE, WARNINGS, Emit, compiler_or_skip, host_compiler_o
 from random_networks import KINDS, random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.graph.integer import IntNetwork
 
 pytestmark = pytest.mark.c
 

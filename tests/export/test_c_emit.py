@@ -26,7 +26,7 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     InputQuantization,
     IntAvgPool,
     IntConv,

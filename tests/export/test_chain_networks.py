@@ -24,6 +24,7 @@ from tinyml_nas.graph import (
     Network,
     Shape,
 )
+from tinyml_nas.graph.integer import Float32, IntNetwork
 from tinyml_nas.proof.carriers import (
     Carrier,
     EmulatedC,
@@ -34,7 +35,6 @@ from tinyml_nas.proof.carriers import (
 from tinyml_nas.proof.parity import prove
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.search.spaces.chain import ChainSpace

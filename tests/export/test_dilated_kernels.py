@@ -17,6 +17,7 @@ from tinyml_nas.cost.unroll import UNROLL
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.c.layers import resolve
 from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Linear, Network, Node, Shape
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.graph.ops import causal_padding, same_padding
 from tinyml_nas.proof.carriers import BoardC, EmulatedC
 from tinyml_nas.proof.cores import qemu
@@ -24,7 +25,6 @@ from tinyml_nas.proof.cores.machine import Machine
 from tinyml_nas.proof.cores.toolchain import build_bare_metal
 from tinyml_nas.proof.emulate import COUNTED_CORES, emulate
 from tinyml_nas.proof.parity import prove
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c

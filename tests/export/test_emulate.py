@@ -17,6 +17,7 @@ from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import time_major
 from tinyml_nas.export.c.emit import STACK_BYTES
 from tinyml_nas.graph import Conv
+from tinyml_nas.graph.integer import IntConv, IntNetwork
 from tinyml_nas.proof.cores.machine import Machine
 from tinyml_nas.proof.cores.stack import StackWatch
 from tinyml_nas.proof.cores.targets import EMULATED_CORES, RISCV, THUMB
@@ -27,7 +28,6 @@ from tinyml_nas.proof.cores.toolchain import (
     run_tool,
 )
 from tinyml_nas.proof.emulate import COUNTED_CORES, emulate, linked_size
-from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c

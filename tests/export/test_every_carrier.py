@@ -18,6 +18,7 @@ from tinyml_nas.cost.dilation import gathers, is_depthwise, runs_in_taps
 from tinyml_nas.cost.packing import is_packed
 from tinyml_nas.export.onnx import integer_model
 from tinyml_nas.graph import INPUT, Shape
+from tinyml_nas.graph.integer import IntConv, IntMaxPool, IntNetwork
 from tinyml_nas.proof.carriers import (
     BoardC,
     Carrier,
@@ -28,7 +29,6 @@ from tinyml_nas.proof.carriers import (
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.parity import prove
-from tinyml_nas.quantize.integer import IntConv, IntMaxPool, IntNetwork
 
 SEEDS, NIGHTLY_SEEDS = 30, 500
 NODES = 9

@@ -10,12 +10,12 @@ from c_builds import Emit, compiler_or_skip
 from random_networks import random_windows
 
 from tinyml_nas.console import Console
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.missing import left_out, missing_tools
 from tinyml_nas.proof.cores.toolchain import GCC
 from tinyml_nas.proof.emulate import COUNTED
 from tinyml_nas.proof.measure import measure
-from tinyml_nas.quantize.integer import IntNetwork
 
 COMMAND = "sudo apt-get install gcc-arm-none-eabi qemu-system-arm"
 

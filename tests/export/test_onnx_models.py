@@ -13,7 +13,7 @@ import torch
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.onnx.builder import expose
 from tinyml_nas.features import Normalization
-from tinyml_nas.quantize.integer import FLOAT32_EXACT, IntConv, IntNetwork
+from tinyml_nas.graph.integer import FLOAT32_EXACT, IntConv, IntNetwork
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.train.builder import NetworkModule

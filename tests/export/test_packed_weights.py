@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyml_nas.export.c.packed import as_bytes, pack_words
-from tinyml_nas.quantize.integer import MAX_SHIFT, IntConv, Requantize
+from tinyml_nas.graph.integer import MAX_SHIFT, IntConv, Requantize
 from tinyml_nas.quantize.scheme import WEIGHT_MAX, raised, requantize
 
 pytestmark = pytest.mark.fast

@@ -19,6 +19,7 @@ from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.onnx import integer_model as onnx_model
 from tinyml_nas.graph import INPUT, Conv, Linear, Network, Node, Shape
+from tinyml_nas.graph.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.proof.carriers import (
     BoardC,
     Carrier,
@@ -29,7 +30,6 @@ from tinyml_nas.proof.carriers import (
 from tinyml_nas.proof.cores import qemu, toolchain
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.parity import c_carriers, prove, worst_inputs, worst_samples
-from tinyml_nas.quantize.integer import Int8, IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 

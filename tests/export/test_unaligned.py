@@ -12,9 +12,9 @@ from random_networks import random_int_network, random_windows
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.graph.integer import IntConv, IntNetwork
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.trace import split_trace, write_trace_header
-from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import run_reference
 
 pytestmark = pytest.mark.c

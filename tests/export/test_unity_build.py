@@ -11,8 +11,8 @@ from random_networks import random_int_network, random_samples
 from random_streams import CHAINS, MFCC_CHAIN, random_stream
 
 from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.proof.cores.toolchain import run_tool
-from tinyml_nas.quantize.integer import IntNetwork
 
 pytestmark = pytest.mark.c
 

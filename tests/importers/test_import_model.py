@@ -28,6 +28,7 @@ from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import emit_c
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.graph import Conv, DepthwiseConv
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.importers import equality
 from tinyml_nas.importers.ending import Wanted
 from tinyml_nas.importers.fuse import TAKEN
@@ -37,7 +38,6 @@ from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.parity import c_carriers, prove
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.train.builder import NetworkModule

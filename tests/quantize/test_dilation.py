@@ -22,10 +22,10 @@ from tinyml_nas.graph import (
     Node,
     Shape,
 )
+from tinyml_nas.graph.integer import IntConv, IntNetwork
 from tinyml_nas.graph.ops import causal_padding, same_padding, span_of
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.qat import QuantizedModule, folded_parameters
 from tinyml_nas.quantize.reference import quantize_input, run_reference

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tinyml_nas.graph import INPUT, Network, Node
+from tinyml_nas.graph.integer import Detection, IntConv, IntLayer, IntNetwork, TensorScale
 from tinyml_nas.quantize.identity import model_hash
-from tinyml_nas.quantize.integer import Detection, IntConv, IntLayer, IntNetwork, TensorScale
 from tinyml_nas.quantize.storage import load_integer, save_integer
 
 pytestmark = pytest.mark.fast

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.graph import INPUT, Add, Conv, GlobalAvgPool, Linear, Network, Node, Shape
+from tinyml_nas.graph.integer import IntNetwork, TensorScale
 from tinyml_nas.quantize.calibrate import OBSERVERS, calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntNetwork, TensorScale
 from tinyml_nas.quantize.lower import accumulator_bound, lower_node
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.reference import quantize_input, run_reference

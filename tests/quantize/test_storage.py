@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyml_nas.quantize.integer import IntConv, IntNetwork
+from tinyml_nas.graph.integer import IntConv, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.storage import load_integer, save_integer
 

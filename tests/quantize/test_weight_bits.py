@@ -18,10 +18,10 @@ from tinyml_nas.console import Console
 from tinyml_nas.cost.packing import as_configured, weight_bits, weight_bytes
 from tinyml_nas.features import Examples, FeatureSet, Normalization
 from tinyml_nas.graph import INPUT, Conv, GlobalAvgPool, Linear, Network, Node, Shape
+from tinyml_nas.graph.integer import IntConv
 from tinyml_nas.quantize import Quantized, quantize, quantize_input, run_reference
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntConv
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.mixed import Tolerance, longest, narrowing_path
 from tinyml_nas.quantize.qat import QuantizedModule

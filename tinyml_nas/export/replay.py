@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyml_nas.export.c.stream import sample_names
 from tinyml_nas.features.integer.frontend import Int16
-from tinyml_nas.quantize.integer import Detection, Values
+from tinyml_nas.graph.integer import Detection, Values
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream, run_stream
 
 SAMPLES = "samples.csv"

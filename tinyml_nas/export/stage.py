@@ -15,9 +15,9 @@ from tinyml_nas.export.c import CExport, emit_c
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.replay import write_replay
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph.integer import Float32
 from tinyml_nas.quantize import Quantized
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import Float32
 from tinyml_nas.quantize.qat import folded_parameters
 from tinyml_nas.quantize.stream import SampledStream
 from tinyml_nas.train.builder import NetworkModule

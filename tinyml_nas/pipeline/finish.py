@@ -14,12 +14,12 @@ from tinyml_nas.export.stage import Artifacts, export_model, golden_windows
 from tinyml_nas.features.integer.fixed import NoTwin
 from tinyml_nas.features.window_reach import window_reach
 from tinyml_nas.graph import Network
+from tinyml_nas.graph.integer import Float32
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted
 from tinyml_nas.pipeline.testing import Tested
 from tinyml_nas.proof.stage import measure_model, measure_sampled, prove_model, say_briefly
 from tinyml_nas.quantize.identity import model_hash
-from tinyml_nas.quantize.integer import Float32
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
 from tinyml_nas.quantize.stream import (

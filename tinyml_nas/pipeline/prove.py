@@ -8,11 +8,11 @@ from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c.known_faults import REMEDY
 from tinyml_nas.export.stage import INT8, SOURCE, STREAM, Artifacts
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.pipeline.finish import STREAM_FILE
 from tinyml_nas.pipeline.shipped import confused_models, differences, faults, shipped_c
 from tinyml_nas.proof.cores.missing import left_out
 from tinyml_nas.proof.stage import prove_model, require_proven, say_carrier
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.storage import load_integer
 from tinyml_nas.quantize.stream import SampledStream, load_stream
 from tinyml_nas.report import load_provable

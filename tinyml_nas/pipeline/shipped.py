@@ -10,8 +10,8 @@ from pathlib import Path
 from tinyml_nas.export.c import CExport, describe
 from tinyml_nas.export.c.known_faults import defined, known_faults
 from tinyml_nas.export.stage import HEADER, SOURCE, STREAM, sha256_of
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.quantize.identity import model_hash
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.results.export import Exported
 from tinyml_nas.results.folder import RESULTS
 

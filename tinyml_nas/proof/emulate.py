@@ -16,13 +16,13 @@ from pathlib import Path
 
 from tinyml_nas.errors import ParityError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.graph.integer import Int8, IntNetwork
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.elf import flash_symbols
 from tinyml_nas.proof.cores.machine import Machine, read_functions, read_sections
 from tinyml_nas.proof.cores.stack import StackWatch
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.cores.toolchain import BareMetalBuild, build_bare_metal
-from tinyml_nas.quantize.integer import Int8, IntNetwork
 from tinyml_nas.results.export import FlashSymbol, Linked
 from tinyml_nas.scratch import scratch_folder
 

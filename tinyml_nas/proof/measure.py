@@ -12,10 +12,10 @@ from typing import TypeVar
 from tinyml_nas.console import Console
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport
+from tinyml_nas.graph.integer import Int8, IntNetwork
 from tinyml_nas.proof.cores.missing import missing_tools
 from tinyml_nas.proof.cores.toolchain import CROSS_COMPILERS
 from tinyml_nas.proof.emulate import COUNTED, Emulation, emulate
-from tinyml_nas.quantize.integer import Int8, IntNetwork
 from tinyml_nas.results.export import Build, Measured, StackFrame
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ import numpy as np
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
 from tinyml_nas.graph import INPUT
+from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 from tinyml_nas.proof.carriers import BoardC, Carrier, EmulatedC, HostC, Quantizer
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
-from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.results.export import Carrier as CarrierResult
 from tinyml_nas.results.export import Parity

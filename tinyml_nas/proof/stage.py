@@ -12,6 +12,7 @@ from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport
 from tinyml_nas.export.onnx.builder import SAMPLES
 from tinyml_nas.export.stage import INT8, QDQ, Artifacts
+from tinyml_nas.graph.integer import Float32, IntNetwork
 from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
@@ -25,7 +26,6 @@ from tinyml_nas.proof.streaming import (
     stream_carriers,
 )
 from tinyml_nas.quantize import quantize_input, run_reference
-from tinyml_nas.quantize.integer import Float32, IntNetwork
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.quantize.stream import SampledStream

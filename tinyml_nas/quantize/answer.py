@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tinyml_nas.features import FeatureSet
-from tinyml_nas.quantize.integer import Detection, IntNetwork, Values
+from tinyml_nas.graph.integer import Detection, IntNetwork, Values
 from tinyml_nas.quantize.reference import real_outputs
 from tinyml_nas.train.tasks.anomaly import errors, threshold
 

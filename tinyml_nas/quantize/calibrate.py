@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tinyml_nas.graph import INPUT
-from tinyml_nas.quantize.integer import TensorScale
+from tinyml_nas.graph.integer import TensorScale
 from tinyml_nas.quantize.scheme import QMAX, QMIN, tensor_scale
 from tinyml_nas.train.builder import NetworkModule
 

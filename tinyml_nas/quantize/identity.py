@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyml_nas.graph import INPUT
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.graph.integer import IntNetwork
 
 DIGITS = 16
 """Hexadecimal, so 64 bits: enough to tell all models apart that a firmware ever held."""

@@ -30,7 +30,7 @@ from tinyml_nas.graph import (
     Shape,
     Upsample,
 )
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     FLOAT32_EXACT,
     InputQuantization,
     Int8,

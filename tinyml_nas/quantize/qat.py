@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyml_nas.graph import INPUT, Node
-from tinyml_nas.graph.ops import interpolation
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     IntAdd,
     IntAvgPool,
     IntConcat,
@@ -29,6 +28,7 @@ from tinyml_nas.quantize.integer import (
     IntUpsample,
     Requantize,
 )
+from tinyml_nas.graph.ops import interpolation
 from tinyml_nas.quantize.lower import Parameters, Scales, lower_node
 from tinyml_nas.quantize.scheme import QMAX, QMIN, weight_scales
 from tinyml_nas.train.builder import ConvBlock, NetworkModule, reshaped

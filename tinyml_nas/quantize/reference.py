@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.graph import INPUT
-from tinyml_nas.graph.ops import interpolation, span_of
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     Detection,
     Int8,
     IntAdd,
@@ -27,6 +26,7 @@ from tinyml_nas.quantize.integer import (
     IntUpsample,
     Values,
 )
+from tinyml_nas.graph.ops import interpolation, span_of
 from tinyml_nas.quantize.scheme import QMAX, QMIN, Int64, dequantize, requantize
 
 

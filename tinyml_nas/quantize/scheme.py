@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.quantize.integer import MAX_SHIFT, Float32, Int8, Int32, TensorScale
+from tinyml_nas.graph.integer import MAX_SHIFT, Float32, Int8, Int32, TensorScale
 
 QMIN, QMAX = -128, 127
 WEIGHT_MAX = {8: 127, 4: 7, 2: 1}

@@ -14,10 +14,10 @@ from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.packing import fixed_bits, weight_bits
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.quantize.answer import answer_of
 from tinyml_nas.quantize.calibrate import calibrate
 from tinyml_nas.quantize.fold import fold_batch_norm
-from tinyml_nas.quantize.integer import IntNetwork
 from tinyml_nas.quantize.lower import lower
 from tinyml_nas.quantize.mixed import (
     Bits,

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from tinyml_nas.graph import Network
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     Detection,
     Float32,
     InputQuantization,

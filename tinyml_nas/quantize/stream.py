@@ -23,7 +23,7 @@ from tinyml_nas.features.integer.fixed import Int64
 from tinyml_nas.features.integer.frontend import Int8, Int16, lower_chain
 from tinyml_nas.features.signal import Settings
 from tinyml_nas.features.steps.concat import last_frames
-from tinyml_nas.quantize.integer import IntNetwork
+from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.quantize.reference import decide, quantize_input, run_reference
 from tinyml_nas.results.export import Agreement
 from tinyml_nas.train.checkpoint import load_checkpoint, restoring, save_checkpoint

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tinyml_nas.cost.arena import Buffer
 from tinyml_nas.export.c.records import KernelCall, Placed
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     IntAdd,
     IntAvgPool,
     IntInterpolate,

@@ -7,7 +7,7 @@ from tinyml_nas.cost.packing import PACKED_CHANNELS, is_packed
 from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
-from tinyml_nas.quantize.integer import IntConv
+from tinyml_nas.graph.integer import IntConv
 
 
 def conv(placed: Placed, op: IntConv) -> Code:

@@ -12,7 +12,7 @@ from tinyml_nas.cost.unroll import STEP_BYTES
 from tinyml_nas.export.c.gathered import gather
 from tinyml_nas.export.c.packed import pack
 from tinyml_nas.export.c.records import Code, KernelCall, Placed, Table, folded_bias
-from tinyml_nas.quantize.integer import IntConv
+from tinyml_nas.graph.integer import IntConv
 
 ODD_STEP_BYTES = 52
 """Code of the step that an odd depthwise kernel starts with."""

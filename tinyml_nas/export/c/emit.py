@@ -22,8 +22,8 @@ from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.namespace import prefixed
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT
+from tinyml_nas.graph.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.identity import model_hash
-from tinyml_nas.quantize.integer import Detection, Float32, IntNetwork, Values
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.quantize.stream import IntStream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyml_nas.cost.dilation import gathered_step
 from tinyml_nas.export.c.records import KernelCall, Placed
-from tinyml_nas.quantize.integer import IntConv
+from tinyml_nas.graph.integer import IntConv
 
 
 def gather(call: KernelCall, op: IntConv, placed: Placed) -> KernelCall:

@@ -22,7 +22,7 @@ from tinyml_nas.export.c.names import c_comment, unique_identifiers
 from tinyml_nas.export.c.packed import as_bytes
 from tinyml_nas.export.c.records import Choice, Code, Placed
 from tinyml_nas.graph import Op, Shape
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     IntAdd,
     IntAvgPool,
     IntConcat,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinyml_nas.cost.arena import Buffer
 from tinyml_nas.cost.packing import WORD_BITS, WORD_BYTES
 from tinyml_nas.export.c.records import KernelCall, Table
-from tinyml_nas.quantize.integer import MAX_SHIFT, Int8, IntConv
+from tinyml_nas.graph.integer import MAX_SHIFT, Int8, IntConv
 from tinyml_nas.quantize.scheme import raised
 
 UInt32 = npt.NDArray[np.uint32]

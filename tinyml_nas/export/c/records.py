@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_nas.cost.arena import Buffer
-from tinyml_nas.quantize.integer import Int32, IntConv, IntLayer, IntNetwork, Requantize
+from tinyml_nas.graph.integer import Int32, IntConv, IntLayer, IntNetwork, Requantize
 
 Choice = Literal["DSP", "DSP_UNALIGNED"]
 """Macros of the header: code for SMLAD is there, and it may load words from any address."""

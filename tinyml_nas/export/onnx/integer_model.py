@@ -15,8 +15,7 @@ from onnx import TensorProto
 from tinyml_nas.export.onnx.builder import SAMPLES, GraphBuilder
 from tinyml_nas.export.onnx.float_model import interpolate, reshape, upsample
 from tinyml_nas.graph import INPUT
-from tinyml_nas.graph.ops import interpolation
-from tinyml_nas.quantize.integer import (
+from tinyml_nas.graph.integer import (
     FLOAT32_EXACT,
     IntAdd,
     IntAvgPool,
@@ -30,6 +29,7 @@ from tinyml_nas.quantize.integer import (
     IntUpsample,
     Requantize,
 )
+from tinyml_nas.graph.ops import interpolation
 from tinyml_nas.quantize.scheme import QMAX, QMIN
 
 SCORES = "scores"

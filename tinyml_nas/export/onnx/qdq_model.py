@@ -14,7 +14,7 @@ from tinyml_nas.export.onnx.builder import GraphBuilder
 from tinyml_nas.export.onnx.float_model import convolution, layer, normalize
 from tinyml_nas.features import Normalization
 from tinyml_nas.graph import INPUT, Conv, DepthwiseConv, Linear, Node
-from tinyml_nas.quantize.integer import IntConv, IntNetwork, TensorScale
+from tinyml_nas.graph.integer import IntConv, IntNetwork, TensorScale
 from tinyml_nas.quantize.lower import Parameters
 from tinyml_nas.quantize.scheme import weight_scales
 

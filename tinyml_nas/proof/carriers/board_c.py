@@ -12,10 +12,10 @@ import numpy as np
 
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 from tinyml_nas.proof.carriers.protocol import NotAvailable
 from tinyml_nas.proof.cores.qemu import CORE, Board, build_firmware
 from tinyml_nas.proof.cores.trace import split_trace, write_trace_header
-from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.scratch import scratch_folder
 
 

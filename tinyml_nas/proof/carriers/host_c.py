@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 from tinyml_nas.proof.carriers.protocol import NotAvailable
 from tinyml_nas.proof.cores.toolchain import (
     Compiler,
@@ -24,7 +25,6 @@ from tinyml_nas.proof.cores.trace import (
     split_trace,
     write_trace_header,
 )
-from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
 from tinyml_nas.scratch import scratch_folder
 
 PROGRAM = "host.exe" if sys.platform == "win32" else "host"

@@ -16,7 +16,7 @@ from tinyml_nas.errors import ParityError
 from tinyml_nas.export.onnx.builder import SAMPLES, expose
 from tinyml_nas.export.onnx.integer_model import SCORES
 from tinyml_nas.graph import INPUT
-from tinyml_nas.quantize.integer import Float32, Int8, IntNetwork
+from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 
 onnxruntime.disable_telemetry_events()  # of Windows, which reads no variable
 

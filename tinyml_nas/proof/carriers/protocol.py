@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from tinyml_nas.errors import ToolError
-from tinyml_nas.quantize.integer import Float32, Int8
+from tinyml_nas.graph.integer import Float32, Int8
 
 
 class NotAvailable(ToolError):

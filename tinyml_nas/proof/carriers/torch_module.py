@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tinyml_nas.graph import INPUT
-from tinyml_nas.quantize.integer import Int8, IntNetwork
+from tinyml_nas.graph.integer import Int8, IntNetwork
 from tinyml_nas.quantize.qat import QuantizedModule
 
 

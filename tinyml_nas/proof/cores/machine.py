@@ -11,8 +11,8 @@ from typing import Any
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport
+from tinyml_nas.graph.integer import Int8
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
-from tinyml_nas.quantize.integer import Int8
 
 RAM = 0x20000000
 STACK_BYTES = 16 * 1024

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.export.c import CExport, time_major
+from tinyml_nas.graph.integer import Int8
 from tinyml_nas.proof.cores.toolchain import (
     BUILD_TIMEOUT_S,
     GCC,
@@ -24,7 +25,6 @@ from tinyml_nas.proof.cores.toolchain import (
     linker_script,
     run_tool,
 )
-from tinyml_nas.quantize.integer import Int8
 
 CORE = "cortex-m55"
 MACHINE = "mps3-an547"

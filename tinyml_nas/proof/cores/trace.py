@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyml_nas.export.c import CExport
-from tinyml_nas.quantize.integer import Int8, IntNetwork
+from tinyml_nas.graph.integer import Int8, IntNetwork
 
 TRACE_FUNCTION = "parity_trace"
 PROTOTYPE = (

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.graph import Network
+from tinyml_nas.graph.network import Network
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
