@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tinyml_nas.devices.cores import CORES, CycleModel
-from tinyml_nas.devices.device import Device, NpuRules, load_device, target_of
+from tinyml_nas.devices.device import Device, EthosU, NpuRules, load_device, target_of
 from tinyml_nas.devices.listing import device_names
 
-__all__ = ["CORES", "CycleModel", "Device", "NpuRules", "device_names", "load_device", "target_of"]
+__all__ = [
+    "CORES",
+    "CycleModel",
+    "Device",
+    "EthosU",
+    "NpuRules",
+    "device_names",
+    "load_device",
+    "target_of",
+]

@@ -74,6 +74,24 @@ class NpuRules(_Record):
     )
 
 
+class EthosU(_Record):
+    """An Ethos-U beside the core, as its compiler has to know it."""
+
+    kind: Literal["ethos-u55", "ethos-u65", "ethos-u85"]
+    macs: Literal[32, 64, 128, 256, 512, 1024, 2048] = Field(
+        description="Multiplications of 8 bits in one cycle."
+    )
+    clock_hz: Hertz = Field(alias="clock")
+    memory_mode: Literal["sram_only", "shared_sram", "dedicated_sram"] = Field(
+        "sram_only", description="Where weights and feature maps lie while it runs."
+    )
+
+    @property
+    def accelerator(self) -> str:
+        """As its compiler calls it: ``ethos-u55-128``."""
+        return f"{self.kind}-{self.macs}"
+
+
 class Device(_Record):
     """One microcontroller as a target."""
 
@@ -83,7 +101,7 @@ class Device(_Record):
     clock_hz: Hertz = Field(alias="clock")
     flash_bytes: Bytes = Field(alias="flash")
     ram_bytes: Bytes = Field(alias="ram")
-    npu: NpuRules | None = None
+    npu: Annotated[NpuRules | EthosU, Field(discriminator="kind")] | None = None
     source: str = ""  # of the figures
     optimize: Optimize = "balanced"  # of the code that runs on it, not of the part itself
     # figures that no document gave, taken from a sibling or on the safe side

@@ -16,7 +16,7 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.cost.budget import budget_from_config
-from tinyml_nas.devices import Device
+from tinyml_nas.devices import Device, NpuRules
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.results.search import Point, Search
@@ -122,6 +122,7 @@ def starting_point(
     decisions = recipe_decisions()
     chosen = STRATEGIES[strategy or training.nas_search_strategy]
     npu = device.npu if config.compilation.may_use_npu else None
+    npu = npu if isinstance(npu, NpuRules) else None
     space = SPACES[chosen.space or training.nas_space].make(features, config, npu, decisions)
     budget, origins = budget_from_config(config, device)
     folds = make_folds(features, training.nas_folds, seed)

@@ -88,6 +88,11 @@ class Compilation(Section):
         description="What the generated C is made for: speed (the longest loops, up to half a kB "
         "more code), size (the least code) or balanced. The results are the same bits.",
     )
+    npu: Literal["auto", "off", "require"] = Field(
+        default="auto",
+        description="auto: the NPU of the device runs what it can take, the core the rest; "
+        "off: the core runs all; require: a network that the NPU does not take whole is refused.",
+    )
     sample_lsb: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...] | None, BeforeValidator(_one_or_more)
     ] = Field(
@@ -127,4 +132,4 @@ class Compilation(Section):
     @property
     def may_use_npu(self) -> bool:
         """Whether what is made should also suit the NPU of the device, if it has one."""
-        return self.compile_preset_name != "forced_soft_npu_preset"
+        return self.npu != "off" and self.compile_preset_name != "forced_soft_npu_preset"

@@ -24,6 +24,6 @@ ADAPTERS: Mapping[str, Callable[[Network, NpuRules], Npu]] = {
 
 def lint(network: Network, device: Device) -> Npu | None:
     """Where the layers of ``network`` run on ``device``; ``None`` without an accelerator."""
-    if device.npu is None:
+    if not isinstance(device.npu, NpuRules):
         return None
     return ADAPTERS[device.npu.kind](network, device.npu)
