@@ -234,6 +234,14 @@ def broken_files(rng: random.Random, folder: Path) -> Case:
     return Case(("check", str(path)), 2, (f"{path}:{content[:at].count(10) + 1}:",))
 
 
+ETHOS_U = [("512", "1 MHz"), ("[]", "1 MHz"), ("128", "[]"), ("128.5", "1 MHz"), ("1e9", "0 Hz")]
+SPEEDS = [
+    *("memory_mode: fast", "memory_mode: []", "cache: 1", "sram: 3", "sram: {clock_scale: .nan}"),
+    *("sram: {clock_scale: 0}", "flash: {ports: 9}", "flash: {a: 1}", "sram: {burst_length: {}}"),
+]
+"""Accelerators, their clocks, and the speeds of their memories, each with one wrong value."""
+
+
 def device_files(rng: random.Random, folder: Path) -> Case:
     """Boards of the user's own with one wrong value."""
     keys = {"core": "cortex-m4", "clock": "80 MHz", "flash": "256 kB", "ram": "64 kB", "note": "x"}
@@ -243,7 +251,9 @@ def device_files(rng: random.Random, folder: Path) -> Case:
         "flash": ["8", "1e400 kB", "0.3 B", "-1 kB", "[1 kB]", "1 TB", "1 B", "9" * 5000 + " B"],
         "ram": ["64", "99999999 MB", "nan kB", "[[[[", '"\\xZZ"', "[" * 99],
         "note": ["[1, 2]", '"\\uDC00"', "{a: [}", "&a [*a]"],
-        "npu": ["ti-npu", "{kind: x}", "{kind: ti-npu, strides: [a]}", "{kind: ti-npu, kin: 1}"],
+        "npu": ["ti-npu", "{kind: x}", "{kind: ti-npu, strides: [a]}", "{kind: ti-npu, kin: 1}"]
+        + [f"{{kind: ethos-u55, macs: {macs}, clock: {clock}}}" for macs, clock in ETHOS_U]
+        + [f"{{kind: ethos-u65, macs: 256, clock: 1 MHz, {speed}}}" for speed in SPEEDS],
     }
     key = rng.choice([*bad])
     keys[key] = rng.choice(bad[key])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyml_nas.cost.tables import INSTRUCTIONS
-from tinyml_nas.devices import CORES, device_names, load_device
+from tinyml_nas.devices import CORES, NpuRules, device_names, load_device
 from tinyml_nas.errors import ConfigError
 
 pytestmark = pytest.mark.fast
@@ -16,10 +16,11 @@ def test_every_device_has_plausible_figures(name: str) -> None:
     device = load_device(name)
     assert device.name == name
     assert device.core in CORES
-    assert 1e6 < device.clock_hz < 1e9
+    assert 1e6 < device.clock_hz <= 1e9
     assert 4096 <= device.ram_bytes <= device.flash_bytes
     assert device.source
-    assert set(device.assumed) <= {"clock", "flash", "ram"}
+    of_npu = {f"npu.{key}" for key in ("macs", "clock", "sram", "flash")}
+    assert set(device.assumed) <= {"core", "clock", "flash", "ram", *of_npu}
 
 
 def test_an_m0plus_device_runs_the_m0_count_at_its_own_pace() -> None:
@@ -37,7 +38,7 @@ def test_memories_are_read_with_binary_prefixes() -> None:
 
 def test_accelerator_rules_come_with_the_devices_that_have_one() -> None:
     rules = load_device("MSPM0G5187").npu
-    assert rules is not None
+    assert isinstance(rules, NpuRules)
     assert (rules.channel_multiple, rules.linear_min_inputs) == (4, 16)
     assert load_device("MSPM0G3507").npu is None
 

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from tinyml_nas.config import Config, InvalidConfig
-from tinyml_nas.config.sections.delivery import Optimize
+from tinyml_nas.config.sections.delivery import NpuUse, Optimize
+from tinyml_nas.devices.accelerators import (
+    Accelerator,
+    EthosKind,
+    EthosU,
+    MemoryMode,
+    NpuRules,
+    Port,
+)
 from tinyml_nas.devices.cores import CORES, MEASURED_CORES, CycleModel
+from tinyml_nas.devices.figures import Bytes, Figures, Hertz
 from tinyml_nas.devices.listing import device_file, device_names
 from tinyml_nas.errors import ConfigError
 from tinyml_nas.located.marks import Mapping, parse, plain
 from tinyml_nas.located.problems import Place, Problem, Source
 from tinyml_nas.located.suggest import did_you_mean, nearest_relative
-from tinyml_nas.located.units import parse_clock, parse_size
 
 KEYS = "it has core, clock, flash and ram, and may have vendor, source, note, assumed and npu"
-SMALLEST_MEMORY, LARGEST_MEMORY = 256, 1 << 32
-SLOWEST, FASTEST = 32_000, 2_000_000_000
 
 
 def _known_core(core: str) -> str:
@@ -37,62 +37,7 @@ def _known_core(core: str) -> str:
     return core
 
 
-def _plausible_memory(size: int) -> int:
-    if not SMALLEST_MEMORY <= size <= LARGEST_MEMORY:
-        raise ValueError(f"{size:,} B is no memory of a microcontroller: write kB, KiB or MiB")
-    return size
-
-
-def _plausible_clock(hertz: int) -> int:
-    if not SLOWEST <= hertz <= FASTEST:
-        raise ValueError(f"{hertz:,} Hz is no clock of a microcontroller: write kHz or MHz")
-    return hertz
-
-
-Bytes = Annotated[int, BeforeValidator(parse_size), AfterValidator(_plausible_memory)]
-Hertz = Annotated[int, BeforeValidator(parse_clock), AfterValidator(_plausible_clock)]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class NpuRules(_Record):
-    """What a layer must look like to run on the accelerator instead of the core."""
-
-    kind: Literal["ti-npu", "ti-cde"]
-    channel_multiple: int = Field(4, description="Channels of every layer divide by this.")
-    first_input_channels: int = Field(1, description="Input channels of the first convolution.")
-    first_max_kernel: int = Field(8, description="Longest kernel of the first convolution.")
-    max_kernel: int = Field(7, description="Longest kernel of the other convolutions.")
-    strides: tuple[int, ...] = Field((1, 2), description="Strides of a convolution.")
-    max_pool_kernel: int = Field(4, description="Longest window of a max pooling.")
-    linear_min_inputs: int = Field(16, description="Fewest inputs of a linear layer at 8 bits.")
-    mean_min_inputs: int = Field(3, description="Fewest values that a global mean is taken of.")
-    unsupported: tuple[str, ...] = Field(
-        ("concat", "dilation"), description="Operations that it has not, and dilations."
-    )
-
-
-class EthosU(_Record):
-    """An Ethos-U beside the core, as its compiler has to know it."""
-
-    kind: Literal["ethos-u55", "ethos-u65", "ethos-u85"]
-    macs: Literal[32, 64, 128, 256, 512, 1024, 2048] = Field(
-        description="Multiplications of 8 bits in one cycle."
-    )
-    clock_hz: Hertz = Field(alias="clock")
-    memory_mode: Literal["sram_only", "shared_sram", "dedicated_sram"] = Field(
-        "sram_only", description="Where weights and feature maps lie while it runs."
-    )
-
-    @property
-    def accelerator(self) -> str:
-        """As its compiler calls it: ``ethos-u55-128``."""
-        return f"{self.kind}-{self.macs}"
-
-
-class Device(_Record):
+class Device(Figures):
     """One microcontroller as a target."""
 
     name: str
@@ -101,9 +46,10 @@ class Device(_Record):
     clock_hz: Hertz = Field(alias="clock")
     flash_bytes: Bytes = Field(alias="flash")
     ram_bytes: Bytes = Field(alias="ram")
-    npu: Annotated[NpuRules | EthosU, Field(discriminator="kind")] | None = None
+    npu: Accelerator | None = None
     source: str = ""  # of the figures
     optimize: Optimize = "balanced"  # of the code that runs on it, not of the part itself
+    npu_mode: NpuUse = "auto"  # of the program that runs on it, likewise
     # figures that no document gave, taken from a sibling or on the safe side
     assumed: tuple[str, ...] = ()
     note: str | None = None
@@ -112,6 +58,16 @@ class Device(_Record):
     def cycles(self) -> CycleModel:
         """The cycle model of its core: an estimate."""
         return CORES[self.core]
+
+    @property
+    def npu_in_use(self) -> NpuRules | EthosU | None:
+        """Its accelerator, unless it is switched off."""
+        return None if self.npu_mode == "off" else self.npu
+
+    @property
+    def ethos_u(self) -> EthosU | None:
+        """Its Ethos-U, unless it is switched off or the accelerator is another one."""
+        return self.npu_in_use if isinstance(self.npu_in_use, EthosU) else None
 
     @property
     def cycles_per_instruction(self) -> MappingType[str, float]:
@@ -138,9 +94,11 @@ def load_device(name: str, optimize: Optimize = "balanced", folder: Path | None 
 
 
 def target_of(config: Config) -> Device:
-    """The device that ``config`` is about."""
-    common = config.common
-    return load_device(common.target_device, config.compilation.optimize, config.path.parent)
+    """The device that ``config`` is about, its accelerator in use as ``compilation`` says."""
+    common, compilation = config.common, config.compilation
+    device = load_device(common.target_device, compilation.optimize, config.path.parent)
+    mode = compilation.npu if compilation.may_use_npu else "off"
+    return device.model_copy(update={"npu_mode": mode})
 
 
 def read_device(path: Path) -> Device:
@@ -169,17 +127,39 @@ def _plain(tree: Mapping) -> dict[str, Any]:
     return values
 
 
+KNOWN: MappingType[str, Sequence[str]] = {
+    "core": tuple(CORES),
+    "kind": (*get_args(EthosKind), "ti-npu", "ti-cde"),
+    "memory_mode": get_args(MemoryMode),
+}
+"""The words that a key takes."""
+
+
 def _problem(tree: Mapping, error: ErrorDetails) -> Problem:
     """What is wrong, at its line of the file."""
-    key = str(error["loc"][0])
-    entry = tree.entries.get(key)
+    around, path = tree, list[str]()
+    tag = ("kind",) if error["type"].startswith("union_tag") else ()
+    *outer, key = (str(part) for part in (*error["loc"], *tag))
+    for part in outer:  # the parts that are no keys name the kind of accelerator
+        entry = around.entries.get(part)
+        if entry is not None and isinstance(entry.value, Mapping):
+            around, path = entry.value, [*path, part]
+    keys = KEYS if around is tree else None
+    entry = around.entries.get(key)
     if entry is None:
-        return Problem(tree.place, f"The key {key!r} is missing.", KEYS)
+        return Problem(around.place, f"The key {key!r} is missing.", keys)
     if error["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in Device.model_fields.items()]
-        place = entry.key if len(error["loc"]) == 1 else entry.value.place
-        word = str(error["loc"][-1])
-        return Problem(place, f"{word!r} is not a known key.", did_you_mean(word, known) or KEYS)
+        return Problem(entry.key, f"{key!r} is not a known key.", _known_key(key, path) or keys)
+    words, value = KNOWN.get(key, ()), str(plain(entry.value))
     reason = str(error.get("ctx", {}).get("error", error["msg"]))
-    hint = did_you_mean(str(error["input"]), CORES) if key == "core" else None
-    return Problem(entry.value.place, f"{key}: {reason}.", hint)
+    if error["type"] in ("union_tag_invalid", "literal_error") and words:
+        reason = f"{value!r} is none of {', '.join(words)}"
+    where = ".".join((*path, key))
+    return Problem(entry.value.place, f"{where}: {reason}.", did_you_mean(value, words))
+
+
+def _known_key(word: str, path: Sequence[str]) -> str | None:
+    """``did you mean``, of the keys that stand below ``path``."""
+    records = {0: (Device,), 1: (EthosU, NpuRules), 2: (Port,)}[len(path)]
+    fields = (item for record in records for item in record.model_fields.items())
+    return did_you_mean(word, [field.alias or name for name, field in fields])
