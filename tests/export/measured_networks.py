@@ -168,7 +168,9 @@ def random_dilated(seed: int) -> Network:
     return replace(network, name=f"dilated{seed}")
 
 
-def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
+def integer_model(
+    network: Network, seed: int, add_terms: int | None = None
+) -> tuple[IntNetwork, Float32]:
     """``network`` with random weights, quantized on noise, and the windows of noise."""
     channels, length = network.input_shape
     module = build_module(network, generator(seed, "weights"))
@@ -185,6 +187,7 @@ def integer_model(network: Network, seed: int) -> tuple[IntNetwork, Float32]:
         Normalization(np.zeros(channels, np.float32), np.ones(channels, np.float32)),
         tuple(f"class {i}" for i in range(network.shapes[network.output].size)),
         tuple(f"channel {i}" for i in range(channels)),
+        add_terms,
     )
     return net, x.numpy()
 

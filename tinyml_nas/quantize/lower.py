@@ -6,6 +6,7 @@ the network that is shipped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -74,10 +75,12 @@ def lower(
     normalization: Normalization,
     class_names: tuple[str, ...],
     channel_names: tuple[str, ...],
+    add_terms: int | None = None,
 ) -> IntNetwork:
     """The integer model of a folded ``network``.
 
-    Raises ``ConfigError`` naming the layer whose accumulator could overflow.
+    ``add_terms`` is ``largest`` of ``add_multipliers``, for an accelerator that needs it.  Raises
+    ``ConfigError`` naming the layer whose accumulator could overflow.
     """
     entry = scales[INPUT]
     return IntNetwork(
@@ -88,19 +91,29 @@ def lower(
             zero_point=entry.zero_point,
         ),
         scales=dict(scales),
-        layers=tuple(lower_node(network, node, parameters, scales) for node in network.nodes),
+        layers=tuple(
+            lower_node(network, node, parameters, scales, add_terms) for node in network.nodes
+        ),
         class_names=class_names,
         channel_names=channel_names,
     )
 
 
-def lower_node(network: Network, node: Node, parameters: Parameters, scales: Scales) -> IntLayer:
-    """The integer layer of one node."""
-    op = _integer_op(node, network.input_shapes(node)[0], parameters, scales)
+def lower_node(
+    network: Network,
+    node: Node,
+    parameters: Parameters,
+    scales: Scales,
+    add_terms: int | None = None,
+) -> IntLayer:
+    """The integer layer of one node; ``add_terms`` as in :func:`lower`."""
+    op = _integer_op(node, network.input_shapes(node)[0], parameters, scales, add_terms)
     return IntLayer(node.name, node.op.kind, node.inputs, op)
 
 
-def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales) -> IntOp:
+def _integer_op(
+    node: Node, entry: Shape, parameters: Parameters, scales: Scales, add_terms: int | None
+) -> IntOp:
     match node.op:
         case Conv() as op:
             return _conv(node, op, 1, op.weight_bits, parameters, scales)
@@ -116,7 +129,7 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
         case MaxPool() as op:
             return IntMaxPool(op.kernel, op.stride, op.pad)
         case Add() as op:
-            return _add(node, op, scales)
+            return _add(node, op, scales, add_terms)
         case Concat(axis):
             return IntConcat(axis)
         case Reshape(channels):
@@ -124,7 +137,8 @@ def _integer_op(node: Node, entry: Shape, parameters: Parameters, scales: Scales
         case Upsample(factor):
             return IntUpsample(factor)
         case Interpolate(length):
-            return _interpolate(node, length, scales)
+            common = None if add_terms is None else math.gcd(entry.length, length)
+            return _interpolate(node, length, scales, common)
     raise TypeError(f"no integer layer for {node.op!r}")
 
 
@@ -184,7 +198,11 @@ def _avg_pool(
     return IntAvgPool(kernel, stride, pad, r1)
 
 
-def _interpolate(node: Node, length: int, scales: Scales) -> IntInterpolate:
+def _interpolate(node: Node, length: int, scales: Scales, common: int | None) -> IntInterpolate:
+    """With ``common``, a divisor of all weights, the multiplier takes it in exactly, for an NPU.
+
+    Its low bits are 0 then, so that the product has 31 bits beside them.
+    """
     entry, leave = scales[node.inputs[0]], scales[node.name]
     if 2 * length * (QMAX - QMIN) >= FLOAT32_EXACT:
         raise ConfigError(
@@ -192,14 +210,17 @@ def _interpolate(node: Node, length: int, scales: Scales) -> IntInterpolate:
             hint="Use a shorter frame.",
         )
     ratio = np.float64(entry.scale) / (2 * length * np.float64(leave.scale))
-    r1 = _requantize(*multiplier_and_shift(ratio), leave.zero_point, relu=False)
+    multiplier, shift = multiplier_and_shift(ratio)
+    if common is not None:
+        multiplier = multiplier >> common.bit_length() << common.bit_length()
+    r1 = _requantize(multiplier, shift, leave.zero_point, relu=False)
     return IntInterpolate(length, r1)
 
 
-def _add(node: Node, op: Add, scales: Scales) -> IntAdd:
+def _add(node: Node, op: Add, scales: Scales, add_terms: int | None) -> IntAdd:
     leave = scales[node.name]
     ratios = [np.float64(scales[name].scale) / np.float64(leave.scale) for name in node.inputs]
-    multipliers, shift = add_multipliers(ratios)
+    multipliers, shift = add_multipliers(ratios, add_terms)
     signs = np.array([1, -1 if op.minus else 1], np.int32)
     return IntAdd(_requantize(multipliers * signs, shift, leave.zero_point, op.relu))
 

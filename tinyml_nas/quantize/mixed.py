@@ -58,7 +58,7 @@ def sensitivity(
     whole = dict.fromkeys(layers, 8)
 
     def measured(bits: Bits) -> float:
-        return loss(QuantizedModule(module.folded, module.scales, bits))
+        return loss(QuantizedModule(module.folded, module.scales, bits, module.add_terms))
 
     base = measured(whole)
     return {

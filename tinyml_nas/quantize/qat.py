@@ -75,16 +75,22 @@ class _RuleR1(torch.autograd.Function):
 class QuantizedModule(nn.Module):
     """A folded network with fixed activation scales; maps normalized (N, C, L) to logits.
 
-    ``bits`` are those of a weight, by layer, where they differ from the network's.
+    ``bits`` are those of a weight, by layer, where they differ from the network's; ``add_terms`` as
+    in ``lower``.
     """
 
     def __init__(
-        self, folded: NetworkModule, scales: Scales, bits: Mapping[str, int] | None = None
+        self,
+        folded: NetworkModule,
+        scales: Scales,
+        bits: Mapping[str, int] | None = None,
+        add_terms: int | None = None,
     ) -> None:
         super().__init__()
         self.folded = folded
         self.network = folded.network.with_weight_bits(bits or {})
         self.scales = scales
+        self.add_terms = add_terms
 
     def forward(self, x: Tensor) -> Tensor:
         return self.real_tensors(x)[self.network.output].flatten(1)
@@ -110,7 +116,7 @@ class QuantizedModule(nn.Module):
         return folded_parameters(self.folded)
 
     def _layer(self, node: Node, inputs: list[Tensor], parameters: Parameters) -> Tensor:
-        op = lower_node(self.network, node, parameters, self.scales).op
+        op = lower_node(self.network, node, parameters, self.scales, self.add_terms).op
         match op:
             case IntConv():
                 return self._conv(node, op, inputs[0])

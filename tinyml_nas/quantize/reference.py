@@ -5,7 +5,7 @@ Tensors are (windows, channels, length), as in the float model.  Nothing here is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,13 @@ def quantize_input(net: IntNetwork, x: npt.NDArray[np.float32]) -> Int8:
 
 def run_reference(net: IntNetwork, q: Int8) -> dict[str, Int8]:
     """Every int8 tensor (N, C, L) of the model for quantized windows ``q``, the input included."""
-    tensors = {INPUT: q}
-    for layer in net.layers:
+    return run_layers(net, {INPUT: q}, tuple(net.by_name))
+
+
+def run_layers(net: IntNetwork, known: Mapping[str, Int8], names: Sequence[str]) -> dict[str, Int8]:
+    """The ``known`` tensors (N, C, L) and those of the layers ``names``, in their order."""
+    tensors = dict(known)
+    for layer in (net.by_name[name] for name in names):
         tensors[layer.name] = _run_layer(net, layer, [tensors[name] for name in layer.inputs])
     return tensors
 

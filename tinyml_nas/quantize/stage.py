@@ -95,11 +95,13 @@ def quantize(
     checkpoint: Path,
     console: Console,
     title: str,
+    add_terms: int | None = None,
 ) -> Quantized:
     """The integer model of ``trained``; only training windows calibrate and fine-tune it.
 
     ``recipe`` is the one that ``trained`` was trained with; fine-tuning follows it more gently.
     With ``auto_quantization`` the validation split decides on the bits that the YAML leaves open.
+    ``add_terms`` as in ``lower``.
     """
     folded = fold_batch_norm(trained)
     windows, judged = _calibration_windows(features, training.calibration_windows, seed)
@@ -107,7 +109,7 @@ def quantize(
     float_score = validation_score(trained, features)
 
     def attempt(bits: Bits) -> Attempt:
-        module = QuantizedModule(copy.deepcopy(folded), scales, bits)
+        module = QuantizedModule(copy.deepcopy(folded), scales, bits, add_terms)
         record = Quantization(
             method="PTQ",
             calibration=training.calibration,
@@ -131,7 +133,7 @@ def quantize(
     layers = [name for name in weight_bits(folded.network) if name not in fixed]
     losses: Sensitivity = {}
     if training.auto_quantization and layers and len(features.validation):
-        uniform = QuantizedModule(folded, scales)
+        uniform = QuantizedModule(folded, scales, add_terms=add_terms)
         losses = sensitivity(uniform, layers, lambda module: validation_loss(module, features))
         path = narrowing_path(folded.network, losses)
         assert float_score is not None
@@ -147,6 +149,7 @@ def quantize(
         features.normalization,
         features.class_names,
         features.channel_names,
+        add_terms,
     )
     integer = dataclasses.replace(integer, answer=answer_of(integer, features))
     return Quantized(integer, module, chosen.record.model_copy(update={"layers": layer_bits}))
