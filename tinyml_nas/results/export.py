@@ -9,6 +9,9 @@ from pydantic import Field
 from tinyml_nas.errors import ParityError
 from tinyml_nas.results.record import Count, Digest, Fraction, Record
 
+STREAM_CARRIER = "Ethos-U command stream"
+"""Start of the carrier's name; the accelerator follows."""
+
 
 class Exported(Record):
     """A model and its files in the run folder: by what they are, and the SHA-256 of each.
@@ -188,6 +191,38 @@ class Placement(Record):
     on_npu: bool
     reason: str = ""
     mend: str = ""
+
+
+class NpuOperation(Record):
+    """What the compiler estimates for one operation of the accelerator, named as a tensor here."""
+
+    name: str
+    operation: str
+    cycles: Count
+    macs: Count
+
+
+class NpuProgram(Record):
+    """The program of an accelerator; ``cycles`` are an estimate of its ``compiler``.
+
+    ``core_layers`` are those that it leaves to the core; the bytes are of commands, weights and
+    of the memory that it writes.
+    """
+
+    accelerator: str
+    compiler: str
+    clock_hz: Count
+    cycles: Count
+    command_bytes: Count
+    weight_bytes: Count
+    ram_bytes: Count
+    operations: list[NpuOperation] = []
+    core_layers: list[str] = []
+
+    @property
+    def seconds(self) -> float:
+        """Time of one inference, by the estimate."""
+        return self.cycles / self.clock_hz
 
 
 class Npu(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from tinyml_nas.results.export import Buffer, Exported, Npu, Proof
+from tinyml_nas.results.export import Buffer, Exported, Npu, NpuProgram, Proof
 from tinyml_nas.results.reach_words import Reach
 from tinyml_nas.results.record import Count, Record, Score, Spread
 from tinyml_nas.results.task import Tests
@@ -185,7 +185,8 @@ class ModelTest(Record):
 class Model(Proof, ModelTest, Exported):
     """One trained, quantized and exported network; all but ``seeds`` is of the shipped seed.
 
-    ``reach`` is what it sees of a window; older runs lack it.
+    ``reach`` is what it sees of a window; older runs lack it.  ``npu_program`` is there where the
+    accelerator runs it.
     """
 
     role: Role
@@ -194,6 +195,7 @@ class Model(Proof, ModelTest, Exported):
     cost: Cost
     reach: Reach | None = None
     npu: Npu | None = None
+    npu_program: NpuProgram | None = None
     training: Training
     quantization: Quantization | None = None
     memory: list[Buffer] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinyml_nas.results.export import NpuOperation
+
 
 @dataclass(frozen=True)
 class Region:
@@ -12,16 +14,6 @@ class Region:
     index: int
     offset: int
     size_bytes: int
-
-
-@dataclass(frozen=True)
-class LayerCycles:
-    """What the compiler estimates for one operation of its own; ``name`` is a tensor of ours."""
-
-    name: str
-    operation: str
-    cycles: int
-    macs: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Program:
     input: Region
     output: Region
     cycles: int
-    layers: tuple[LayerCycles, ...] = ()
+    layers: tuple[NpuOperation, ...] = ()
 
     @property
     def flash_bytes(self) -> int:
