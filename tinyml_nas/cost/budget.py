@@ -15,8 +15,9 @@ from tinyml_nas.config.names import PRESET_PARAMETERS
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.cost.flash import network_cost
 from tinyml_nas.cost.latency import latency_seconds, require_cycle_model
+from tinyml_nas.cost.npu.share import npu_share
 from tinyml_nas.cost.tables import CODE_HEADROOM_BYTES
-from tinyml_nas.devices import CORES, Device
+from tinyml_nas.devices import CORES, Device, NpuRules
 from tinyml_nas.errors import BudgetError
 from tinyml_nas.graph import Network
 from tinyml_nas.results.export import Build
@@ -43,7 +44,7 @@ class Resources:
     """What one network is promised to cost on one device.
 
     Flash and latency have headroom for their fits, and bytes are octets, also where a byte of the
-    device has 16 bits.
+    device has 16 bits.  Where an Ethos-U runs the network, they are those of its program.
     ``latency_seconds`` is ``None`` for a device whose core has no measured cycle model.
     """
 
@@ -79,6 +80,20 @@ class Budget:
 
 def resources_of(network: Network, device: Device) -> Resources:
     """The one place that says what ``network`` needs on ``device``."""
+    share = npu_share(network, device.ethos_u) if device.ethos_u else None
+    if share is None:
+        return core_resources_of(network, device)
+    return Resources(
+        share.parameters,
+        share.macs,
+        share.flash_bytes(device),
+        share.ram_bytes(),
+        share.seconds(device),
+    )
+
+
+def core_resources_of(network: Network, device: Device) -> Resources:
+    """What ``network`` needs where the core of ``device`` runs it in C."""
     cost = network_cost(network, device.cycles.backend, device.optimize)
     octets = device.cycles.octets_per_value
     return Resources(
@@ -142,8 +157,17 @@ def preset_flash_bytes(training: Training) -> int | None:
 def budget_warnings(
     config: Config, device: Device, provenance: Mapping[str, str] = UNWRITTEN
 ) -> list[str]:
-    """A sentence for each budget that is larger than what the device has."""
-    warnings = []
+    """A sentence for each budget that is larger than what the device has.
+
+    And for a latency that the accelerator of the device has no part in.
+    """
+    warnings, npu = [], device.npu_in_use
+    if config.training.nas_budget.latency is not None and isinstance(npu, NpuRules):
+        path = "training.nas_budget.latency"
+        warnings.append(
+            f"{path}{_where(path, provenance)} is that of the {device.core} alone: how long a "
+            f"layer takes on the {npu.kind} of {device.name} is not published."
+        )
     for key in MEMORIES:
         limit: int | None = getattr(config.training.nas_budget, key)
         memory: int = getattr(device, KEYS[key])
@@ -194,7 +218,10 @@ def measured_excess(model: Model, promised: Resources, device: Device) -> list[s
     """A sentence for each figure of ``model`` that is above what was ``promised``.
 
     It is measured on the emulated core that stands for the device's, else on those of its back-end.
+    Of what an NPU runs, nothing is measured.
     """
+    if model.npu_program is not None:
+        return []
     cycles = device.cycles
     stand_ins = [c for c in CORES if c == cycles.measured_on] or [
         core for core, other in CORES.items() if other.backend == cycles.backend
