@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinyml_nas.cost.npu import lint
+from tinyml_nas.cost.npu.suited import choices_on
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import INPUT, Conv, Network, Node, Shape, residual_of
 from tinyml_nas.search.spaces import random_genome
@@ -36,7 +37,7 @@ def test_autoencoders_end_in_what_is_left_and_cannot_copy(shape: Shape) -> None:
 @pytest.mark.parametrize("shape", [Shape(1, 64), Shape(3, 64)])
 def test_for_an_accelerator_only_what_none_takes_stays_on_the_core(shape: Shape) -> None:
     device, draw, seen = load_device("F28P55"), random.Random(1), set()
-    space = AutoencoderSpace(shape, device.npu)
+    space = AutoencoderSpace(shape, choices_on(device))
     for _ in range(60):
         try:
             network = space.network(space.canonical(random_genome(space, draw)), "a")
@@ -51,7 +52,7 @@ def test_for_an_accelerator_only_what_none_takes_stays_on_the_core(shape: Shape)
 
 def test_chains_for_an_accelerator_run_there_to_the_last_layer() -> None:
     device, draw, built = load_device("F28P55"), random.Random(1), 0
-    space = ChainSpace(Shape(1, 64), 3, device.npu, positional=True)
+    space = ChainSpace(Shape(1, 64), 3, choices_on(device), positional=True)
     for _ in range(60):
         try:
             network = space.network(space.canonical(random_genome(space, draw)), "c")

@@ -13,8 +13,8 @@ from samples import features
 from tinyml_nas.config.sections.training import Training
 from tinyml_nas.console import Console
 from tinyml_nas.cost.budget import Budget
-from tinyml_nas.devices import load_device
-from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.cost.npu.suited import LayerChoices, choices_on
+from tinyml_nas.devices import NpuRules, load_device
 from tinyml_nas.graph import Conv, DepthwiseConv, Network, Shape, reach_of
 from tinyml_nas.search.evaluator import Evaluator
 from tinyml_nas.search.one_shot.superkernels import Supernet
@@ -27,11 +27,17 @@ from tinyml_nas.train.seeding import generator
 
 pytestmark = pytest.mark.fast
 
-TAPS_APART = NpuRules(kind="ti-npu", unsupported=("concat",))
+TAPS_APART = choices_on(
+    load_device("F28P55").model_copy(
+        update={"npu": NpuRules(kind="ti-npu", unsupported=("concat",))}
+    )
+)
 """Rules of an accelerator that takes dilated convolutions."""
 
 
-def drawn(count: int, npu: NpuRules | None = None) -> Iterator[tuple[ChainSpace, Genome, Network]]:
+def drawn(
+    count: int, npu: LayerChoices | None = None
+) -> Iterator[tuple[ChainSpace, Genome, Network]]:
     """Random chains for random windows."""
     draw, seen = random.Random(1), 0
     while seen < count:
@@ -53,7 +59,7 @@ def dilations(network: Network) -> list[int]:
 
 
 @pytest.mark.parametrize("npu", [None, TAPS_APART])
-def test_a_chain_sees_about_the_share_that_it_should(npu: NpuRules | None) -> None:
+def test_a_chain_sees_about_the_share_that_it_should(npu: LayerChoices | None) -> None:
     """Within a factor of two, where the undilated chain does not see more, or the widest less."""
     for space, genome, network in drawn(400, npu):
         whole, share = space.input_shape.length, float(genome["reach"])
@@ -147,7 +153,7 @@ def test_children_change_the_reach_and_inherit_it() -> None:
 
 
 def test_an_accelerator_without_dilation_leaves_it_out() -> None:
-    npu = load_device("F28P55").npu
+    npu = choices_on(load_device("F28P55"))
     assert npu is not None
     space = ChainSpace(Shape(1, 300), 5, npu)
     assert "reach" not in {decision.name for decision in space.decisions}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from samples import features
 
+from tinyml_nas.cost.npu.suited import choices_on
 from tinyml_nas.devices import load_device
 from tinyml_nas.graph import Shape
 from tinyml_nas.search.one_shot.superkernels import (
@@ -91,10 +92,10 @@ def test_kernels_widths_and_heads_share():
     assert torch.equal(other(head="max").hidden.conv.weight, base.hidden.conv.weight[:, 16:])
 
 
-@pytest.mark.parametrize("device", ["cortex-m4", "F28P55"])
+@pytest.mark.parametrize("device", ["cortex-m4", "F28P55", "AlifE3-HE"])
 @pytest.mark.parametrize(("shape", "positional"), [((1, 8), False), ((3, 64), True)])
 def test_every_network_of_the_space_finds_its_weights(device, shape, positional):
-    space = ChainSpace(Shape(*shape), 4, load_device(device).npu, positional=positional)
+    space = ChainSpace(Shape(*shape), 4, choices_on(load_device(device)), positional=positional)
     supernet, draw, seen = Supernet(space, generator(1, "supernet")), random.Random(1), 0
     while seen < 40:
         try:

@@ -11,7 +11,7 @@ import samples
 
 from tinyml_nas.console import Console
 from tinyml_nas.cost.flash import network_cost
-from tinyml_nas.devices import load_device
+from tinyml_nas.devices import target_of
 from tinyml_nas.graph import Concat, Conv
 from tinyml_nas.load import load_config
 from tinyml_nas.search import PRIMITIVES, Genotype, derive
@@ -146,7 +146,6 @@ def test_a_file_that_keeps_to_the_cpu_keeps_no_rules_of_an_npu(tmp_path, preset)
         f"compilation: {{compile_preset_name: {preset or ''}}}\n"
     )
     config = load_config(tmp_path / "config.yaml").config
-    device = load_device(config.common.target_device)
     features = samples.features((1, 32), 2, 48)
-    space = starting_point(features, config, device, Console(quiet=True)).problem.space
+    space = starting_point(features, config, target_of(config), Console(quiet=True)).problem.space
     assert (space.npu is None) == (preset == "forced_soft_npu_preset")

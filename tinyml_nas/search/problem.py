@@ -16,6 +16,7 @@ from tinyml_nas.cost.budget import (
     resources_of,
     shown,
 )
+from tinyml_nas.cost.npu import lint
 from tinyml_nas.cost.packing import as_configured
 from tinyml_nas.devices import Device
 from tinyml_nas.errors import BudgetError, ToolError
@@ -27,6 +28,8 @@ from tinyml_nas.search.trial import Candidate
 
 CHILD_TRIES = 50
 """Mutations that are tried for one child."""
+DRAWS, COMPILED_DRAWS = 4000, 400
+"""Draws for one sample; fewer where a compiler says what each costs, about 15 CPU-ms a network."""
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Tally:
         self.drawn += 1
         if candidate is None:
             self.refused["not a network"] += 1
+        elif not candidate.on_npu:
+            self.refused["not whole on the NPU"] += 1
         elif broken := budget.broken(candidate.resources):
             self.refused[broken[0]] += 1
 
@@ -60,10 +65,13 @@ class Problem:
     tally: Tally = field(default_factory=Tally, compare=False)
 
     def decode(self, genome: Genome) -> Candidate | None:
-        """The candidate of ``genome``, be it affordable or not; ``None`` where it is no network."""
+        """The candidate of ``genome``, be it affordable or not; ``None`` where it is no network.
+
+        Also where ``compilation.npu: require`` refuses it.
+        """
         candidate = self._decoded(genome)
         self.tally.count(candidate, self.budget)
-        return candidate
+        return candidate if candidate is not None and candidate.on_npu else None
 
     def fits(self, resources: Resources) -> bool:
         """Whether the hard budget is kept."""
@@ -80,12 +88,14 @@ class Problem:
         firsts = (group[0] for group in groups if group)
         return list({candidate.key: candidate for candidate in firsts}.values())
 
-    def sample(self, draw: random.Random, count: int, tries: int = 4000) -> list[Candidate]:
+    def sample(self, draw: random.Random, count: int, tries: int | None = None) -> list[Candidate]:
         """Up to ``count`` distinct random candidates that keep the budget, in the order drawn.
 
         A budget that hardly any draw keeps is met by shrinking one draw and mutating what came of
         it, so the list is short only where the space is.  Raises ``BudgetError`` where that fails.
         """
+        if tries is None:
+            tries = DRAWS if self.device.ethos_u is None else COMPILED_DRAWS
         found: dict[str, Candidate] = {}
         closest: Candidate | None = None
         for _ in range(tries):
@@ -133,12 +143,15 @@ class Problem:
             network = as_configured(network, self.training)
         except ValueError:
             return None
-        return Candidate(genome, network, resources_of(network, self.device))
+        required = self.device.npu_mode == "require" and lint(network, self.device)
+        whole = not (required and required.on_core)
+        return Candidate(genome, network, resources_of(network, self.device), whole)
 
     def _excess(self, candidate: Candidate) -> tuple[int, float]:
         """How far the budget is broken: by how many resources, and by what share the worst."""
         shares = self.budget.shares(candidate.resources)
-        return sum(share > 1 for share in shares.values()), max(shares.values(), default=0.0)
+        broken = sum(share > 1 for share in shares.values()) + (not candidate.on_npu)
+        return broken, max(shares.values(), default=0.0)
 
     def _shrunk(self, start: Candidate | None) -> Candidate:
         """A candidate that keeps the budget, found by descent; ``BudgetError`` where there is none.
@@ -151,6 +164,12 @@ class Problem:
             raise ToolError(f"No genome of the space {self.space.name} decodes to a network.")
         reached = [self._descended(candidate) for candidate in starts]
         best = min(reached, key=self._excess)
+        if not best.on_npu:
+            raise BudgetError(
+                f"No network of the space {self.space.name} runs whole on the NPU of "
+                f"{self.device.name}.",
+                hint="Set compilation.npu: auto, or search another training.nas_space.",
+            )
         if not self.fits(best.resources):
             raise nothing_fits(self.budget, best.resources, self.training, self.device.name)
         return best
@@ -179,11 +198,17 @@ class Problem:
                 found.setdefault(child.key, child)
 
 
+def _enough_ms(seconds: float) -> str:
+    """``seconds`` in milliseconds, rounded up to three digits."""
+    step = 10.0 ** (math.floor(math.log10(1e3 * seconds)) - 2)
+    return f"{math.ceil(1e3 * seconds / step) * step:.3g} ms"
+
+
 _ENOUGH: Mapping[str, Callable[[float], str]] = {
     "flash_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
     "ram_bytes": lambda value: f"{math.ceil(value / 100) / 10:g} kB",
     "macs": lambda value: f"{math.ceil(value / 100) / 10:g}k",
-    "latency_seconds": lambda value: f"{math.ceil(1e5 * value) / 100:g} ms",
+    "latency_seconds": _enough_ms,
 }
 
 

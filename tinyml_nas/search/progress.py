@@ -84,7 +84,7 @@ def _row(point: Point) -> tuple[str, ...]:
         f"{point.macs:,}",
         f"{point.flash_bytes:,} B",
         f"{point.ram_bytes:,} B",
-        "–" if latency is None else f"{1e3 * latency:.2f} ms",
+        "–" if latency is None else f"{1e3 * latency:.3g} ms",
     )
 
 

@@ -16,7 +16,8 @@ from tinyml_nas import __version__
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
 from tinyml_nas.cost.budget import budget_from_config
-from tinyml_nas.devices import Device, NpuRules
+from tinyml_nas.cost.npu.suited import choices_on
+from tinyml_nas.devices import Device
 from tinyml_nas.errors import ConfigError, DataError
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.results.search import Point, Search
@@ -121,9 +122,8 @@ def starting_point(
     recipe = recipe_from_config(training)
     decisions = recipe_decisions()
     chosen = STRATEGIES[strategy or training.nas_search_strategy]
-    npu = device.npu if config.compilation.may_use_npu else None
-    npu = npu if isinstance(npu, NpuRules) else None
-    space = SPACES[chosen.space or training.nas_space].make(features, config, npu, decisions)
+    suited = choices_on(device)
+    space = SPACES[chosen.space or training.nas_space].make(features, config, suited, decisions)
     budget, origins = budget_from_config(config, device)
     folds = make_folds(features, training.nas_folds, seed)
     if torn := torn_groups(features, folds):
@@ -162,6 +162,8 @@ def fingerprint(start: Start) -> str:
         "genomes": [dict(genome) for genome in start.genomes],
         "seed": problem.seed,
     }
+    if (npu := problem.device.ethos_u) is not None:
+        parts["npu"] = npu.model_dump(mode="json") | {"mode": problem.device.npu_mode}
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()
 

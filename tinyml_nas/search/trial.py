@@ -16,11 +16,15 @@ from tinyml_nas.search.spaces import Value, genome_key
 
 @dataclass(frozen=True)
 class Candidate:
-    """A genome (canonical), the network that it decodes to, and what that costs."""
+    """A genome (canonical), the network that it decodes to, and what that costs.
+
+    ``on_npu`` is false where the NPU does not take it whole although it is required to.
+    """
 
     genome: Mapping[str, Value]
     network: Network
     resources: Resources
+    on_npu: bool = True
 
     @cached_property
     def key(self) -> str:

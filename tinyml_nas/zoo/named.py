@@ -33,8 +33,6 @@ def resolved(name: str, shape: Shape, outputs: int, series: bool, config: Config
     if name != AUTO:
         return name
     device, written = target_of(config), config.training.nas_budget
-    if not config.compilation.may_use_npu:
-        device = device.model_copy(update={"npu": None})
     if not device.cycles.measured_on:  # a limit of the latency is refused where the budget is read
         written = written.model_copy(update={"latency": None})
     training = config.training.model_copy(update={"nas_budget": written})

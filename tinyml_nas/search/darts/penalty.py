@@ -24,12 +24,16 @@ held against.
 ``Memory`` charges for flash, ``Compute`` for MACs, as a share of the largest network's, so the
 weight means the same in every preset.  On top comes a hinge ``relu(E[cost] / limit - 1)`` for each
 resource whose limit the space can break (as in PLiNIO's DUCCIO, Burrello et al., 2023).
+
+Where an Ethos-U runs the network, ``Compute`` charges for latency, and a layer's flash and latency
+are those of its program when it stands alone.  They do not add up to the whole network's; the gap
+above makes up for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -39,6 +43,7 @@ from torch import Tensor
 from tinyml_nas.cost.budget import Budget, Resources, resources_of
 from tinyml_nas.cost.flash import layer_cost
 from tinyml_nas.cost.latency import layer_seconds
+from tinyml_nas.cost.npu.share import npu_share
 from tinyml_nas.devices import Device
 from tinyml_nas.graph import INPUT, Network, Node
 from tinyml_nas.search.cells.derive import derive
@@ -52,6 +57,7 @@ METRICS = ("parameters", "macs", "flash_bytes", "latency_seconds", "ram_bytes")
 SUMS = METRICS[:-1]
 OBJECTIVES = {"Memory": "flash_bytes", "Compute": "macs"}
 """Metric that each ``nas_optimization_mode`` charges for."""
+ON_ETHOS_U = {**OBJECTIVES, "Compute": "latency_seconds"}
 SMOOTHING = 0.02
 """Temperature of the smooth maximum, as a share of the largest step."""
 ROUNDING = 1e-12
@@ -63,7 +69,8 @@ class CostModel:
     """Cost tables of a space on a device.
 
     ``tables`` is float64 ``(sum, kind of cell, edge, primitive)``, ``fixed`` ``(sum,)``;
-    ``largest`` ``(metric,)`` is a bound that no network of the space exceeds.
+    ``largest`` ``(metric,)`` is a bound that no network of the space exceeds; of an Ethos-U, whose
+    layers do not add up, the bound of the sums or the dearest network of one primitive.
     """
 
     space: SearchSpace
@@ -72,6 +79,7 @@ class CostModel:
     largest: Tensor
     live: Liveness
     exact: Callable[[Genotype], Tensor]
+    objectives: Mapping[str, str] = field(default_factory=lambda: OBJECTIVES)
 
     def expected(self, probabilities: Tensor) -> Tensor:
         """Expected cost ``(metric,)`` for softmax probabilities ``(kind, edge, primitive)``."""
@@ -97,7 +105,7 @@ class CostModel:
 
     def penalty(self, expected: Tensor, mode: str) -> Tensor:
         """Expected cost for ``nas_optimization_mode`` as a share of the largest network's."""
-        metric = METRICS.index(OBJECTIVES[mode])
+        metric = METRICS.index(self.objectives[mode])
         return expected[metric] / self.largest[metric]
 
     def excess(self, expected: Tensor, budget: Budget) -> Tensor:
@@ -128,14 +136,25 @@ def cost_model(space: SearchSpace, device: Device) -> CostModel:
         return _metrics(resources_of(derive(genotype, space), device))
 
     tables = torch.from_numpy(_tables(space, device))
-    pools = Genotype(*(2 * ((("max_pool_3x1", 0),) * space.nodes,)), space.concat)
+    pools = uniform("max_pool_3x1", space)
     choices = pair_choices(as_mixture(pools).double(), space)
     variable = (tables * choices * node_chances(choices, space)).sum((1, 2, 3))
     fixed, live = exact(pools)[:-1] - variable, liveness(space)
     nodes = (tables[:, :, start:stop] for start, stop in _node_rows(space.nodes))
     dearest = fixed + torch.stack([node.amax((2, 3)).sum(1) for node in nodes]).sum(0)
     largest = torch.cat([dearest, live.bound()[None]]) * (1 + ROUNDING)
-    return CostModel(space, tables, fixed, largest, live, lru_cache(maxsize=256)(exact))
+    objectives = OBJECTIVES
+    if device.ethos_u is not None:  # its layers are not exactly a sum
+        alike = [exact(uniform(name, space)) for name in PRIMITIVES[NONE + 1 :]]
+        largest, objectives = torch.stack([largest, *alike]).amax(0), ON_ETHOS_U
+    cached = lru_cache(maxsize=256)(exact)
+    return CostModel(space, tables, fixed, largest, live, cached, objectives)
+
+
+def uniform(primitive: str, space: SearchSpace) -> Genotype:
+    """The cells whose nodes all are ``primitive`` of the cell's input."""
+    genes = ((primitive, 0),) * space.nodes
+    return Genotype(genes, genes, space.concat)
 
 
 def as_mixture(genotype: Genotype) -> Tensor:
@@ -193,6 +212,11 @@ def _edge_figures(
         return 0.0, 0.0, 0.0, 0.0
     alone = Network("edge", shape, (Node("edge", op, (INPUT,)),))
     cost = layer_cost(alone, alone.nodes[0], device.cycles.backend)
+    share = npu_share(alone, device.ethos_u) if device.ethos_u else None
+    if share is not None:
+        program = share.program
+        figures = program.flash_bytes, program.cycles / share.npu.clock_hz
+        return cost.parameters, cost.macs, *figures
     seconds = layer_seconds(alone, alone.nodes[0], device) or 0.0
     return cost.parameters, cost.macs, cost.flash_bytes, seconds
 

@@ -25,7 +25,7 @@ from tinyml_nas.search.spaces.space import (
 
 if TYPE_CHECKING:
     from tinyml_nas.config import Config
-    from tinyml_nas.devices.device import NpuRules
+    from tinyml_nas.cost.npu.suited import LayerChoices
     from tinyml_nas.features import FeatureSet
 
 __all__ = [
@@ -45,21 +45,23 @@ __all__ = [
 class SpaceEntry:
     """What ``nas_space`` may name; ``module`` is its module in this folder.
 
-    ``on_npu`` says how the space follows the rules of an accelerator.  A space with a ``task`` is
-    for this task alone, and this task searches no other space.
+    ``on_npu`` says how the space follows the rules of TI's accelerators, ``on_ethos_u`` what it
+    does for one of Arm's.  A space with a ``task`` is for this task alone, and this task searches
+    no other space.
     """
 
     name: str
     module: str
     description: str
     on_npu: str
+    on_ethos_u: str
     task: str | None = None
 
     def make(
         self,
         features: FeatureSet,
         config: Config,
-        npu: NpuRules | None,
+        npu: LayerChoices | None,
         extra: tuple[Decision, ...],
     ) -> Space:
         """The space for the data at hand, with ``extra`` decisions about the training."""
@@ -67,6 +69,8 @@ class SpaceEntry:
         space: Space = module.make_space(features, config, npu, extra)
         return space
 
+
+EIGHTS = "the search takes channels in eights and kernels up to 8, because that is cheap there"
 
 SPACES: Mapping[str, SpaceEntry] = {
     entry.name: entry
@@ -76,12 +80,14 @@ SPACES: Mapping[str, SpaceEntry] = {
             "chain",
             "a strided stem, a few stages one after the other, and a pooled head",
             "the search takes only layers that run there",
+            EIGHTS,
         ),
         SpaceEntry(
             "cells",
             "cells",
             "the cell space of DARTS, as decisions that every strategy can search",
             "cells keep none of its rules, the run tells which layers stay on the core",
+            "all primitives run there, cells of fewer than eight channels cost as much as of eight",
         ),
         SpaceEntry(
             "autoencoder",
@@ -89,6 +95,7 @@ SPACES: Mapping[str, SpaceEntry] = {
             "strided stages down to a narrow code, and the same way back",
             "the search takes only convolutions that run there; the core makes the signal longer "
             "again and subtracts",
+            EIGHTS,
             task="anomaly",
         ),
     )

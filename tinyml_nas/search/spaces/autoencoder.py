@@ -3,8 +3,8 @@
 What a network must not be able to do is to copy: so the code has fewer values than the input.  The
 way back takes every length that the way down has left, whatever its parity.
 
-For a device with an accelerator every convolution on the way keeps its rules.  What no accelerator
-takes stays on the core: making the signal longer again, the last convolution where the signal's
+For a device with an accelerator of TI every convolution on the way keeps its rules.  What it does
+not take stays on the core: making the signal longer again, the last convolution where the signal's
 channels break a rule, and the difference to the signal.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyml_nas.config import Config
-from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.cost.npu.suited import LayerChoices
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import (
     INPUT,
@@ -47,7 +47,7 @@ class AutoencoderSpace:
     """
 
     input_shape: Shape
-    npu: NpuRules | None = None
+    npu: LayerChoices | None = None
     extra: tuple[Decision, ...] = ()
 
     name = "autoencoder"
@@ -58,14 +58,15 @@ class AutoencoderSpace:
         """Number of stages, each stage, the channels of the code; then ``extra``."""
         decisions = [Decision("stages", tuple(range(1, MAX_STAGES + 1)))]
         for stage in range(1, MAX_STAGES + 1):
-            separable = stage > 1 or bool(self._legal((self.input_shape.channels,)))
             decisions += [
-                Decision(f"block{stage}", ("conv", "dwsep") if separable else ("conv",)),
+                Decision(f"block{stage}", self._blocks(stage)),
                 Decision(f"kernel{stage}", self._kernels()),
                 Decision(f"stride{stage}", self._strides()),
                 Decision(f"width{stage}", self._legal(WIDTHS)),
             ]
-        return (*decisions, Decision("code", self._legal(CODES)), *self.extra)
+        multiple = self.npu.code_multiple if self.npu else 1
+        codes = tuple(code for code in CODES if code % multiple == 0)
+        return (*decisions, Decision("code", codes), *self.extra)
 
     def canonical(self, genome: Genome) -> dict[str, Value]:
         """Unused stages at their first choice."""
@@ -92,6 +93,11 @@ class AutoencoderSpace:
             chain.conv(f"up{stage}", genome, stage, width, strided=False)
         chain.add("reconstruction", Conv(channels, 1, norm=False, relu=False))
         return residual_of(Network(name, self.input_shape, tuple(chain.nodes)))
+
+    def _blocks(self, stage: int) -> tuple[str, ...]:
+        legal = stage > 1 or bool(self._legal((self.input_shape.channels,)))
+        pays = self.npu is None or not self.npu.separable_from
+        return ("conv", "dwsep") if legal and pays else ("conv",)
 
     def _legal(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         multiple = self.npu.channel_multiple if self.npu else 1
@@ -137,7 +143,7 @@ class _Chain:
 
 
 def make_space(
-    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+    features: FeatureSet, config: Config, npu: LayerChoices | None, extra: tuple[Decision, ...]
 ) -> Space:
-    """The autoencoders for the data at hand; ``npu`` are the rules of an accelerator."""
+    """The autoencoders for the data at hand; ``npu`` is what suits an accelerator."""
     return AutoencoderSpace(Shape(*features.train.x.shape[1:]), npu, extra)

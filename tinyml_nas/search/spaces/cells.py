@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyml_nas.config import Config
-from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.cost.npu.suited import LayerChoices
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import Network, Shape
 from tinyml_nas.search.cells.derive import derive
@@ -128,7 +128,7 @@ def _choices(kind: str, node: int, gene: Gene) -> dict[str, Value]:
 
 
 def make_space(
-    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+    features: FeatureSet, config: Config, npu: LayerChoices | None, extra: tuple[Decision, ...]
 ) -> Space:
     """The cells that ``training`` describes, for the data at hand; they keep no rules of an NPU.
 

@@ -3,7 +3,8 @@
 Chains run fast on small cores and accelerators, need little RAM and train in seconds.  For a device
 with an accelerator every choice that its rules forbid is left out, so all networks of the space are
 legal by construction (the first convolution excepted where the signal itself has a number of
-channels that no rule allows: it then runs on the core).
+channels that no rule allows: it then runs on the core).  What is taken but never pays is left out
+likewise.
 
 How much of the window a chain sees is one decision, ``reach``, from which the dilation of every
 stage follows: each stage looks twice as far as the one before.  Strides and pools look farther
@@ -20,7 +21,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tinyml_nas.config import Config
-from tinyml_nas.devices.device import NpuRules
+from tinyml_nas.cost.npu.suited import LayerChoices
 from tinyml_nas.features import FeatureSet
 from tinyml_nas.graph import (
     INPUT,
@@ -48,6 +49,7 @@ MOST_APART = 8
 """Largest dilation of the first stage: farther apart its taps would skip what the stem saw."""
 WIDTHS = (4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
 KERNELS = (3, 5, 7)
+STRIDES = (1, 2, 4, 8)
 STEM_KERNELS = (3, 5, 7, 9, 11)
 BLOCKS = ("conv", "dwsep", "pool_conv", "pool_dwsep", "residual")
 MIN_LENGTH = 2
@@ -66,7 +68,7 @@ class ChainSpace:
 
     input_shape: Shape
     outputs: int
-    npu: NpuRules | None = None
+    npu: LayerChoices | None = None
     extra: tuple[Decision, ...] = ()
     positional: bool = False
 
@@ -75,7 +77,8 @@ class ChainSpace:
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
         """Stem, number of stages, each stage, reach, head; then ``extra``."""
-        widths = self._widths()
+        widths, costly = self._widths(), self.npu.costly_blocks if self.npu else ()
+        blocks = tuple(block for block in BLOCKS if block not in costly)
         decisions = [
             Decision("stem", ("conv",) if self.npu else ("conv", "dwsep")),
             Decision("stem_kernel", self._first_kernels()),
@@ -85,20 +88,22 @@ class ChainSpace:
         ]
         for stage in range(1, MAX_STAGES + 1):
             decisions += [
-                Decision(f"block{stage}", BLOCKS),
+                Decision(f"block{stage}", blocks),
                 Decision(f"kernel{stage}", KERNELS),
-                Decision(f"stride{stage}", self._legal((1, 2))),
+                Decision(f"stride{stage}", tuple(s for s in self._strides() if s <= 2)),
                 Decision(f"width{stage}", widths),
             ]
-        unsupported = self.npu.unsupported if self.npu else ()
-        decisions += [] if "dilation" in unsupported else [Decision("reach", REACHES)]
-        heads = ("avg",) if "concat" in unsupported else ("avg", "max", "avg_max")
+        if self.npu is None or self.npu.dilation:
+            decisions.append(Decision("reach", REACHES))
+        heads: tuple[str, ...] = ("avg", "max", "avg_max")
+        if self.npu is not None and not self.npu.concat:
+            heads = ("avg",)
         heads = (*heads, "flat") if self.positional else heads
         return (*decisions, Decision("head", heads), Decision("hidden", (0, 16, 32)), *self.extra)
 
     @cached_property
     def skeletons(self) -> tuple[tuple[Genome, ...], ...]:
-        """A TCN for each reach: a strided stem, four stages of three taps, and a mean.
+        """A TCN for each reach: a strided stem, four stages of three taps or fewer, and a mean.
 
         On 32 sets of the UCR archive one of them was 5 points above an undilated chain of its size.
         Those that are narrower or stride more cost less.
@@ -108,8 +113,10 @@ class ChainSpace:
             return ()
         *_, longest = strides = self._strides()[1:]
         enough = [s for s in strides if self.input_shape.length <= s * MOST_STEPS] or [longest]
-        sizes = itertools.product((16, 12, 8, 4), enough)
-        versions = [self._skeleton(width, stride) for width, stride in sizes]
+        stages = range(MAX_STAGES, 0, -1) if self.npu and self.npu.few_layers else (MAX_STAGES,)
+        widths = (width for width in (16, 12, 8, 4) if width in choices["stem_width"])
+        sizes = itertools.product(stages, widths, enough)
+        versions = [self._skeleton(*size) for size in sizes]
         return tuple(
             tuple(self.canonical({**version, "reach": reach}) for version in versions)
             for reach in SKELETON_REACHES
@@ -118,7 +125,8 @@ class ChainSpace:
     def canonical(self, genome: Genome) -> dict[str, Value]:
         """Unused stages, and the width and stride of a residual stage, at their first choice.
 
-        Of reaches that lead to the same dilations the first.
+        Of reaches that lead to the same dilations the first.  Where an accelerator gains nothing by
+        a separable convolution, it is a plain one.
         """
         result = {d.name: genome.get(d.name, d.choices[0]) for d in self.decisions}
         first = {d.name: d.choices[0] for d in self.decisions}
@@ -128,6 +136,7 @@ class ChainSpace:
             for part in ("block", "kernel", "stride", "width"):
                 if unused or (residual and part in ("stride", "width")):
                     result[f"{part}{stage}"] = first[f"{part}{stage}"]
+        result |= self._without_loss(result)
         if result.get("reach"):
             own = self.dilations(result)
             same = (r for r in REACHES if self.dilations({**result, "reach": r}) == own)
@@ -186,6 +195,18 @@ class ChainSpace:
         chain.head(str(genome["head"]), int(genome["hidden"]), self.outputs)
         return Network(name, self.input_shape, tuple(chain.nodes))
 
+    def _without_loss(self, genome: Genome) -> dict[str, Value]:
+        """The separable stages that pay nothing on the accelerator, as plain ones."""
+        least, plain = self.npu.separable_from if self.npu else 0, dict[str, Value]()
+        entry = int(genome["stem_width"])
+        for stage in range(1, int(genome["stages"]) + 1):
+            block = str(genome[f"block{stage}"])
+            leave = entry if block == "residual" else int(genome[f"width{stage}"])
+            if min(entry, leave) < least:
+                plain[f"block{stage}"] = block.replace("dwsep", "conv")
+            entry = leave
+        return plain
+
     def _sights(self, genome: Genome) -> _Sights:
         step = stem_stride = int(genome["stem_stride"])
         reach, stages = int(genome["stem_kernel"]), []
@@ -197,22 +218,20 @@ class ChainSpace:
             step *= 1 if block == "residual" else int(genome[f"stride{stage}"])
         return _Sights(reach, stem_stride, tuple(stages))
 
-    def _skeleton(self, width: int, stride: int) -> dict[str, Value]:
+    def _skeleton(self, stages: int, width: int, stride: int) -> dict[str, Value]:
         """What of a TCN is not the first choice, but for its reach."""
         kernel = 5 if stride == 2 else 9
         return {
             "stem_kernel": max(k for k in self._first_kernels() if k <= kernel),
             "stem_stride": stride,
-            "stages": MAX_STAGES,
+            "stages": stages,
             "stem_width": width,
-            **{f"width{stage}": width for stage in range(1, MAX_STAGES + 1)},
+            **{f"width{stage}": width for stage in range(1, stages + 1)},
         }
 
     def _strides(self) -> tuple[int, ...]:
-        return self._legal((1, 2, 4) if self.input_shape.length <= 256 else (1, 2, 4, 8))
-
-    def _legal(self, strides: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(s for s in strides if self.npu is None or s in self.npu.strides)
+        known = self.npu.strides if self.npu else STRIDES
+        return tuple(s for s in known if s <= (4 if self.input_shape.length <= 256 else 8))
 
     def _first_kernels(self) -> tuple[int, ...]:
         longest = min(self.input_shape.length, self.npu.first_max_kernel if self.npu else 11)
@@ -248,7 +267,7 @@ class _Sights(NamedTuple):
 class _Chain:
     """Nodes as they are added; ``shape`` is the last one's."""
 
-    def __init__(self, shape: Shape, npu: NpuRules | None) -> None:
+    def __init__(self, shape: Shape, npu: LayerChoices | None) -> None:
         self.nodes: list[Node] = []
         self.npu = npu
         self.tensor, self.shape = INPUT, shape
@@ -309,8 +328,8 @@ class _Chain:
 
 
 def make_space(
-    features: FeatureSet, config: Config, npu: NpuRules | None, extra: tuple[Decision, ...]
+    features: FeatureSet, config: Config, npu: LayerChoices | None, extra: tuple[Decision, ...]
 ) -> Space:
-    """The chains for the data at hand that an accelerator with the rules ``npu`` takes whole."""
+    """The chains for the data at hand; those that suit an accelerator where ``npu`` is given."""
     shape, positional = Shape(*features.train.x.shape[1:]), features.targets is not None
     return ChainSpace(shape, features.outputs, npu, extra, positional=positional)
