@@ -15,6 +15,7 @@ from tinyml_nas.export.c import CExport
 from tinyml_nas.graph import INPUT
 from tinyml_nas.graph.integer import Float32, Int8, IntNetwork
 from tinyml_nas.proof.carriers import BoardC, Carrier, EmulatedC, HostC, Quantizer
+from tinyml_nas.proof.carriers.protocol import first_difference_of
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.quantize.reference import quantize_input, run_reference
 from tinyml_nas.results.export import Carrier as CarrierResult
@@ -137,7 +138,7 @@ def _compare(
         values += got.size
         mismatches += int(different.sum())
         if not first and different.any():
-            first = _first_difference(layer, got, expected)
+            first = first_difference_of(layer, got, expected)
     shown = f"{len(order)} of {len(net.layers) + 1} tensors compared"
     return CarrierResult(
         name=name,
@@ -145,12 +146,4 @@ def _compare(
         values=values,
         mismatches=mismatches,
         detail=first or shown,
-    )
-
-
-def _first_difference(layer: str, got: Int8, expected: Int8) -> str:
-    vector, channel, time = (int(i) for i in np.argwhere(got != expected)[0])
-    return (
-        f"layer {layer}, vector {vector}, channel {channel}, time {time}: "
-        f"{int(got[vector, channel, time])} instead of {int(expected[vector, channel, time])}"
     )

@@ -8,12 +8,14 @@ import numpy as np
 import onnxruntime
 
 from tinyml_nas.console import Console
+from tinyml_nas.cost.npu.ethos_u import Compiled, split_after
 from tinyml_nas.errors import ToolError
 from tinyml_nas.export.c import CExport
+from tinyml_nas.export.npu.vela_file import load_program
 from tinyml_nas.export.onnx.builder import SAMPLES
-from tinyml_nas.export.stage import INT8, QDQ, Artifacts
+from tinyml_nas.export.stage import INT8, PROGRAM, QDQ, Artifacts
 from tinyml_nas.graph.integer import Float32, IntNetwork
-from tinyml_nas.proof.carriers import Carrier, OnnxRuntime, TorchModule
+from tinyml_nas.proof.carriers import Carrier, EthosUStream, OnnxRuntime, TorchModule
 from tinyml_nas.proof.cores import qemu
 from tinyml_nas.proof.cores.targets import EMULATED_CORES
 from tinyml_nas.proof.measure import measure, on_each
@@ -29,7 +31,14 @@ from tinyml_nas.quantize import quantize_input, run_reference
 from tinyml_nas.quantize.qat import QuantizedModule
 from tinyml_nas.quantize.scheme import dequantize
 from tinyml_nas.quantize.stream import SampledStream
-from tinyml_nas.results.export import Agreement, Measured, Parity, Stream, Voting
+from tinyml_nas.results.export import (
+    STREAM_CARRIER,
+    Agreement,
+    Measured,
+    Parity,
+    Stream,
+    Voting,
+)
 from tinyml_nas.results.export import Carrier as CarrierResult
 
 COUNTED_WINDOWS = 4
@@ -52,6 +61,10 @@ def prove_model(
     carriers: list[Carrier] = [] if module is None else [TorchModule(net, module)]
     if artifacts.files[INT8].is_file():
         carriers += [OnnxRuntime(net, artifacts.files[INT8], optimized=o) for o in (True, False)]
+    if PROGRAM in artifacts.files:
+        stored = load_program(artifacts.files[PROGRAM])
+        parts = split_after(net.network, stored.leaves)
+        carriers.append(EthosUStream(net, stored.program, parts, stored.npu))
     if artifacts.c is not None:
         carriers += c_carriers(net, artifacts.c)
     with console.track("prove parity", len(carriers)) as task:
@@ -60,6 +73,15 @@ def prove_model(
         return report
     results = _prove_stream(stream, artifacts.c, console)
     return Parity(vectors=report.vectors, carriers=[*report.carriers, *results])
+
+
+def prove_program(net: IntNetwork, windows: Float32, compiled: Compiled) -> CarrierResult:
+    """Run the program of an accelerator, which no file holds yet, over ``windows`` (N, C, L)."""
+    if compiled.program is None:
+        name = f"{STREAM_CARRIER} ({compiled.npu.accelerator})"
+        return CarrierResult(name=name, status="not proven", detail=compiled.why)
+    carrier = EthosUStream(net, compiled.program, compiled.split, compiled.npu)
+    return prove(net, windows, [carrier]).carriers[0]
 
 
 def _prove_stream(sampled: SampledStream, export: CExport, console: Console) -> list[CarrierResult]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from tinyml_nas.errors import ToolError
 from tinyml_nas.graph.integer import Float32, Int8
 
@@ -33,3 +35,12 @@ class Quantizer(Protocol):
 
     def quantize(self, x: Float32) -> Int8:
         """int8 windows (N, C, L) of float windows (N, C, L)."""
+
+
+def first_difference_of(layer: str, got: Int8, expected: Int8) -> str:
+    """Where two tensors (N, C, L) of ``layer`` first differ, and both values."""
+    vector, channel, time = (int(i) for i in np.argwhere(got != expected)[0])
+    return (
+        f"layer {layer}, vector {vector}, channel {channel}, time {time}: "
+        f"{int(got[vector, channel, time])} instead of {int(expected[vector, channel, time])}"
+    )

@@ -146,6 +146,16 @@ class Machine:
         first, last = self._stack_end - STACK_BYTES, self._stack_end - 1
         self._uc.hook_add(self._unicorn.UC_HOOK_MEM_WRITE, hook, begin=first, end=last)
 
+    def map_registers(
+        self, address: int, read: Callable[[int], int], write: Callable[[int, int], Any]
+    ) -> None:
+        """Have a page of 32-bit registers from ``address`` on, which are called by their offset."""
+        self._uc.mmio_map(
+            *(address, PAGE_BYTES),
+            *(lambda _, offset, *__: read(offset), None),
+            *(lambda _, offset, __, value, *___: write(offset, value), None),
+        )
+
     def stack_depth(self) -> int:
         """Bytes between the stack pointer and the end of the stack."""
         return self._stack_end - int(self._uc.reg_read(self._register("SP")))
