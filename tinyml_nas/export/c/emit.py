@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tinyml_nas.export.c.conv_dsp import PAIRS
 from tinyml_nas.export.c.layers import CModel, resolve
 from tinyml_nas.export.c.names import c_comment, c_string, unique_identifiers
 from tinyml_nas.export.c.namespace import prefixed
+from tinyml_nas.export.c.npu import ALIGNMENT_BYTES, CNpu, NpuPart, guards, resolve_npu
 from tinyml_nas.export.c.stream import stream_context
 from tinyml_nas.graph import INPUT
 from tinyml_nas.graph.integer import Detection, Float32, IntNetwork, Values
@@ -43,6 +44,8 @@ STREAM_TEMPLATES = {
     "stream": "{prefix}_stream.c",
 }
 """Samples to labels, where the features have a form in integers."""
+NPU_TEMPLATES = {"npu_header": "{prefix}_npu.h", "npu": "{prefix}_npu.c"}
+"""What an NPU takes of the network."""
 LIBRARY = ("source", "weights")
 """What a firmware compiles: the model and its tables."""
 SELFTEST = ("selftest", "vectors")
@@ -123,6 +126,11 @@ class CExport:
         """What a firmware compiles that pushes samples: the stream too."""
         return (*self.sources, self.files["stream"])
 
+    @property
+    def npu_sources(self) -> tuple[Path, ...]:
+        """What a firmware compiles that runs on an NPU."""
+        return (*self.sources, self.files["npu"])
+
 
 def emit_c(
     net: IntNetwork,
@@ -132,23 +140,28 @@ def emit_c(
     optimize: Optimize = "balanced",
     stream: IntStream | None = None,
     run: str = "",
+    npu: NpuPart | None = None,
 ) -> CExport:
     """Write ``net`` as a package of C into ``folder``; ``vectors`` are golden windows (N, C, L).
 
     ``prefix`` and ``optimize`` are as ``compilation`` takes them; ``stream`` is the way from
-    samples to labels around ``net``.  The C bears the name of the ``run``.
+    samples to labels around ``net``.  The C bears the name of the ``run``.  With ``npu`` one macro
+    chooses the kernels or its program; the scores are the same.
     """
     model = resolve(net, prefix, optimize)
     environment = _environment()
     context = _context(net, prefix, model, vectors)
     context |= {"unroll": UNROLL[optimize], "memory": _memory(net, model, optimize)}
     context |= {"stream": stream, "run": c_comment(run), "run_string": c_string(run)}
+    parts = None if npu is None else resolve_npu(npu, net.network, model)
+    context |= _npu_context(prefix, model, parts)
     computed = stream is not None and stream.frontend.chain.operations
     context["values"] = "features" if computed else "samples"
     if stream is not None:
-        context |= stream_context(stream, model.plan)
-        context["library"] = [*context["library"], STREAM_TEMPLATES["stream"].format(prefix=prefix)]
-    export = describe(net, prefix, folder / "src", stream=stream is not None)
+        context |= stream_context(stream, model.plan, parts.alone if parts else None)
+    export = describe(net, prefix, folder / "src", stream=stream is not None, npu=npu is not None)
+    library = [kind for kind in (*LIBRARY, "npu", "stream") if kind in export.files]
+    context["library"] = [export.files[kind].name for kind in library]
     outputs = {f"{kind}.j2": path for kind, path in export.files.items()}
     outputs |= {f"package/{kind}.j2": path for kind, path in export.package.items()}
     for template, path in outputs.items():
@@ -160,10 +173,12 @@ def emit_c(
     return export
 
 
-def describe(net: IntNetwork, prefix: str, folder: Path, *, stream: bool) -> CExport:
+def describe(
+    net: IntNetwork, prefix: str, folder: Path, *, stream: bool, npu: bool = False
+) -> CExport:
     """What ``folder`` and the package around it hold, and what macros state; writes nothing."""
     model = resolve(net, prefix)
-    templates = TEMPLATES | (STREAM_TEMPLATES if stream else {})
+    templates = TEMPLATES | (STREAM_TEMPLATES if stream else {}) | (NPU_TEMPLATES if npu else {})
     names = {"prefix": prefix, "vendor": VENDOR}
     return CExport(
         prefix=prefix,
@@ -195,6 +210,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["numbers"] = format_numbers
     environment.filters["float32"] = format_float
+    environment.filters["of_arena"] = format_of_arena
     return environment
 
 
@@ -207,7 +223,6 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "abi_version": ABI_VERSION,
         "version": f"{ABI_VERSION}.0.0",
         "vendor": VENDOR,
-        "library": [TEMPLATES[kind].format(prefix=prefix) for kind in LIBRARY],
         "selftest": [TEMPLATES[kind].format(prefix=prefix) for kind in SELFTEST],
         "model_hash": model_hash(net),
         "network": c_comment(net.network.name),
@@ -236,6 +251,16 @@ def _context(net: IntNetwork, prefix: str, model: CModel, vectors: Float32) -> d
         "vectors": time_major(quantized),
         "samples": time_major(vectors[:1]),
         "expected": time_major(run_reference(net, quantized)[net.network.output]),
+    }
+
+
+def _npu_context(prefix: str, model: CModel, npu: CNpu | None) -> dict[str, Any]:
+    """What templates print where there is an NPU, or as if there were none."""
+    return {
+        "npu": npu,
+        "npu_alignment": ALIGNMENT_BYTES,
+        "aligned": f" {prefix.upper()}_ALIGNED" if npu else "",
+        "guards": guards(prefix, model, npu.model if npu else None),
     }
 
 
@@ -289,6 +314,13 @@ def format_numbers(values: Iterable[Any], indent: int = 4) -> str:
             line = f"{line}, {text}" if line else text
     lines.append(line)
     return "\n".join(" " * indent + text for text in lines)
+
+
+def format_of_arena(numbers: Sequence[int], prefix: str) -> str:
+    """A number of the arena of all kernels, and of that of an NPU alone if there is one."""
+    if len(set(numbers)) == 1:
+        return str(numbers[0])
+    return "({}_CORE_LAYERS ? {} : {})".format(prefix, *numbers)
 
 
 def _integer(value: int) -> str:

@@ -132,7 +132,10 @@ class CModel:
     def dsp_files(self) -> Mapping[str, Choice]:
         """Templates of the kernels for cores with SMLAD, in the order printed, and what asks."""
         codes = [layer.dsp for layer in self.layers if layer.dsp]
-        called, always = _kernels(codes), _kernels(code for code in codes if code.aligned)
+        called, always = (
+            needed_kernels(codes),
+            needed_kernels(code for code in codes if code.aligned),
+        )
         return {
             kernel: "DSP" if kernel in always else "DSP_UNALIGNED"
             for kernel in DSP_KERNELS
@@ -142,8 +145,8 @@ class CModel:
     @property
     def replaced(self) -> Mapping[str, Choice | None]:
         """By portable kernel: what replaces it in all layers that would call it, if anything."""
-        kept = _kernels(code for x in self.layers for code in (x.dsp or x.portable,))
-        left = _kernels(x.portable for x in self.layers if x.dsp and not x.dsp.aligned)
+        kept = needed_kernels(code for x in self.layers for code in (x.dsp or x.portable,))
+        left = needed_kernels(x.portable for x in self.layers if x.dsp and not x.dsp.aligned)
         return {
             kernel: None if kernel in kept else "DSP_UNALIGNED" if kernel in left else "DSP"
             for kernel in self.kernels
@@ -162,7 +165,7 @@ class CModel:
         )
 
 
-def _kernels(codes: Iterable[Code]) -> frozenset[str]:
+def needed_kernels(codes: Iterable[Code]) -> frozenset[str]:
     """Templates that ``codes`` need: of the kernels called, and of what these build on."""
     called = {call.kernel for code in codes for call in code.calls}
     return frozenset(called.union(*(NEEDS.get(kernel, ()) for kernel in called)))
@@ -183,7 +186,7 @@ def resolve(net: IntNetwork, prefix: str, optimize: Optimize = "balanced") -> CM
     return CModel(
         layers=layers,
         plan=plan,
-        kernels=_kernels(layer.portable for layer in layers),
+        kernels=needed_kernels(layer.portable for layer in layers),
         small_shifts=any(_smallest_shift(layer) < FAST_SHIFT for layer in net.layers),
         dilates=dilates(net.network),
         tap_bytes=tap_bytes(net.network),

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tinyml_nas.cost.arena import Buffer, MemoryPlan
+from tinyml_nas.cost.arena import MemoryPlan
 from tinyml_nas.export.c.names import c_comment
+from tinyml_nas.export.c.npu import Layout
 from tinyml_nas.features.integer.fixed import FixedOp
 from tinyml_nas.graph import INPUT
 from tinyml_nas.quantize.stream import UNDECIDED, IntStream
@@ -15,16 +16,20 @@ from tinyml_nas.quantize.stream import UNDECIDED, IntStream
 WORD_BYTES = 4
 
 
-def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
-    """The numbers of ``stream``, whose features are computed in the arena of ``plan``."""
+def stream_context(
+    stream: IntStream, plan: MemoryPlan, npu: Layout | None = None
+) -> dict[str, Any]:
+    """The numbers of ``stream``, whose features are computed in the arena of ``plan``.
+
+    With an ``npu`` the C has another arena where the kernels of its layers are not built.
+    """
     frontend, chain = stream.frontend, stream.frontend.chain
     channels, features, parts = frontend.channels, frontend.features, frontend.parts
     outputs, output = channels * parts, "output" if parts > 1 else "channel"
     pointwise = not chain.operations
-    # several frames wait in a history, so the network's input is free while features are computed
-    busy = plan.buffers[INPUT] if chain.joined == 1 else None
-    work_bytes = 0 if pointwise else frontend.work_length * WORD_BYTES
-    work_offset = _beside(busy, work_bytes)
+    arenas = [(plan.buffers[INPUT].data_offset, plan.arena_bytes)]
+    arenas += [] if npu is None else [(npu.input, npu.arena_bytes)]
+    work = [_work(stream, *arena) for arena in arenas]
     return {
         "frontend": frontend,
         "chain": chain,
@@ -44,9 +49,19 @@ def stream_context(stream: IntStream, plan: MemoryPlan) -> dict[str, Any]:
         "position": f"{output} * {features} + i" if chain.stacked else f"i * {outputs} + {output}",
         "window_rows": chain.frame_length + (chain.joined - 1) * chain.hop,
         "window_hop": chain.hop * (chain.skip if chain.joined > 1 else 1),
-        "work_offset": work_offset // WORD_BYTES,
-        "memory_words": -(-max(plan.arena_bytes, work_offset + work_bytes) // WORD_BYTES),
+        "work_offsets": [offset for offset, _ in work],
+        "memory_words": [words for _, words in work],
     }
+
+
+def _work(stream: IntStream, start: int, arena_bytes: int) -> tuple[int, int]:
+    """Where features are computed in an arena whose input begins at ``start``, and its words."""
+    chain = stream.frontend.chain
+    size_bytes = stream.frontend.work_length * WORD_BYTES if chain.operations else 0
+    # several frames wait in a history, so the network's input is free while features are computed
+    busy = (start, start + stream.net.network.input_shape.size) if chain.joined == 1 else None
+    offset = _beside(busy, size_bytes)
+    return offset // WORD_BYTES, -(-max(arena_bytes, offset + size_bytes) // WORD_BYTES)
 
 
 def sample_names(stream: IntStream) -> list[str]:
@@ -69,9 +84,8 @@ def _calls(operations: Sequence[FixedOp]) -> list[tuple[FixedOp, str, str]]:
     return calls
 
 
-def _beside(busy: Buffer | None, size_bytes: int) -> int:
+def _beside(busy: tuple[int, int] | None, size_bytes: int) -> int:
     """The lowest aligned offset in the arena where ``size_bytes`` do not touch ``busy``."""
-    if busy is None or size_bytes <= busy.data_offset:
+    if busy is None or size_bytes <= busy[0]:
         return 0
-    end = busy.data_offset + busy.rows * busy.row_bytes
-    return -(-end // WORD_BYTES) * WORD_BYTES
+    return -(-busy[1] // WORD_BYTES) * WORD_BYTES
