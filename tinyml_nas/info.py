@@ -15,6 +15,8 @@ from tinyml_nas.errors import BudgetError, ConfigError
 from tinyml_nas.located.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from tinyml_nas.devices import Device
+    from tinyml_nas.graph import Network
     from tinyml_nas.zoo.catalog import Entry
 
 FIGURES = ("model", "parameters", "MACs", "flash B", "RAM B", "ms", "sees")
@@ -32,8 +34,10 @@ def _chosen(known: Sequence[str], name: str | None, what: str) -> Sequence[str]:
 
 def _devices(console: Console, name: str | None) -> None:
     from tinyml_nas.devices import device_names, load_device
+    from tinyml_nas.devices.listing import present_name
 
     here = Path()
+    name = name and present_name(name, here)
     is_file = name is not None and name.endswith((".yaml", ".yml"))
     known = [name] if name and is_file else _chosen(device_names(here), name, "device")
     devices = [load_device(each, folder=here) for each in known]
@@ -46,14 +50,28 @@ def _devices(console: Console, name: str | None) -> None:
         }
         marked = [f"~{text}" if key in device.assumed else text for key, text in figures.items()]
         latency = "estimated" if device.cycles.measured_on else "unknown"
-        npu = device.npu.kind if device.npu else ""
-        rows.append((device.name, device.core, *marked, latency, npu))
+        rows.append((device.name, device.core, *marked, latency, _accelerator(device)))
     header = ("device", "core", "MHz", "flash KiB", "RAM KiB", "latency", "NPU")
     console.table("Devices (~ is assumed, not from a document)", header, rows)
     if name is not None:
         console.info(f"vendor: {devices[0].vendor or 'not given'}")
         console.info(f"source: {devices[0].source or 'not given'}")
         console.info(f"note:   {devices[0].note or 'none'}")
+        if npu := devices[0].ethos_u:
+            console.info(
+                f"NPU:    {npu.accelerator}, {npu.clock_hz / 1e6:g} MHz, {npu.memory_mode}"
+            )
+            console.info(f"SRAM:   {npu.sram.words}")
+            console.info(f"flash:  {npu.flash.words}")
+            console.info(f"assumed: {', '.join(devices[0].assumed) or 'nothing'}")
+
+
+def _accelerator(device: Device) -> str:
+    """Its kind; of an Ethos-U ``u55-128``, and whether a figure of it is assumed."""
+    if device.ethos_u is None:
+        return device.npu.kind if device.npu else ""
+    mark = "~" if any(name.startswith("npu.") for name in device.assumed) else ""
+    return f"{mark}{device.ethos_u.accelerator.removeprefix('ethos-')}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,7 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
     device that has no cycle model.
     """
     from tinyml_nas.cost.latency import require_cycle_model
+    from tinyml_nas.cost.npu.ethos_u import missing
     from tinyml_nas.devices import load_device
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO
@@ -114,6 +133,9 @@ def models(console: Console, name: str | None, query: ModelQuery) -> None:
         aliases += [former for former, now in renamed(own.task).items() if now == own.name]
         console.info(f"architecture: {own.net}")
         console.info(f"other names:  {', '.join(aliases) or 'none'}")
+    if npu := device.ethos_u:
+        how = missing() or "Vela's estimate; flash is an upper bound, with random weights"
+        console.info(f"on the {npu.accelerator}: {how}")
     for model, why in refused.items():
         console.info(f"{model} cannot read this input: {why}")
 
@@ -131,38 +153,51 @@ def _least(entries: Sequence[Entry], limits: Mapping[str, float]) -> str:
 
 
 def _npu(console: Console, name: str | None) -> None:
-    from tinyml_nas.cost.npu import lint
     from tinyml_nas.devices import device_names, load_device
+    from tinyml_nas.devices.listing import present_name
     from tinyml_nas.graph import Shape
     from tinyml_nas.zoo import ZOO, fewest_outputs
     from tinyml_nas.zoo.entries import models_for
 
     devices = [load_device(each, folder=Path()) for each in device_names(Path())]
     having = {device.name: device for device in devices if device.npu}
-    chosen = _chosen(tuple(having), name or next(iter(having)), "device with an accelerator")[0]
+    asked = present_name(name, Path()) if name else next(iter(having))
+    chosen = _chosen(tuple(having), asked, "device with an accelerator")[0]
     device, rows, basis = having[chosen], [], ""
     query = ModelQuery()
     for model in (ZOO[known] for known in models_for("classification")):
         try:
-            report = lint(
-                model.build(Shape(*query.input_shape), fewest_outputs(model.task)), device
-            )
+            network = model.build(Shape(*query.input_shape), fewest_outputs(model.task))
         except ValueError:
             continue  # it reads inputs of another shape
-        assert report is not None
-        count, left = len(report.placements), report.on_core
-        why = "; ".join(f"{p.layer}: {p.reason}; {p.mend}" for p in left) or "nothing"
-        rows.append(
-            (model.name, f"{count - len(left)} of {count}", f"{report.macs_share:.0%}", why)
-        )
-        basis = report.basis
+        row, basis = _on_npu(network, device)
+        rows.append((model.name, *row))
     channels, length = query.input_shape
+    costs = ("cycles", "us") if device.ethos_u else ()
     console.table(
         f"What the accelerator of {chosen} can take, for {channels}x{length} inputs ({basis})",
-        ("model", "layers", "MACs", "what stays on the core, and what to change"),
+        ("model", "layers", "MACs", *costs, "what stays on the core, and what to change"),
         rows,
     )
     console.info(f"devices with an accelerator: {', '.join(having)}")
+
+
+def _on_npu(network: Network, device: Device) -> tuple[tuple[str, ...], str]:
+    """Layers and MACs there, Vela's cycles of an Ethos-U, what stays; and what says so."""
+    from tinyml_nas.cost.npu import lint
+    from tinyml_nas.cost.npu.share import npu_share
+
+    report, costs = lint(network, device), tuple[str, ...]()
+    assert report is not None
+    if device.ethos_u is not None:
+        share = npu_share(network, device.ethos_u)
+        seconds = share.seconds(device) if share else None
+        latency = "unknown" if seconds is None else f"{1e6 * seconds:.3g}"
+        costs = (f"{share.program.cycles:,}" if share else "unknown", latency)
+    count, left = len(report.placements), report.on_core
+    why = "; ".join(f"{p.layer}: {p.reason}; {p.mend}" for p in left) or "nothing"
+    row = (f"{count - len(left)} of {count}", f"{report.macs_share:.0%}", *costs, why)
+    return row, report.basis
 
 
 def _features(console: Console, name: str | None) -> None:

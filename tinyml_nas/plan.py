@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from tinyml_nas.config import Config, LoadedConfig
 from tinyml_nas.config.sources import existing
 from tinyml_nas.cost.budget import Budget, budget_from_config, budget_warnings, check_budget
+from tinyml_nas.cost.npu.ethos_u import missing
 from tinyml_nas.cost.promise import promise_of
-from tinyml_nas.devices import Device, target_of
+from tinyml_nas.devices import Device, NpuRules, target_of
 from tinyml_nas.features.window_reach import reach_warnings, window_reach
 from tinyml_nas.importers.check import Given, given_network
 from tinyml_nas.search.spaces import SPACES
@@ -25,7 +26,7 @@ def plan(config: Config) -> Rows:
     Raises ``BudgetError`` for a network that cannot fit, ``ConfigError`` for one that cannot run.
     """
     device, given = target_of(config), given_network(config)
-    data = config.dataset
+    data, npu = config.dataset, device.ethos_u
     features, training = config.data_processing_feature_extraction, config.training
     source = data.input_data_path or f"synthetic {data.generator}"
     chain = ", ".join(features.feat_ext_transform) or "the samples as they are"
@@ -36,6 +37,7 @@ def plan(config: Config) -> Rows:
             "device",
             f"{device.name}: {device.core} at {device.clock_hz / 1e6:g} MHz, "
             f"{device.flash_bytes // 1024} KiB flash, {device.ram_bytes // 1024} KiB RAM"
+            + (f", {npu.accelerator} at {npu.clock_hz / 1e6:g} MHz" if npu else "")
             + ("" if device.cycles.measured_on else f", {UNPROVEN}"),
         ),
         ("data", f"{source}, split {data.split_type}{_looked_at(config)}"),
@@ -46,7 +48,8 @@ def plan(config: Config) -> Rows:
     ]
     if training.quantization and config.compilation.enable:
         vectors = config.testing.parity_vectors
-        rows.append(("export", f"ONNX and C, proven bit for bit on {vectors} windows"))
+        forms = "ONNX and C" if npu is None or missing() else "ONNX, C and a program of the NPU"
+        rows.append(("export", f"{forms}, proven bit for bit on {vectors} windows"))
     return rows
 
 
@@ -82,14 +85,13 @@ def network_warnings(config: Config) -> list[str]:
 
 def _npu_warnings(config: Config, device: Device, provenance: Mapping[str, str]) -> list[str]:
     """That cells keep no rules of an accelerator, where the device has one."""
-    if device.npu is None or not config.compilation.may_use_npu:
-        return []
-    if config.training.nas_space != "cells":
+    npu = device.npu_in_use
+    if not isinstance(npu, NpuRules) or config.training.nas_space != "cells":
         return []
     origin = provenance.get("training.nas_space", "default")
     written = provenance.get("training.nas_search_strategy", "default")
     return [
-        f"training.nas_space cells ({origin}, {written}) keeps no rules of the {device.npu.kind} "
+        f"training.nas_space cells ({origin}, {written}) keeps no rules of the {npu.kind} "
         f"of {device.name}: layers that break them stay on the core, and the run names them. A "
         "search of chains (nas_search_strategy: auto) keeps the rules."
     ]
@@ -131,6 +133,7 @@ def _cost_rows(config: Config, device: Device, given: Given | None) -> Rows:
     network = given.network
     promise = promise_of(network, device, config)
     check_budget(network.name, promise.need, device)
+    promise.require_npu(network.name, device)
     channels, length = network.input_shape
     reads = f"{len(network.nodes)} layers for {channels} x {length}{given.outputs}"
     return [
@@ -145,13 +148,17 @@ def _npu_rows(config: Config, device: Device, given: Given | None) -> Rows:
     if device.npu is None:
         return []
     if not config.compilation.may_use_npu:
-        return [("npu", f"{device.npu.kind}: not used, compile_preset_name forced_soft_npu_preset")]
+        off = config.compilation.npu == "off"
+        why = "compilation.npu: off" if off else "compile_preset_name forced_soft_npu_preset"
+        return [("npu", f"{device.npu.kind}: not used, {why}")]
     if training.nas_enabled and training.enable:
-        return [("npu", f"{device.npu.kind}: {SPACES[training.nas_space].on_npu}")]
+        space, ethos_u = SPACES[training.nas_space], device.ethos_u
+        words = space.on_npu if ethos_u is None else space.on_ethos_u
+        return [("npu", f"{device.npu.kind}: {words}")]
     if given is None or given.network is None:
         return []
-    placed = promise_of(given.network, device, config).npu
-    return [("npu", sentence) for sentence in (placed.sentences() if placed else ())]
+    promise = promise_of(given.network, device, config)
+    return [("npu", sentence) for sentence in promise.on_npu(device)]
 
 
 def _search_words(config: Config) -> str:

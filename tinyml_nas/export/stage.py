@@ -11,10 +11,13 @@ import numpy as np
 import onnx
 
 from tinyml_nas.config.sections.delivery import Compilation
-from tinyml_nas.export.c import CExport, emit_c
+from tinyml_nas.cost.npu.ethos_u import Compiled
+from tinyml_nas.export.c import CExport, NpuPart, emit_c
+from tinyml_nas.export.npu.vela_file import Stored, save_program
 from tinyml_nas.export.onnx import float_model, integer_model, qdq_model
 from tinyml_nas.export.replay import write_replay
 from tinyml_nas.features import FeatureSet
+from tinyml_nas.files import write_whole
 from tinyml_nas.graph.integer import Float32
 from tinyml_nas.quantize import Quantized
 from tinyml_nas.quantize.fold import fold_batch_norm
@@ -24,6 +27,7 @@ from tinyml_nas.train.builder import NetworkModule
 
 INT8, QDQ = "int8 ONNX", "QDQ ONNX"
 HEADER, SOURCE, STREAM = "C header", "C source", "C stream"
+TOSA, PROGRAM = "TOSA", "Ethos-U program"
 
 
 @dataclass(frozen=True)
@@ -55,34 +59,64 @@ def export_model(
     compilation: Compilation,
     run: str,
     folder: Path,
+    npu: Compiled | None = None,
 ) -> Artifacts:
     """Write every artifact of a model into ``folder``; the C has ``windows`` (N, C, L) as vectors.
 
     The C of a ``stream`` calls that of the network; its samples (T, C) lie beside it for replay.
-    The C names the ``run``.
+    The C names the ``run``.  What was ``compiled`` for an accelerator lies in a folder of its own,
+    and in the C.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    folded = fold_batch_norm(trained)
-    model = float_model(folded.network, folded_parameters(folded), features.normalization)
-    files = {"float ONNX": _save(model, folder / "model_float.onnx")}
-    if quantized is None:
+    files = _write_onnx(trained, quantized, features, folder)
+    if quantized is None or not compilation.enable:
         return Artifacts(files)
-    net = quantized.integer
-    files[INT8] = _save(integer_model(net), folder / "model_int8.onnx")
-    parameters = quantized.module.parameters_by_node()
-    qdq = qdq_model(net, parameters, features.normalization)
-    files[QDQ] = _save(qdq, folder / "model_qdq.onnx")
-    if not compilation.enable:
-        return Artifacts(files)
-    around = None if stream is None else stream[0]
+    part = None
+    if npu is not None:
+        files |= _write_npu(npu, folder / "npu", compilation.c_prefix)
+        part = None if npu.program is None else NpuPart(npu.program, npu.split)
     export = emit_c(
-        net, compilation.c_prefix, folder / "c", windows, compilation.optimize, around, run
+        quantized.integer,
+        compilation.c_prefix,
+        folder / "c",
+        windows,
+        compilation.optimize,
+        stream and stream[0],
+        run,
+        part,
     )
     files |= {f"C {kind.replace('_', ' ')}": path for kind, path in export.files.items()}
     files["C package"] = export.package["readme"]
     if stream is not None:
         files |= write_replay(*stream, folder / "c" / "replay")
     return Artifacts(files, export)
+
+
+def _write_onnx(
+    trained: NetworkModule, quantized: Quantized | None, features: FeatureSet, folder: Path
+) -> dict[str, Path]:
+    """The float model and, where it was quantized, the integer model in both forms."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folded = fold_batch_norm(trained)
+    model = float_model(folded.network, folded_parameters(folded), features.normalization)
+    files = {"float ONNX": _save(model, folder / "model_float.onnx")}
+    if quantized is None:
+        return files
+    net = quantized.integer
+    files[INT8] = _save(integer_model(net), folder / "model_int8.onnx")
+    parameters = quantized.module.parameters_by_node()
+    qdq = qdq_model(net, parameters, features.normalization)
+    files[QDQ] = _save(qdq, folder / "model_qdq.onnx")
+    return files
+
+
+def _write_npu(npu: Compiled, folder: Path, prefix: str) -> dict[str, Path]:
+    """What the compiler read and, where it is installed, what it wrote."""
+    files = {TOSA: write_whole(folder / f"{prefix}.tosa", npu.tosa)}
+    if npu.program is not None:
+        path = folder / f"{prefix}_vela.npz"
+        stored = Stored(npu.program, npu.npu, npu.split.taken[-1])
+        files[PROGRAM] = save_program(path, stored)
+    return files
 
 
 def _save(model: onnx.ModelProto, path: Path) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tinyml_nas.config import Config
 from tinyml_nas.console import Console
+from tinyml_nas.cost.npu.ethos_u import ADD_TERMS
 from tinyml_nas.data import DataSplits
 from tinyml_nas.devices import Device
 from tinyml_nas.features import FeatureSet
@@ -30,6 +31,11 @@ class Context:
     folder: RunFolder
     seconds: dict[str, float]
     console: Console
+
+    @property
+    def add_terms(self) -> int | None:
+        """The form of an addition that the device's Ethos-U computes exactly, as in ``lower``."""
+        return None if self.device.ethos_u is None else ADD_TERMS
 
     @contextmanager
     def stage(self, name: str, title: str | None = None) -> Iterator[None]:

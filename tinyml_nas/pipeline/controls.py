@@ -71,7 +71,7 @@ def best_of_zoo(
     training = context.config.training
     recipe = recipe_from_config(training)
     folder = context.folder.path / "search_zoo"
-    final = FinalFit(features, training, context.config.common.seed, folder)
+    final = FinalFit(features, training, context.config.common.seed, folder, context.add_terms)
     tried = [Entrant(model.name, model, recipe) for model in models]
     fits = [fit for (fit,) in fit_all(final, tried, 1, training.nas_workers, context.console)]
     best = models[best_seed(fits)]

@@ -69,12 +69,13 @@ class Fitted:
 
 @dataclass(frozen=True)
 class FinalFit:
-    """Trains and quantizes; ``features`` have no test side."""
+    """Trains and quantizes; ``features`` have no test side, ``add_terms`` as in ``lower``."""
 
     features: FeatureSet
     training: Training
     seed: int
     folder: Path
+    add_terms: int | None = None
 
     def __call__(self, job: Job, console: Console) -> Fitted:
         """The trained and quantized network of ``job``."""
@@ -97,7 +98,7 @@ class FinalFit:
             quantized = quantize(
                 module, self.features, self.training, entrant.recipe,
                 seed=derive_seed(seed, "quantize"), checkpoint=folder / "fine_tuning.npz",
-                console=console, title=f"fine-tune {job.title}",
+                console=console, title=f"fine-tune {job.title}", add_terms=self.add_terms,
             )  # fmt: skip
         return Fitted(module, result, quantized, self._validated(module, quantized))
 

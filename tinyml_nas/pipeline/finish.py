@@ -7,6 +7,8 @@ from typing import cast
 from tinyml_nas.cost.arena import plan_memory
 from tinyml_nas.cost.budget import resources_of
 from tinyml_nas.cost.flash import network_cost
+from tinyml_nas.cost.npu.ethos_u import Compiled, program_of
+from tinyml_nas.cost.npu.program_record import program_record
 from tinyml_nas.cost.packing import weight_bits
 from tinyml_nas.cost.promise import promise_of
 from tinyml_nas.devices import Device
@@ -18,7 +20,13 @@ from tinyml_nas.graph.integer import Float32
 from tinyml_nas.pipeline.context import Context
 from tinyml_nas.pipeline.final import Entrant, Fitted
 from tinyml_nas.pipeline.testing import Tested
-from tinyml_nas.proof.stage import measure_model, measure_sampled, prove_model, say_briefly
+from tinyml_nas.proof.stage import (
+    measure_model,
+    measure_sampled,
+    prove_model,
+    prove_program,
+    say_briefly,
+)
 from tinyml_nas.quantize.identity import model_hash
 from tinyml_nas.quantize.stage import Quantized
 from tinyml_nas.quantize.storage import save_integer
@@ -30,7 +38,7 @@ from tinyml_nas.quantize.stream import (
     sample_streams,
     save_stream,
 )
-from tinyml_nas.results.export import Agreement, Buffer, Parity, Proof
+from tinyml_nas.results.export import Agreement, Buffer, Carrier, Parity, Proof
 from tinyml_nas.results.trained import Cost, Model, Role, Training
 from tinyml_nas.train.checkpoint import save_checkpoint
 from tinyml_nas.train.loop import FitResult
@@ -61,7 +69,7 @@ def finish_model(
     if stream is not None:
         save_stream(folder.path / "quantize" / role / STREAM_FILE, stream[0])
     with context.stage(f"export {role}", f"export: {network.name} ({role})"):
-        artifacts, proof = _deliver(where, fitted, golden, stream, context)
+        artifacts, proof, compiled = _deliver(where, fitted, golden, stream, context)
     plan = plan_memory(network)
     return Model(
         role=cast(Role, role),  # which the record checks
@@ -71,6 +79,7 @@ def finish_model(
         cost=_cost(network, device),
         reach=window_reach(network, context.config),
         npu=promise_of(network, device, context.config).npu,
+        npu_program=program_record(compiled),
         training=_training_record(fitted.training),
         quantization=fitted.quantized.record if fitted.quantized else None,
         memory=[
@@ -107,10 +116,14 @@ def _deliver(
     windows: Float32,
     stream: tuple[SampledStream, Agreement] | None,
     context: Context,
-) -> tuple[Artifacts, Proof]:
-    """Write the files of a model, prove that they agree on ``windows`` (N, C, L), measure the C."""
+) -> tuple[Artifacts, Proof, Compiled | None]:
+    """Write the files of a model, prove that they agree on ``windows`` (N, C, L), measure the C.
+
+    A program of the accelerator is proven first: one that gives other bits is not written.
+    """
     console, features, run = context.console, context.features, context.folder.path
     quantized, sampled = fitted.quantized, stream and stream[0]
+    compiled, streams = _compiled(quantized, windows, context)
     artifacts = export_model(
         fitted.module,
         quantized,
@@ -120,17 +133,39 @@ def _deliver(
         context.config.compilation,
         context.name,
         run / where,
+        compiled,
     )
     if quantized is None:
-        return artifacts, Proof(parity=Parity(vectors=0, carriers=[]))
+        return artifacts, Proof(parity=Parity(vectors=0, carriers=[])), None
     net = quantized.integer
     measured = measure_model(net, windows, features.validation.x, artifacts, console)
     parity = prove_model(net, windows, artifacts, sampled, console, quantized.module)
+    parity = Parity(vectors=parity.vectors, carriers=[*parity.carriers, *streams])
     sampling = None
     if stream is not None and artifacts.c is not None:
         sampling = measure_sampled(*stream, artifacts.c, console)
     say_briefly(parity.carriers, console)
-    return artifacts, Proof(**measured.parts(), parity=parity, stream=sampling)
+    return artifacts, Proof(**measured.parts(), parity=parity, stream=sampling), compiled
+
+
+def _compiled(
+    quantized: Quantized | None, windows: Float32, context: Context
+) -> tuple[Compiled | None, list[Carrier]]:
+    """The program for the device's Ethos-U, and a result where it must not or cannot be proven.
+
+    It runs over ``windows`` (N, C, L) before anything is written; None where it gives other bits,
+    and where there is no such NPU.
+    """
+    ethos_u = context.device.ethos_u
+    if quantized is None or ethos_u is None or not context.config.compilation.enable:
+        return None, []
+    compiled = program_of(quantized.integer, ethos_u)
+    if not compiled.split.taken:
+        return None, []
+    carrier = prove_program(quantized.integer, windows, compiled)
+    if carrier.status == "failed":
+        return None, [carrier]
+    return compiled, [carrier] if compiled.program is None else []
 
 
 def _stream(

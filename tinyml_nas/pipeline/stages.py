@@ -175,7 +175,8 @@ def _models(context: Context, fixed: list[Entrant], taken: Taken | None) -> dict
     seeds = training.nas_seeds if training.nas_enabled else 1
     if training.nas_enabled and training.nas_refit:
         features = refit_features(features)
-    final = FinalFit(features, training, config.common.seed, context.folder.path / "train")
+    folder, terms = context.folder.path / "train", context.add_terms
+    final = FinalFit(features, training, config.common.seed, folder, terms)
     with context.stage("train"):
         fits = fit_all(final, entrants, seeds, training.nas_workers, context.console)
     shipped = [best_seed(trainings) for trainings in fits]
@@ -313,11 +314,12 @@ def _plan(entrants: list[Entrant], config: Config, device: Device, console: Cons
         promise = promise_of(network, device, config)
         console.info(f"{network.name} ({role}): {promise.words(device)}")
         console.info(f"{network.name} sees {window_reach(network, config).words} at once")
-        for sentence in promise.npu.sentences() if promise.npu else ():
+        for sentence in promise.on_npu(device):
             console.info(f"{network.name}: {sentence}")
         for sentence in reach_warnings(network, config) if role != BASELINE else ():
             console.warning(sentence)
         check_budget(network.name, promise.need, device, _granted(role, config))
+        promise.require_npu(network.name, device)
 
 
 def _close(final: Path, results: Results, config: Config, device: Device, console: Console) -> Path:

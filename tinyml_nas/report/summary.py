@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyml_nas.report.verdict_words import COSTS_TOLD, shipped_sentences, verdict_sentence
 from tinyml_nas.results import format as fmt
-from tinyml_nas.results.export import Parity
+from tinyml_nas.results.export import STREAM_CARRIER, Parity
 from tinyml_nas.results.metric import Metric
 from tinyml_nas.results.reach_words import too_little
 from tinyml_nas.results.run import Results
@@ -41,19 +41,55 @@ def summary_table(results: Results) -> list[list[str]]:
         ("MACs", lambda m: fmt.count(m.cost.macs)),
         (f"Flash (promised for {results.device.name})", lambda m: fmt.size(m.flash_bytes)),
         *(
-            [(f"  linked for {fmt.core_title(core)}", _linked_for(core))]
+            [(f"  linked for {fmt.core_title(core)}{_alone(results)}", _linked_for(core))]
             if (core := linked_core(results))
             else []
         ),
         ("Peak RAM (arena)", lambda m: fmt.size(m.ram_bytes)),
+        *_npu_rows(results),
         *(
             (f"Instructions {fmt.core_title(c)}", _instructions_on(c))
             for c in measured_cores(results) or CORES
         ),
         ("Bit-exact carriers", lambda m: carriers_text(m.parity)),
+        *_stream_rows(results),
     ]
     header = ["", *(f"{model.name} ({model.role})" for model in results.models)]
     return [header, *([label, *map(cell, results.models)] for label, cell in rows)]
+
+
+def _npu_rows(results: Results) -> list[tuple[str, Callable[[Model], str]]]:
+    """What the accelerator needs for an inference, where a model has a program for it."""
+    if not any(model.npu_program for model in results.models):
+        return []
+
+    def cycles(model: Model) -> str:
+        program = model.npu_program
+        if program is None:
+            return fmt.MISSING
+        return f"{fmt.count(program.cycles)}, {fmt.latency(program.seconds)}"
+
+    compiler = next(m.npu_program.compiler for m in results.models if m.npu_program).split()[0]
+    return [(f"NPU cycles ({compiler}'s estimate)", cycles)]
+
+
+def _stream_rows(results: Results) -> list[tuple[str, Callable[[Model], str]]]:
+    """Whether the accelerator's program was executed, and gave the same bits."""
+    if not any(stream_status(model) for model in results.models):
+        return []
+    return [(STREAM_CARRIER, lambda model: stream_status(model) or fmt.MISSING)]
+
+
+def stream_status(model: Model) -> str | None:
+    """``proven``, ``failed`` or ``not proven``; None for a model without such a program."""
+    carriers = model.parity.carriers if model.parity else []
+    streams = (c.status for c in carriers if c.name.startswith(STREAM_CARRIER))
+    return next(streams, None)
+
+
+def _alone(results: Results) -> str:
+    """What tells the C of the core from that of the NPU, where there are both."""
+    return " alone" if any(model.npu_program for model in results.models) else ""
 
 
 def _linked_for(core: str) -> Callable[[Model], str]:

@@ -51,6 +51,7 @@ CPrefix = Annotated[
 
 
 Optimize = Literal["speed", "balanced", "size"]
+NpuUse = Literal["auto", "off", "require"]
 """What the generated C is made for; its results are the same bits."""
 
 
@@ -88,7 +89,7 @@ class Compilation(Section):
         description="What the generated C is made for: speed (the longest loops, up to half a kB "
         "more code), size (the least code) or balanced. The results are the same bits.",
     )
-    npu: Literal["auto", "off", "require"] = Field(
+    npu: NpuUse = Field(
         default="auto",
         description="auto: the NPU of the device runs what it can take, the core the rest; "
         "off: the core runs all; require: a network that the NPU does not take whole is refused.",

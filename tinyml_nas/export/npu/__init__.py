@@ -1,0 +1,1 @@
+"""Files for accelerators: what their compilers read, and the programs that these write."""
