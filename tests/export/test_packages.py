@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from c_builds import compiler_or_skip
+from npu_parts import cuts, stand_in
 from random_networks import random_int_network, random_samples
 
 from tinyml_nas.export.c import CExport, emit_c
@@ -282,3 +283,97 @@ def test_the_readme_builds_the_selftest(packages: list[CExport]) -> None:
         )
         assert "bit for bit" in done.stdout, done.stderr
         assert f"{export.arena_bytes} bytes: the arena" in readme
+
+
+NPU_TARGET = (
+    'add_library(ethosu_core_driver STATIC "{driver}/ethosu_driver.c")\n'
+    'target_include_directories(ethosu_core_driver PUBLIC "{driver}")\n'
+)
+NPU_MAIN = """
+#include "ethosu_driver.h"
+#include "one_npu.h"
+
+static int8_t arena[ONE_ARENA_BYTES] ONE_ALIGNED;
+
+struct ethosu_driver *one_npu_driver(void)
+{
+    return NULL; /* no NPU here */
+}
+
+int main(void)
+{
+    const int expected = ONE_NPU_FALLBACK ? 0 : ONE_ERROR_NPU;
+
+    return ONE_NPU == 1 && one_selftest(arena, sizeof arena) == expected ? 0 : 1;
+}
+"""
+DRIVER = Path(__file__).with_name("ethos_u_driver")
+
+
+@pytest.fixture
+def npu_package(tmp_path: Path) -> CExport:
+    """A network of which an NPU takes all layers, as a package."""
+    net = random_int_network(1)
+    part = stand_in(net.network, cuts(net.network)[0])
+    return emit_c(net, "one", tmp_path / "my libraries" / "one", random_samples(net, 2), npu=part)
+
+
+@pytest.mark.parametrize("fallback", ["OFF", "ON"])
+def test_cmake_chooses_the_npu(npu_package: CExport, tmp_path: Path, fallback: str) -> None:
+    cmake = compiler_or_skip("cmake")
+    (tmp_path / "main.c").write_text(NPU_MAIN)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.14)\nproject(firmware C)\nenable_testing()\n"
+        f'add_subdirectory("{root(npu_package)}" one)\n'
+        + NPU_TARGET.format(driver=DRIVER)
+        + "add_executable(firmware main.c)\ntarget_link_libraries(firmware PRIVATE one)\n"
+    )
+    options = ("-DONE_NPU=ON", f"-DONE_NPU_FALLBACK={fallback}")
+    run(cmake, "-S", tmp_path, "-B", tmp_path / "build", *options)
+    run(cmake, "--build", tmp_path / "build")
+    run(tmp_path / "build" / "firmware")
+
+
+def test_zephyr_offers_the_npu_where_it_has_the_driver(
+    npu_package: CExport, tmp_path: Path
+) -> None:
+    kconfiglib = pytest.importorskip("kconfiglib", reason="Kconfig IS UNTESTED: no kconfiglib")
+    kconfig = tmp_path / "Kconfig"
+    source = f'source "{npu_package.package["zephyr_kconfig"].as_posix()}"\n'
+    chosen = ("TINYML_ONE", "TINYML_ONE_NPU", "TINYML_ONE_NPU_FALLBACK")
+    for driver, offered in (('config ETHOS_U\n\tbool "driver"\n\tdefault y\n', "y"), ("", "n")):
+        kconfig.write_text(driver + source)
+        symbols = kconfiglib.Kconfig(str(kconfig)).syms
+        for name in chosen:
+            symbols[name].set_value(2)
+        assert [symbols[name].str_value for name in chosen] == ["y", offered, offered]
+
+    cmake = compiler_or_skip("cmake")
+    (tmp_path / "main.c").write_text(NPU_MAIN)
+    (tmp_path / "CMakeLists.txt").write_text(
+        ZEPHYR + "function(zephyr_compile_definitions)\n"
+        "  target_compile_definitions(zephyr_interface INTERFACE ${ARGN})\nendfunction()\n"
+        + NPU_TARGET.format(driver=DRIVER)
+        + "target_link_libraries(zephyr_interface INTERFACE ethosu_core_driver)\n"
+        + "".join(f"set(CONFIG_{name} y)\n" for name in (*chosen, "TINYML_ONE_SELFTEST"))
+        + f'add_subdirectory("{npu_package.package["zephyr_cmake"].parent}" one)\n'
+        "get_property(libraries GLOBAL PROPERTY ZEPHYR_LIBS)\nadd_executable(app main.c)\n"
+        "target_link_libraries(app PRIVATE ${libraries} zephyr_interface)\n"
+    )
+    run(cmake, "-S", tmp_path, "-B", tmp_path / "build")
+    run(cmake, "--build", tmp_path / "build")
+    run(tmp_path / "build" / "app")
+
+
+def test_the_cmsis_pack_has_a_component_for_the_npu(npu_package: CExport) -> None:
+    test_the_cmsis_pack_describes_every_source([npu_package])
+    package = ET.parse(npu_package.package["cmsis_pack"]).getroot()
+    defines = {
+        component.get("Cgroup"): re.findall(r"#define (\w+ 1)", text.text or "")
+        for component in package.findall("./components/component")
+        if (text := component.find("Pre_Include_Global_Component_h")) is not None
+    }
+    assert defines == {
+        "Network on Ethos-U": ["ONE_NPU 1"],
+        "Fallback of Ethos-U": ["ONE_NPU_FALLBACK 1"],
+    }
