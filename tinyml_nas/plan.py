@@ -48,9 +48,20 @@ def plan(config: Config) -> Rows:
     ]
     if training.quantization and config.compilation.enable:
         vectors = config.testing.parity_vectors
-        forms = "ONNX and C" if npu is None or missing() else "ONNX, C and a program of the NPU"
+        forms = (
+            "ONNX, C and a program of the NPU" if _on_npu(config, device, given) else "ONNX and C"
+        )
         rows.append(("export", f"{forms}, proven bit for bit on {vectors} windows"))
     return rows
+
+
+def _on_npu(config: Config, device: Device, given: Given | None) -> bool:
+    """Whether an NPU runs a part of the network, as far as it is known."""
+    if device.ethos_u is None or missing() is not None:
+        return False
+    if given is None or given.network is None or given.role != "chosen":
+        return True
+    return promise_of(given.network, device, config).share is not None
 
 
 def _looked_at(config: Config) -> str:

@@ -51,7 +51,7 @@ class Promise:
         if device.ethos_u is None:
             return self.npu.sentences()
         if self.share is None:
-            return [*self.npu.sentences(), f"all of it runs on the core: {_no_program()}"]
+            return [*self.npu.sentences(), f"all of it runs on the core: {_no_program(self.npu)}"]
         program, npu = self.share.program, self.share.npu
         return [
             *self.npu.sentences(),
@@ -76,13 +76,17 @@ class Promise:
             )
         if device.ethos_u is not None and self.share is None:
             raise ToolError(
-                f"compilation.npu: require cannot be kept: {_no_program()}.",
+                f"compilation.npu: require cannot be kept: {_no_program(self.npu)}.",
                 hint="install it, or set compilation.npu: auto",
             )
 
 
-def _no_program() -> str:
-    return missing() or "the first layer already stays on the core"
+def _no_program(npu: Npu) -> str:
+    """Why an Ethos-U runs nothing of a network."""
+    if why := missing():
+        return why
+    first = npu.on_core[0].layer
+    return f"no run of layers before {first} leaves a single tensor to what follows"
 
 
 def promise_of(network: Network, device: Device, config: Config) -> Promise:

@@ -15,7 +15,7 @@ from tinyml_nas.graph import Conv, DepthwiseConv, GlobalAvgPool, Interpolate, Li
 from tinyml_nas.results.export import Npu, Placement
 
 BASIS = "Vela 5.2.0, for the form in which each layer is written"
-MOST_BETWEEN = 1 << 20
+MOST_BETWEEN = 1 << 22
 """Weights of an interpolation, nearly all of them 0."""
 FORCED = "it is forced to the core"
 
