@@ -22,7 +22,7 @@ def system_text(npu: EthosU) -> str:
     second = "Dram" if npu.memory_mode == "dedicated_sram" else "OffChipFlash"
     lines = [
         "[architecture]",
-        f"macs={npu.macs}",
+        f"macs={npu.macs // npu.cores}",
         f"cores={npu.cores}",
         "[vela]",
         f"system_config_name={NAME}",

@@ -58,8 +58,8 @@ def compile_tosa(model: bytes, npu: EthosU) -> Program:
     arch = "".join(part.capitalize() for part in npu.kind.split("-"))
     try:
         raw = regor.compile(arch, model, "TOSA", system_text(npu), options=OPTIONS)
-    except RuntimeError as error:
-        raise ToolError(f"Vela refuses the network: {error}.") from error
+    except (RuntimeError, ValueError) as error:
+        raise ToolError(f"Vela refuses the network for {npu.accelerator}: {error}.") from error
     return _program(raw, npu)
 
 
