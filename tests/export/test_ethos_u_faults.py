@@ -11,10 +11,12 @@ import pytest
 from measured_networks import integer_model
 from test_ethos_u_streams import noise, npu_of
 
-from tinyml_nas.cost.npu.ethos_u import ADD_TERMS, Program, program_of
+from tinyml_nas.cost.npu.ethos_u import ADD_TERMS, Compiled, Program, program_of
+from tinyml_nas.devices import EthosU
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.graph import INPUT, Add, Conv, GlobalAvgPool, Linear, MaxPool, Network, Node, Shape
-from tinyml_nas.proof.carriers import EthosUStream
+from tinyml_nas.graph.integer import IntNetwork
+from tinyml_nas.proof.carriers import EthosUStream, ethos_u
 from tinyml_nas.proof.ethos_u import run_program
 from tinyml_nas.proof.ethos_u.registers import COP1, Do, Set, Wide, stream_of
 from tinyml_nas.quantize import run_reference
@@ -174,6 +176,11 @@ FAULTS: dict[str, Fault] = {
     "flipped bit of a weight": flipped(0.62, 3),
     "flipped bit of a later weight": flipped(0.8, 4),
     "flipped bit of a scale": flipped(0.02, 5),
+    "unused bit of a command": behind(Do.CONV, Set.IFM_UPSCALE | 1 << 10),
+    "format that is none": setting(Set.IFM_PRECISION, lambda v: v | 3 << 6),
+    "depth of a depthwise operation": setting(Set.IFM_DEPTH_M1, lambda v: v - 1, -1),
+    "transfer beyond all memory": setting(Wide.DMA0_LEN, lambda v: 1 << 31),
+    "output beyond all memory": setting(Set.OFM_HEIGHT_M1, lambda v: 65535),
     "stream cut off": cut(8),
     "other magic": other_magic,
     "input elsewhere": moved,
@@ -188,6 +195,33 @@ def test_a_planted_fault_is_caught(name: str) -> None:
     with contextlib.suppress(ParityError, ToolError):
         found = run_program(program, x, NETWORK.shapes["linear"])
     assert found is None or (found != run_reference(NET, x)["linear"]).any(), "it changes nothing"
+
+
+@pytest.mark.parametrize("register", [Set.KERNEL_STRIDE, Set.IFM_DEPTH_M1, Set.DMA0_DST_REGION])
+def test_a_register_that_was_never_set_is_named(register: Set) -> None:
+    program = the_program()
+    rest = [c for c in commands_of(program) if len(c) == 2 or c[0] & 0x3FF != register]
+    with pytest.raises(ParityError, match=f"needs {register.name}, which nothing has set"):
+        run_program(with_commands(program, rest), noise(NETWORK, 4), NETWORK.shapes["linear"])
+
+
+@pytest.mark.parametrize("name", ["output address", "input zero point"])
+def test_a_fault_of_the_compiler_names_the_layer(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the program gives other values or is refused."""
+
+    def faulty(net: IntNetwork, npu: EthosU) -> Compiled:
+        compiled = program_of(net, npu)
+        assert compiled.program is not None
+        return replace(compiled, program=FAULTS[name](compiled.program))
+
+    monkeypatch.setattr(ethos_u, "program_of", faulty)
+    compiled = faulty(NET, NPU)
+    assert compiled.program is not None
+    stream = EthosUStream(NET, compiled.program, compiled.split, NPU)
+    with pytest.raises(ParityError, match="layer conv1: the compiler made other commands"):
+        stream.run(noise(NETWORK, 4))
 
 
 def test_a_kernel_that_a_transfer_does_not_wait_for_is_named() -> None:

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.proof.ethos_u.arithmetic import Kernel, Rounding, scaled
-from tinyml_nas.proof.ethos_u.feature_map import FeatureMap, Side, feature_map
+from tinyml_nas.proof.ethos_u.feature_map import MOST_ELEMENTS, FeatureMap, Side, feature_map
 from tinyml_nas.proof.ethos_u.regions import Addresses, Bytes, Memory
-from tinyml_nas.proof.ethos_u.registers import Do, Set, Wide, Words, commands
+from tinyml_nas.proof.ethos_u.registers import Do, Set, Settings, Wide, Words, commands
 from tinyml_nas.proof.ethos_u.weight_decoder import WeightDecoder
 from tinyml_nas.proof.ethos_u.weight_stream import (
     MICRO_BLOCK,
@@ -48,6 +48,13 @@ class Span:
     region: int
     addresses: Addresses
 
+    @classmethod
+    def of(cls, region: int, start: int, size: int) -> Span:
+        """``size`` bytes from ``start`` on; raises ``ToolError`` for more than are modeled."""
+        if size > MOST_ELEMENTS:
+            raise ToolError(f"{size:,} bytes at once are not modeled")
+        return cls(region, start + np.arange(size))
+
     def meets(self, other: Span) -> bool:
         """Whether both have a byte in common."""
         if self.region != other.region or not len(self.addresses) or not len(other.addresses):
@@ -75,8 +82,8 @@ class Executor:
     memory: Memory
     decode: WeightDecoder
     outputs: list[Int64]
-    narrow: dict[Set, int] = field(default_factory=dict)
-    wide: dict[Wide, int] = field(default_factory=dict)
+    narrow: Settings[Set] = field(default_factory=Settings)
+    wide: Settings[Wide] = field(default_factory=Settings)
     transfers: list[Transfer] = field(default_factory=list)
     running: list[tuple[list[Span], Span]] = field(default_factory=list)
     operations: int = 0
@@ -114,9 +121,7 @@ class Executor:
                 case Do.DMA_WAIT:
                     self._wait(parameter)
                 case Do.KERNEL_WAIT:
-                    self.running = (
-                        self.running[len(self.running) - parameter :] if parameter else []
-                    )
+                    self.running = self.running[max(0, len(self.running) - parameter) :]
                 case Do.IRQ | Do.PMU_MASK:
                     return
         except (ParityError, ToolError) as error:
@@ -132,9 +137,9 @@ class Executor:
             or self.narrow.get(Set.DMA0_DST_REGION, 0) & ~7
         ):
             raise ToolError("a transfer in two dimensions, or to internal memory, not modeled")
-        length = np.arange(self.wide[Wide.DMA0_LEN])
-        source = Span(self.narrow[Set.DMA0_SRC_REGION], self.wide[Wide.DMA0_SRC] + length)
-        target = Span(self.narrow[Set.DMA0_DST_REGION], self.wide[Wide.DMA0_DST] + length)
+        length = self.wide[Wide.DMA0_LEN]
+        source = Span.of(self.narrow[Set.DMA0_SRC_REGION], self.wide[Wide.DMA0_SRC], length)
+        target = Span.of(self.narrow[Set.DMA0_DST_REGION], self.wide[Wide.DMA0_DST], length)
         for reads, writes in self.running:
             if source.meets(writes) or any(target.meets(span) for span in (*reads, writes)):
                 raise ParityError("meets the memory of an operation that it does not wait for")
@@ -155,7 +160,7 @@ class Executor:
             raise ParityError(f"{does} what a transfer writes that was not waited for")
 
     def _read(self, region: int, start: int, size: int) -> tuple[Bytes, Span]:
-        span = Span(region & 7, start + np.arange(size))
+        span = Span.of(region & 7, start, size)
         self._settled(span, "reads")
         return self.memory.read(span.region, span.addresses), span
 
@@ -242,6 +247,8 @@ class Executor:
         self._modeled()
         kernel, (height, width, outputs) = self._kernel, self._output
         x, reads = self._entry(kernel, self.narrow[Set.IFM_DEPTH_M1] + 1)
+        if depthwise and x.shape[3] != outputs:
+            raise ParityError(f"makes {outputs} channels of {x.shape[3]}, each of its own")
         order = Order(
             outputs,
             *kernel.size,

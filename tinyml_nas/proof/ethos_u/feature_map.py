@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.errors import ParityError
+from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.proof.ethos_u.regions import Addresses, Memory
 from tinyml_nas.proof.ethos_u.registers import Set, Wide
 
@@ -18,6 +19,8 @@ Side = Literal["IFM", "IFM2", "OFM"]
 
 BRICK = 16
 """Channels that lie together in the format NHCWB16."""
+MOST_ELEMENTS = 1 << 24
+"""More than the memory of a microcontroller holds: not modeled, and not tried."""
 DTYPES = {1: ("<u1", "<i1"), 2: ("<u2", "<i2"), 4: ("<u4", "<i4")}
 """Without and with a sign, by bytes."""
 
@@ -63,8 +66,10 @@ def feature_map(
 
     precision = narrow[Set[f"{side}_PRECISION"]]
     code = precision >> (1 if side == "OFM" else 2) & 3
-    if code > 2:
-        raise ParityError(f"has no type for {side}_PRECISION {precision:#x}")
+    if code > 2 or precision >> 6 & 3 > 1:
+        raise ParityError(f"has no type or format for {side}_PRECISION {precision:#x}")
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise ToolError(f"{side} of {math.prod(shape):,} elements is not modeled")
     size = 1 << code
     y, x, z = np.ogrid[: shape[0], : shape[1], : shape[2]]
     first_rows = narrow[Set[f"{side}_HEIGHT0_M1"]] + 1

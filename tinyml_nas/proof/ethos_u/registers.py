@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from tinyml_nas.errors import ParityError
 
 Words = npt.NDArray[np.uint32]
+UNUSED = 0xBC00
+"""Bits of a command's lower half that no command has."""
 
 
 class Do(IntEnum):
@@ -138,6 +141,16 @@ UNCHECKED = (
 """What a stream may have wrong unseen: how the internal memory is divided, and how far blocks of
 one operation may run into those of the next.  Both are matters of time, which is not modeled."""
 
+Register = TypeVar("Register", Set, Wide)
+
+
+class Settings(dict[Register, int]):
+    """Values of registers; raises ``ParityError`` for one that is read and was never set."""
+
+    def __missing__(self, register: Register) -> int:
+        raise ParityError(f"needs {register.name}, which nothing has set")
+
+
 COP1, OPTIMIZER_CONFIG, COMMAND_STREAM = 0x31504F43, 1, 2
 
 
@@ -176,6 +189,8 @@ def commands(words: Words) -> Iterator[Command]:
     for word in values:
         code, parameter = word & 0x3FF, word >> 16
         try:
+            if word & UNUSED:
+                raise ValueError
             if word & 0x4000:
                 value = next(values)
                 yield Command(Wide(code), value | (parameter & 0xFF) << 32, parameter)
