@@ -17,7 +17,7 @@ from tinyml_nas.errors import ParityError, ToolError
 from tinyml_nas.graph import INPUT, Add, Conv, GlobalAvgPool, Linear, MaxPool, Network, Node, Shape
 from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.proof.carriers import EthosUStream, ethos_u
-from tinyml_nas.proof.ethos_u import run_program
+from tinyml_nas.proof.ethos_u import run_program, weight_decoder
 from tinyml_nas.proof.ethos_u.registers import COP1, Do, Set, Wide, stream_of
 from tinyml_nas.quantize import run_reference
 
@@ -203,6 +203,14 @@ def test_a_register_that_was_never_set_is_named(register: Set) -> None:
     rest = [c for c in commands_of(program) if len(c) == 2 or c[0] & 0x3FF != register]
     with pytest.raises(ParityError, match=f"needs {register.name}, which nothing has set"):
         run_program(with_commands(program, rest), noise(NETWORK, 4), NETWORK.shapes["linear"])
+
+
+def test_a_decoder_that_does_not_start_is_no_fault_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(weight_decoder, "CHILD", "import no_such_module")
+    with pytest.raises(ToolError, match="does not start: ModuleNotFoundError"):
+        run_program(the_program(), noise(NETWORK, 1), NETWORK.shapes["linear"])
 
 
 @pytest.mark.parametrize("name", ["output address", "input zero point"])

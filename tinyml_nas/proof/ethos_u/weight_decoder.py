@@ -11,13 +11,16 @@ import sys
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_nas.errors import ParityError
+from tinyml_nas.errors import ParityError, ToolError
 
 LENGTH_BYTES = 4
+READY = b"r"
 CHILD = """
 import array, sys
 from ethosu import mlw_codec
 reads, writes = sys.stdin.buffer, sys.stdout.buffer
+writes.write(b"r")
+writes.flush()
 while head := reads.read(4):
     blob = bytearray(reads.read(int.from_bytes(head, "little")))
     data = array.array("h", mlw_codec.decode(blob)).tobytes()
@@ -41,13 +44,12 @@ class WeightDecoder:
             self._child.communicate()
 
     def __call__(self, blob: bytes) -> npt.NDArray[np.int16]:
-        """The weights in ``blob``; raises ``ParityError`` where it is no encoder's work."""
+        """The weights in ``blob``; raises ``ParityError`` where it is no encoder's work.
+
+        Raises ``ToolError`` where the process does not start: that says nothing of the weights.
+        """
         if self._child is None:
-            command = [sys.executable, "-c", CHILD]
-            pipe = subprocess.PIPE
-            self._child = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-            )
+            self._child = _started()
         entry, leave = self._child.stdin, self._child.stdout
         assert entry is not None
         assert leave is not None
@@ -61,3 +63,15 @@ class WeightDecoder:
         if not data or len(data) != size:
             raise ParityError("has weights that cannot be decoded")
         return np.frombuffer(data, np.int16)
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """The process, once it has what it needs."""
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, "-c", CHILD], stdin=pipe, stdout=pipe, stderr=pipe)
+    assert child.stdout is not None
+    if child.stdout.read(len(READY)) != READY:
+        _, said = child.communicate()
+        last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        raise ToolError(f"Vela's decoder of weights does not start: {last or child.returncode}.")
+    return child
