@@ -165,6 +165,36 @@ def test_an_addition_is_exact_for_all_pairs_of_values(seed: int, minus: bool) ->
     assert len(np.unique(truth)) > 50
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layer
+        for before, after in ((127, 255), (128, 0), (0, 256))
+        for layer in (
+            Conv(8, 260, 2, (before, after)),
+            MaxPool(260, 2, (before, after)),
+            Conv(8, 40, 1, (4 * before, 4 * after), dilation=4),  # in rows of four steps
+        )
+    ],
+)
+def test_padding_beyond_a_register_is_written_out(layer: Conv | MaxPool) -> None:
+    """Vela 5.2.0 lets these registers overflow, and says nothing."""
+    network = Network("n", Shape(8, 300), (Node("layer", layer, (INPUT,)),))
+    assert executed(placeholder(network), npu_of("AlifE3-HE"))
+
+
+def test_operations_bear_the_names_of_their_layers() -> None:
+    """Also where a layer writes into what a sum reads."""
+    nodes = (
+        Node("a", Conv(8, 3, 1, (1, 1)), (INPUT,)),
+        Node("b", Conv(8, 3, 1, (1, 1)), ("a",)),
+        Node("c#1", Add(), ("a", "b")),
+    )
+    compiled = program_of(placeholder(Network("n", Shape(1, 32), nodes)), npu_of("AlifE3-HE"))
+    assert compiled.program is not None
+    assert {part.name for part in compiled.program.layers} == {"a", "b", "c#1"}
+
+
 def test_the_u85_is_compiled_and_not_executed() -> None:
     net = placeholder(random_chain(0))
     compiled = program_of(net, npu_of("AlifE8"))

@@ -37,6 +37,8 @@ ADD_TERMS = LARGEST_WEIGHT
 
 WIDEST_STRIDE, WIDEST_DILATION, MOST_ROWS = 3, 2, 64
 """Stride, dilation and rows of a kernel that an Ethos-U has itself."""
+MOST_PADDING = (127, 255)
+"""Before and after: registers of 7 and 8 bits, which Vela 5.2.0 lets overflow without a word."""
 LARGEST_AXIS = 1 << 16
 LOWEST = -128
 UNCHANGED = Requantize(np.array([1 << 30], np.int32), np.array([30], np.int8), -128, 127)
@@ -97,6 +99,10 @@ class _Lowering:
             x = self._steps.first(x, self._steps.length(x) + right)
         return x, (pad[0], max(0, right))
 
+    def _fitting(self, x: str, pad: tuple[int, int], fill: int) -> tuple[str, tuple[int, int]]:
+        """``x`` and its padding, which becomes part of ``x`` where no register holds it."""
+        return (self._steps.pad(x, pad, fill), (0, 0)) if _too_wide(pad) else (x, pad)
+
     def _conv(self, layer: IntLayer, op: IntConv) -> str:
         out, kernel, entries = op.weight.shape
         depthwise = op.groups != 1
@@ -113,6 +119,7 @@ class _Lowering:
         if op.dilation > WIDEST_DILATION:
             op = _dense(op)
             kernel = op.weight.shape[1]
+        x, pad = self._fitting(x, pad, self._zero_point(layer.inputs[0]))
         weight = op.weight[:, None]  # (O, 1, K, I)
         if depthwise:
             weight = op.weight.transpose(1, 0, 2).reshape(1, kernel, out, 1)
@@ -157,6 +164,7 @@ class _Lowering:
         steps, stride = self._steps, op.stride
         x, pad = self._window(layer, op.kernel, stride, op.pad)
         if stride <= WIDEST_STRIDE:
+            x, pad = self._fitting(x, pad, LOWEST)
             return steps.max_pool(x, op.kernel, stride, pad)
         shape = self._net.network.shapes[layer.name]
         if op.kernel <= stride:  # windows do not overlap: a window is a row
@@ -191,14 +199,15 @@ class _Lowering:
         out, kernel, _ = op.weight.shape
         depthwise, zero = op.groups != 1, self._zero_point(layer.inputs[0])
         length = self._net.network.shapes[layer.name].length
-        if steps.length(x) % d or pad[0] % d or pad[1] % d:
+        edges = (pad[0] // d, pad[1] // d)
+        if steps.length(x) % d or pad[0] % d or pad[1] % d or _too_wide(edges):
             spare = -(steps.length(x) + sum(pad)) % d
             x, pad = steps.pad(x, (pad[0], pad[1] + spare), zero), (0, 0)
+            edges = pad
         rows = steps.reshape(x, (1, steps.length(x) // d, d, steps.channels(x)))
         weight = op.weight[:, :, None]
         if depthwise:
             weight = op.weight.transpose(1, 0, 2).reshape(kernel, 1, out, 1)
-        edges = (pad[0] // d, pad[1] // d)
         acc = steps.convolve(rows, weight, op.bias, zero, pad_rows=edges, depthwise=depthwise)
         y = steps.requantize(acc, op.requantize, self._zero_point(layer.name))
         every = math.prod(steps.graph.shape(y)[ROWS:CHANNELS])
@@ -220,9 +229,12 @@ class _Lowering:
         read = steps.reshape(padded, (1, 1, rows + 2, q * shape.channels))
         weight = between_rows(source, op.length, shape.channels)
         acc = steps.convolve(read, weight, np.zeros(len(weight), np.int32), zero)
-        spare = max(0, (rows * int(rule.multiplier[0])).bit_length() - 31)
-        multiplier = rule.multiplier.astype(np.int64) * rows >> spare
-        exact = replace(rule, multiplier=multiplier.astype(np.int32), shift=rule.shift - spare)
+        product = rows * int(rule.multiplier[0])
+        spare = max(0, product.bit_length() - 31)
+        if product % (1 << spare):
+            raise ValueError(f"{product} loses bits where 31 are left of it")
+        multiplier = np.array([product >> spare], np.int32)
+        exact = replace(rule, multiplier=multiplier, shift=rule.shift - spare)
         y = steps.requantize(acc, exact, self._zero_point(layer.name))
         return steps.reshape(y, layout(shape))
 
@@ -274,6 +286,11 @@ def between_rows(source: int, length: int, channels: int) -> Int8:
         weight[step, q + at + 1, each, each] += second // rows
     # (p, taps, C out, C in) to (p, C out, taps, C in)
     return weight.transpose(0, 2, 1, 3).reshape(p * channels, 1, 3, q * channels)
+
+
+def _too_wide(pad: tuple[int, int]) -> bool:
+    """Whether an Ethos-U cannot pad so much while it reads."""
+    return pad[0] > MOST_PADDING[0] or pad[1] > MOST_PADDING[1]
 
 
 def _dense(op: IntConv) -> IntConv:
