@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from flatbuffers import Builder
+from tinyml_nas.cost.npu.ethos_u.flat import Flat, elements, field, root, text
 
-VERSION = (1, 0, 0)
+VERSION = (1, 0, 0, 0)
+"""Major, minor, patch, and that it is no draft."""
 IDENTIFIER = b"TOSA"
 
 
@@ -129,113 +129,50 @@ class Graph:
 
     def serialize(self, output: str) -> bytes:
         """The file whose result is the tensor called ``output``."""
-        from flatbuffers import Builder
-
-        writer = _Writer(Builder(1 << 14))
-        main = writer.string("main")
-        block = writer.table(
-            main,
-            writer.offsets([writer.operator(op) for op in self._operators]),
-            writer.offsets([writer.tensor(tensor) for tensor in self._tensors.values()]),
-            writer.names([self._input]),
-            writer.names([output]),
-            writer.offsets([writer.shape(*item) for item in self._shapes.items()]),
+        flat = Flat()
+        main = flat.string("main")
+        tables = (
+            [_operator(flat, operator) for operator in self._operators],
+            [_tensor(flat, tensor) for tensor in self._tensors.values()],
+            [_shape(flat, name, data) for name, data in self._shapes.items()],
         )
-        region = writer.table(main, writer.offsets([block]))
-        version = writer.version()
-        return writer.finish(writer.table(version, writer.offsets([region])))
+        operators, tensors, shapes = map(flat.references, tables)
+        entries, results = flat.strings([self._input]), flat.strings([output])
+        fields = (main, operators, tensors, entries, results, shapes)
+        block = flat.references([flat.table("RRRRRR", fields)])
+        regions = flat.references([flat.table("RR", (main, block))])
+        version = flat.table("IIIB", VERSION)
+        return flat.finish(flat.table("RR", (version, regions)), IDENTIFIER)
 
 
-class _Writer:
-    """Tables of the schema out of the records."""
+def _tensor(flat: Flat, tensor: Tensor) -> int:
+    name, shape = flat.string(tensor.name), flat.numbers(tensor.shape)
+    if tensor.data is None:
+        return flat.table("RRI", (name, shape, tensor.dtype))
+    return flat.table("RRIR", (name, shape, tensor.dtype, flat.data(tensor.data)))
 
-    def __init__(self, builder: Builder) -> None:
-        self._builder: Any = builder
-        self._strings: dict[str, int] = {}
 
-    def string(self, text: str) -> int:
-        if text not in self._strings:
-            self._strings[text] = self._builder.CreateString(text)
-        return self._strings[text]
+def _shape(flat: Flat, name: str, data: bytes) -> int:
+    return flat.table("RIR", (flat.string(name), len(data) // 8, flat.data(data)))
 
-    def names(self, names: Sequence[str]) -> int:
-        return self.offsets([self.string(name) for name in names])
 
-    def offsets(self, offsets: Sequence[int]) -> int:
-        self._builder.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self._builder.PrependUOffsetTRelative(offset)
-        return int(self._builder.EndVector())
+def _operator(flat: Flat, operator: Operator) -> int:
+    codes, values = "", []
+    for value in operator.attribute:
+        if isinstance(value, int):
+            codes += "B" if isinstance(value, bool) else "I"
+            values.append(int(value))
+        else:
+            codes += "R"
+            values.append(flat.data(value) if isinstance(value, bytes) else flat.numbers(value))
+    attribute = flat.table(codes, values)
+    inputs, outputs = flat.strings(operator.inputs), flat.strings([operator.output])
+    return flat.table("IBRRR", (operator.op, operator.op, attribute, inputs, outputs))
 
-    def numbers(self, numbers: Sequence[int]) -> int:
-        return int(self._builder.CreateNumpyVector(np.array(numbers, "<i4")))
 
-    def data(self, data: bytes) -> int:
-        self._builder.Prep(8, len(data))  # the schema has them begin at multiples of 8
-        return int(self._builder.CreateByteVector(data))
-
-    def table(self, *offsets: int) -> int:
-        """A table of which every field is an offset; 0 is one that is left out."""
-        self._builder.StartObject(len(offsets))
-        for slot, offset in enumerate(offsets):
-            self._builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
-        return int(self._builder.EndObject())
-
-    def tensor(self, tensor: Tensor) -> int:
-        name, shape = self.string(tensor.name), self.numbers(tensor.shape)
-        data = 0 if tensor.data is None else self.data(tensor.data)
-        self._builder.StartObject(4)
-        self._builder.PrependUOffsetTRelativeSlot(0, name, 0)
-        self._builder.PrependUOffsetTRelativeSlot(1, shape, 0)
-        self._builder.PrependUint32Slot(2, tensor.dtype, 0)
-        self._builder.PrependUOffsetTRelativeSlot(3, data, 0)
-        return int(self._builder.EndObject())
-
-    def shape(self, name: str, data: bytes) -> int:
-        text, values = self.string(name), self.data(data)
-        self._builder.StartObject(3)
-        self._builder.PrependUOffsetTRelativeSlot(0, text, 0)
-        self._builder.PrependUint32Slot(1, len(data) // 8, 0)
-        self._builder.PrependUOffsetTRelativeSlot(2, values, 0)
-        return int(self._builder.EndObject())
-
-    def operator(self, operator: Operator) -> int:
-        attribute = self._attribute(operator.attribute)
-        inputs, outputs = self.names(operator.inputs), self.names([operator.output])
-        self._builder.StartObject(5)
-        self._builder.PrependUint32Slot(0, operator.op, 0)
-        self._builder.PrependUint8Slot(1, operator.op, 0)
-        self._builder.PrependUOffsetTRelativeSlot(2, attribute, 0)
-        self._builder.PrependUOffsetTRelativeSlot(3, inputs, 0)
-        self._builder.PrependUOffsetTRelativeSlot(4, outputs, 0)
-        return int(self._builder.EndObject())
-
-    def _attribute(self, fields: tuple[Field, ...]) -> int:
-        ready: list[bool | int] = []
-        vectors: set[int] = set()
-        for slot, field in enumerate(fields):
-            if isinstance(field, int):
-                ready.append(field)
-            else:
-                vectors.add(slot)
-                ready.append(self.data(field) if isinstance(field, bytes) else self.numbers(field))
-        self._builder.StartObject(len(ready))
-        for slot, value in enumerate(ready):
-            if slot in vectors:
-                self._builder.PrependUOffsetTRelativeSlot(slot, value, 0)
-            elif isinstance(value, bool):
-                self._builder.PrependBoolSlot(slot, value, False)
-            else:
-                self._builder.PrependUint32Slot(slot, value, 0)
-        return int(self._builder.EndObject())
-
-    def version(self) -> int:
-        self._builder.StartObject(4)
-        for slot, number in enumerate(VERSION):
-            self._builder.PrependInt32Slot(slot, number, -1)
-        self._builder.PrependBoolSlot(3, False, True)  # no draft
-        return int(self._builder.EndObject())
-
-    def finish(self, root: int) -> bytes:
-        self._builder.Finish(root, IDENTIFIER)
-        return bytes(self._builder.Output())
+def made_by(model: bytes) -> list[str]:
+    """Name of what each operator of the file ``model`` makes, in the order of the file."""
+    region = elements(model, field(model, root(model), 1))[0]
+    block = elements(model, field(model, region, 1))[0]
+    operators = elements(model, field(model, block, 1))
+    return [text(model, elements(model, field(model, operator, 4))[0]) for operator in operators]

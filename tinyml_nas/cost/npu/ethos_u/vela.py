@@ -1,18 +1,19 @@
 """Vela, Arm's compiler for Ethos-U: a TOSA file becomes a program.
 
-Its core is called in this process, on bytes: a few milliseconds.  Its command line is the way where
-that call is missing.
+Its core is called in this process, on bytes: a few milliseconds.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
 from tinyml_nas.cost.npu.ethos_u.program import Program, Region
 from tinyml_nas.cost.npu.ethos_u.system import system_text
+from tinyml_nas.cost.npu.ethos_u.tosa import made_by
 from tinyml_nas.devices import EthosU
 from tinyml_nas.errors import ToolError
 from tinyml_nas.results.export import NpuOperation
@@ -36,10 +37,9 @@ tensor_allocator=HillClimb
 @cache
 def missing() -> str | None:
     """Why Vela cannot be used here, with the command that installs it; ``None`` where it can."""
-    install = f"`{sys.executable} -m pip install {PACKAGE}=={VERSION} flatbuffers`"
+    install = f"`{sys.executable} -m pip install {PACKAGE}=={VERSION}`"
     try:
         found = metadata.version(PACKAGE)
-        metadata.version("flatbuffers")
     except metadata.PackageNotFoundError as error:
         return f"{error.name} is not installed: {install}"
     if found != VERSION:
@@ -60,10 +60,10 @@ def compile_tosa(model: bytes, npu: EthosU) -> Program:
         raw = regor.compile(arch, model, "TOSA", system_text(npu), options=OPTIONS)
     except (RuntimeError, ValueError) as error:
         raise ToolError(f"Vela refuses the network for {npu.accelerator}: {error}.") from error
-    return _program(raw, npu)
+    return _program(raw, model, npu)
 
 
-def _program(raw: Any, npu: EthosU) -> Program:
+def _program(raw: Any, model: bytes, npu: EthosU) -> Program:
     (entry,), (leave,) = raw.inputs, raw.outputs
     return Program(
         accelerator=npu.accelerator,
@@ -75,7 +75,7 @@ def _program(raw: Any, npu: EthosU) -> Program:
         input=_region(entry),
         output=_region(leave),
         cycles=raw.perf_report.totalCycles,
-        layers=_layers(raw.opt_database.tables["perf"]),
+        layers=_layers(raw.opt_database.tables, made_by(model)),
     )
 
 
@@ -83,12 +83,24 @@ def _region(tensor: Any) -> Region:
     return Region(tensor.region, tensor.address, tensor.size)
 
 
-def _layers(table: Any) -> tuple[NpuOperation, ...]:
-    columns = [table.header.index(name) for name in ("name", "operator", "op_cycles", "mac_count")]
-    rows = ([row[column] for column in columns] for row in table.data)
+def _layers(tables: Any, made: list[str]) -> tuple[NpuOperation, ...]:
+    """Operations, each named as the layer of the TOSA operator that it stems from.
+
+    The name of its result would be that of a later layer where it writes into a concatenation.
+    """
+    columns = ("source_id", "operator", "op_cycles", "mac_count")
+    places = {source: int(place) for source, place in _columns(tables["source"], ("id", "ext_key"))}
     return tuple(
         NpuOperation(
-            name=name.split("#")[0], operation=operator, cycles=int(cycles), macs=int(macs)
+            name=made[places[source]].rsplit("#", 1)[0],
+            operation=operator,
+            cycles=int(cycles),
+            macs=int(macs),
         )
-        for name, operator, cycles, macs in rows
+        for source, operator, cycles, macs in _columns(tables["perf"], columns)
     )
+
+
+def _columns(table: Any, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    places = [table.header.index(name) for name in names]
+    return (tuple(row[place] for place in places) for row in table.data)
