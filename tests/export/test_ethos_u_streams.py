@@ -183,6 +183,17 @@ def test_padding_beyond_a_register_is_written_out(layer: Conv | MaxPool) -> None
     assert executed(placeholder(network), npu_of("AlifE3-HE"))
 
 
+@pytest.mark.parametrize("cache", [2 << 10, 8 << 10, 64 << 10])
+def test_the_cache_of_an_ethos_u_is_as_large_as_its_device_says(cache: int) -> None:
+    mode = {"memory_mode": "dedicated_sram", "cache_bytes": cache}
+    npu = npu_of("Corstone-300-U65").model_copy(update=mode)
+    net = placeholder(ZOO["CLS_55k"].build(Shape(1, 1024), 3))
+    compiled = program_of(net, npu)
+    assert compiled.program is not None
+    assert 0 < compiled.program.fast_scratch.size_bytes <= cache
+    assert executed(net, npu)
+
+
 def test_operations_bear_the_names_of_their_layers() -> None:
     """Also where a layer writes into what a sum reads."""
     nodes = (

@@ -38,8 +38,6 @@ def system_text(npu: EthosU) -> str:
         f"arena_mem_area={arena}",
         f"cache_mem_area={cache}",
     ]
-    if npu.memory_mode == "dedicated_sram":
-        lines.append(f"arena_cache_size={npu.cache_bytes}")
     return "\n".join(lines) + "\n"
 
 

@@ -27,11 +27,12 @@ output_format=Raw
 cop_format=COP1
 [scheduler]
 optimize=Performance
-arena_size_limit=4294967296
+arena_size_limit={limit}
 cpu_tensor_alignment=16
 tensor_allocator=HillClimb
 [graph]
 """
+UNLIMITED = 1 << 32
 
 
 @cache
@@ -55,9 +56,11 @@ def compile_tosa(model: bytes, npu: EthosU) -> Program:
     if reason := missing():
         raise ToolError(f"Vela cannot compile: {reason}.")
     regor: Any = import_module("ethosu.regor")
+    limit = npu.cache_bytes if npu.memory_mode == "dedicated_sram" else UNLIMITED
+    options = OPTIONS.format(limit=limit)
     arch = "".join(part.capitalize() for part in npu.kind.split("-"))
     try:
-        raw = regor.compile(arch, model, "TOSA", system_text(npu), options=OPTIONS)
+        raw = regor.compile(arch, model, "TOSA", system_text(npu), options=options)
     except (RuntimeError, ValueError) as error:
         raise ToolError(f"Vela refuses the network for {npu.accelerator}: {error}.") from error
     return _program(raw, model, npu)
