@@ -19,6 +19,7 @@ from tinyml_nas.graph.integer import IntNetwork
 from tinyml_nas.proof.carriers import EthosUStream, ethos_u
 from tinyml_nas.proof.ethos_u import run_program, weight_decoder
 from tinyml_nas.proof.ethos_u.registers import COP1, Do, Set, Wide, stream_of
+from tinyml_nas.proof.ethos_u.weight_decoder import WeightDecoder
 from tinyml_nas.quantize import run_reference
 
 NETWORK = Network(
@@ -248,3 +249,10 @@ def test_a_flipped_weight_names_its_layer_and_the_output() -> None:
         EthosUStream(NET, program, parts, NPU).run(x)
     assert "layer linear, vector" in caught.value.message
     assert "instead of" in caught.value.message
+
+
+def test_a_decoder_that_is_killed_does_not_accuse_the_program() -> None:
+    with WeightDecoder() as decoder:
+        decoder.start().kill()
+        with pytest.raises(ToolError, match="killed from outside"):
+            decoder(bytes(64))

@@ -28,6 +28,9 @@ while head := reads.read(4):
     writes.flush()
 """
 
+ENDED_FROM_OUTSIDE = -9
+"""SIGKILL: by a person, or for want of memory."""
+
 
 class WeightDecoder:
     """Decodes one blob after the other; the process starts with the first."""
@@ -43,24 +46,34 @@ class WeightDecoder:
             self._child.kill()
             self._child.communicate()
 
+    def start(self) -> subprocess.Popen[bytes]:
+        """The process, started where it was not; raises ``ToolError``."""
+        if self._child is None:
+            self._child = _started()
+        return self._child
+
     def __call__(self, blob: bytes) -> npt.NDArray[np.int16]:
         """The weights in ``blob``; raises ``ParityError`` where it is no encoder's work.
 
-        Raises ``ToolError`` where the process does not start: that says nothing of the weights.
+        Raises ``ToolError`` where the process does not start, or is ended from outside: that says
+        nothing of the weights.
         """
-        if self._child is None:
-            self._child = _started()
-        entry, leave = self._child.stdin, self._child.stdout
+        child = self.start()
+        entry, leave = child.stdin, child.stdout
         assert entry is not None
         assert leave is not None
         try:
             entry.write(len(blob).to_bytes(LENGTH_BYTES, "little") + blob)
             entry.flush()
-            size = int.from_bytes(leave.read(LENGTH_BYTES), "little")
+            head = leave.read(LENGTH_BYTES)
+            size = int.from_bytes(head, "little")
             data = leave.read(size)
         except OSError:
-            size, data = 0, b""
-        if not data or len(data) != size:
+            head, size, data = b"", 0, b""
+        ended = len(head) < LENGTH_BYTES or len(data) < size
+        if ended or not data:
+            if ended and child.wait() == ENDED_FROM_OUTSIDE:
+                raise ToolError("Vela's decoder of weights was killed from outside.")
             raise ParityError("has weights that cannot be decoded")
         return np.frombuffer(data, np.int16)
 
