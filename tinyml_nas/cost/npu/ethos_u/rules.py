@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import math
 
-from tinyml_nas.cost.npu.ethos_u.lowering import LARGEST_AXIS, LARGEST_WEIGHT
+from tinyml_nas.cost.npu.ethos_u.lowering import LARGEST_AXIS, LARGEST_WEIGHT, WIDEST_STRIDE
 from tinyml_nas.cost.npu.report import report_of
 from tinyml_nas.devices import EthosU
-from tinyml_nas.graph import Conv, DepthwiseConv, GlobalAvgPool, Interpolate, Linear, Network, Node
+from tinyml_nas.graph import (
+    AvgPool,
+    Conv,
+    DepthwiseConv,
+    GlobalAvgPool,
+    Interpolate,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+)
 from tinyml_nas.results.export import Npu, Placement
 
 BASIS = "Vela 5.2.0, for the form in which each layer is written"
 MOST_BETWEEN = 1 << 22
 """Weights of an interpolation, nearly all of them 0."""
 FORCED = "it is forced to the core"
+LONGEST_SPAN = LARGEST_AXIS // 2
+"""Steps that a window spans: Vela's blocks read some more at once, and an axis has an end."""
 
 Complaint = tuple[str, str]
 """Why a layer stays on the core, and what to change."""
@@ -63,10 +75,23 @@ def _complaint(network: Network, node: Node) -> Complaint | None:
     match node.op:
         case Linear() | GlobalAvgPool() if entry.length > LARGEST_AXIS:
             return f"its {entry.length:,} steps are more than {LARGEST_AXIS:,}", "stride before it"
-        case Conv(kernel=kernel) | DepthwiseConv(kernel=kernel) if kernel > LARGEST_AXIS:
-            return f"its kernel of {kernel:,} is longer than {LARGEST_AXIS:,}", "use a shorter one"
+        case Conv() | DepthwiseConv() | MaxPool() | AvgPool() as op:
+            return _window(op, entry.channels)
         case Interpolate(length=length):
             return _between(entry.length, length, entry.channels)
+    return None
+
+
+def _window(op: Conv | DepthwiseConv | MaxPool | AvgPool, channels: int) -> Complaint | None:
+    span = op.span if isinstance(op, Conv | DepthwiseConv) else op.kernel
+    if span > LONGEST_SPAN:
+        return f"its window of {span:,} steps is longer than {LONGEST_SPAN:,}", "use a shorter one"
+    row = op.stride * channels if isinstance(op, Conv) else op.stride
+    if op.stride > WIDEST_STRIDE and row > LARGEST_AXIS:
+        return (
+            f"its stride makes an axis of {row:,}, more than {LARGEST_AXIS:,}",
+            "use a shorter one",
+        )
     return None
 
 
